@@ -1,0 +1,37 @@
+# `make` lists the targets. Variables that one may set on the command line:
+PYTHON ?= python3
+TORCH ?= torch==2.13.0
+JOBS ?= 2
+
+VENV := .venv
+BIN := $(CURDIR)/$(VENV)/bin
+CHECKED := benchmarks dispatch_sb recipes tests tools conftest.py setup.py
+
+.DEFAULT_GOAL := help
+.PHONY: help setup quickstart test lint format clean
+
+help: ## List the targets.
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+setup: ## Make .venv; keeps a torch that is there (PYTHON=, TORCH=).
+	@$(PYTHON) tools/setup_env.py --venv $(VENV) --torch "$(TORCH)"
+
+quickstart: setup ## Distil a small student on real speech; score it.
+	cd recipes/VoiceBank && "$(BIN)/python" train.py hparams/dispatch.yaml \
+		--output_folder results/quickstart
+
+test: lint ## Set up, then run all linters and all tests (JOBS=2).
+	OMP_NUM_THREADS=1 "$(BIN)/python" -m pytest -n $(JOBS) --dist loadfile
+
+lint: setup ## Check style of Python and YAML.
+	"$(BIN)/ruff" check $(CHECKED)
+	"$(BIN)/ruff" format --check $(CHECKED)
+	"$(BIN)/yamllint" --strict .
+
+format: setup ## Rewrite Python files in the house style.
+	"$(BIN)/ruff" check --fix $(CHECKED)
+	"$(BIN)/ruff" format $(CHECKED)
+
+clean: ## Remove .venv and caches; results and data stay.
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache
+	find $(CHECKED) -name __pycache__ -type d -prune -exec rm -rf {} +

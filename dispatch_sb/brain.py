@@ -1,0 +1,243 @@
+"""The distillation Brain: a student learns from clean speech and a teacher.
+
+Without a teacher it is the ordinary supervised training that the student is
+compared with. Nothing here opens a file.
+
+Authors
+ * The dispatch-sb contributors, 2026
+"""
+
+from collections.abc import Mapping
+from typing import Optional
+
+import speechbrain as sb
+import torch
+from speechbrain.utils.distributed import run_on_main
+
+from dispatch_sb.metrics import WorkerPool, validation_scores
+
+
+class TermAverages:
+    """Means of named loss terms, summed on their device.
+
+    Example
+    -------
+    >>> averages = TermAverages()
+    >>> averages.add({"loss": torch.tensor(1.0)})
+    >>> averages.add({"loss": torch.tensor(3.0)})
+    >>> averages.summary()
+    {'loss': 2.0}
+    """
+
+    def __init__(self):
+        self.sums: dict = {}
+        self.steps = 0
+
+    def add(self, terms: Mapping[str, torch.Tensor]) -> None:
+        """Adds the terms of one step, without waiting for the device.
+
+        Arguments
+        ---------
+        terms : Mapping[str, torch.Tensor]
+            Scalars.
+        """
+        self.steps += 1
+        for name, value in terms.items():
+            self.sums[name] = self.sums.get(name, 0) + value.detach().float()
+
+    def summary(self) -> dict[str, float]:
+        """Means so far, as plain floats.
+
+        Returns
+        -------
+        dict[str, float]
+            One mean per term.
+        """
+        return {
+            name: float(total) / self.steps
+            for name, total in self.sums.items()
+        }
+
+
+class DistillationBrain(sb.Brain):
+    """Trains ``modules.student``, helped by ``modules.teacher`` if there.
+
+    The hyperparameters it reads: ``enhancement_loss``, ``schedule``,
+    ``number_of_epochs``, ``pesq_every`` (epochs between two PESQ
+    validations), ``workers`` (processes for PESQ), ``train_logger``; and with
+    a teacher ``distillation_loss`` and ``distillation_weight``.
+
+    Batches hold ``noisy_sig`` and ``clean_sig``, ``[batch, samples]`` with
+    relative lengths.
+    """
+
+    @property
+    def distils(self) -> bool:
+        """Whether there is a teacher."""
+        return "teacher" in self.modules
+
+    def init_optimizers(self) -> None:
+        """Gives the optimizer the student's parameters, nobody else's."""
+        student = [p for p in self.modules.parameters() if p.requires_grad]
+        self.optimizer = self.opt_class(student)
+        self.optimizers_dict = {"opt_class": self.optimizer}
+        if self.checkpointer is not None:
+            self.checkpointer.add_recoverable("optimizer", self.optimizer)
+
+    def fit(self, epoch_counter, train_set, valid_set=None, **kwargs):
+        """Trains; see `speechbrain.Brain.fit`.
+
+        Arguments
+        ---------
+        epoch_counter : iterable
+            Epoch numbers, from 1.
+        train_set, valid_set : Dataset
+            ``train_set.set_epoch(epoch)`` is called before each epoch.
+        **kwargs
+            Passed on.
+        """
+        self.train_data = train_set
+        loader_kwargs = kwargs.pop("train_loader_kwargs", {})
+        loader = self.make_dataloader(
+            train_set, stage=sb.Stage.TRAIN, **loader_kwargs
+        )
+        self.steps_per_epoch = len(loader)
+        with WorkerPool(self.hparams.workers) as self.scorers:
+            super().fit(epoch_counter, loader, valid_set, **kwargs)
+
+    def compute_forward(self, batch, stage):
+        """Enhances a batch with the student and, to learn, the teacher.
+
+        Arguments
+        ---------
+        batch : PaddedBatch
+            See the class.
+        stage : speechbrain.Stage
+            Unused.
+
+        Returns
+        -------
+        dict
+            ``student`` and ``teacher`` waveforms ``[batch, samples]``, the
+            latter None without a teacher.
+        """
+        del stage
+        noisy = batch.to(self.device).noisy_sig.data
+        teacher = self.modules.teacher(noisy) if self.distils else None
+        return {"student": self.modules.student(noisy), "teacher": teacher}
+
+    def compute_objectives(self, predictions, batch, stage):
+        """Supervised loss plus weighted distillation loss.
+
+        Arguments
+        ---------
+        predictions : dict
+            From `compute_forward`.
+        batch : PaddedBatch
+            See the class.
+        stage : speechbrain.Stage
+            In validation, estimates are kept for PESQ when it is due.
+
+        Returns
+        -------
+        torch.Tensor
+            Scalar loss.
+        """
+        student = predictions["student"].float()
+        clean, lens = batch.clean_sig
+        loss, terms = self.hparams.enhancement_loss(student, clean, lens)
+        terms = {"supervised": loss, **terms}
+        if self.distils:
+            distilled, detail = self.hparams.distillation_loss(
+                student, predictions["teacher"], clean, lens, return_detail=True
+            )
+            loss = loss + self.hparams.distillation_weight * distilled
+            terms["distillation"] = distilled
+            for band, maps in detail.items():
+                terms[f"selected_share_{band}"] = maps["selected_share"].mean()
+                terms[f"mean_gap_{band}"] = maps["mean_gap"].mean()
+        self.averages.add({"loss": loss, **terms})
+        if stage == sb.Stage.VALID and self.pesq_due:
+            self._keep_for_pesq(clean, student, lens)
+        return loss
+
+    def _keep_for_pesq(self, clean, student, lens) -> None:
+        """Moves each utterance, unpadded, to the host."""
+        samples = (lens * clean.shape[1]).round().long().tolist()
+        for reference, estimate, length in zip(clean, student, samples):
+            pair = (reference[:length], estimate[:length])
+            self.pairs.append(tuple(x.cpu().numpy() for x in pair))
+
+    def on_fit_batch_start(self, batch, should_step):
+        """Sets the learning rate from the share of training done.
+
+        Arguments
+        ---------
+        batch : PaddedBatch
+            Unused.
+        should_step : bool
+            Unused.
+        """
+        del batch, should_step
+        epochs_done = self.epoch - 1 + (self.step - 1) / self.steps_per_epoch
+        self.rate = self.hparams.schedule.apply(
+            self.optimizer, epochs_done / self.hparams.number_of_epochs
+        )
+
+    def on_stage_start(self, stage, epoch: Optional[int] = None):
+        """Starts the averages; draws the epoch's crops.
+
+        Arguments
+        ---------
+        stage : speechbrain.Stage
+            Training or validation.
+        epoch : int, optional
+            From 1.
+        """
+        self.averages = TermAverages()
+        self.epoch = epoch
+        if stage == sb.Stage.TRAIN:
+            self.train_data.set_epoch(epoch)
+        else:
+            last = epoch == self.hparams.number_of_epochs
+            self.pesq_due = last or epoch % self.hparams.pesq_every == 0
+            self.pairs = []
+
+    def on_stage_end(self, stage, stage_loss, epoch: Optional[int] = None):
+        """After validation: PESQ if it is due, logs, a checkpoint.
+
+        Arguments
+        ---------
+        stage : speechbrain.Stage
+            Training or validation.
+        stage_loss : float
+            Unused: the mean is among the averages.
+        epoch : int, optional
+            From 1.
+        """
+        del stage_loss
+        if stage == sb.Stage.TRAIN:
+            self.train_summary = self.averages.summary()
+            return
+        summary = self.averages.summary()
+        run_on_main(self._finish_epoch, args=[epoch, summary])
+
+    def _finish_epoch(self, epoch: int, summary: dict) -> None:
+        """What only the main process does at the end of an epoch."""
+        if self.pesq_due:
+            scores = validation_scores(self.pairs, pool=self.scorers)
+            failed = sum(scores.pop("failed").values())
+            summary.update(scores, scores_failed=failed)
+        self.hparams.train_logger.log_stats(
+            {"epoch": epoch, "step": self.optimizer_step, "lr": self.rate},
+            train_stats=self.train_summary,
+            valid_stats=summary,
+        )
+        if self.checkpointer is None:
+            return
+        scores = {"pesq": summary["pesq"]} if "pesq" in summary else {}
+        self.checkpointer.save_and_keep_only(
+            meta={"epoch": epoch, "valid_loss": summary["loss"], **scores},
+            max_keys=["pesq"],
+            importance_keys=[],
+        )

@@ -1,0 +1,173 @@
+"""Recipe files: one YAML per method that holds only its differences.
+
+A HyperPyYAML file may begin with ``extends: other.yaml``; it is then laid
+over that file, key by key.
+
+Authors
+ * The dispatch-sb contributors, 2026
+"""
+
+import difflib
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Optional, Union
+
+import ruamel.yaml
+from hyperpyyaml import load_hyperpyyaml, resolve_references
+
+MINI = "mini"
+
+
+def compose(path: Union[str, Path]) -> str:
+    """Reads a recipe file with everything that it extends.
+
+    Arguments
+    ---------
+    path : str or Path
+        A HyperPyYAML file; ``extends`` in it is relative to its folder.
+
+    Returns
+    -------
+    str
+        One HyperPyYAML document without ``extends``.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the file, or a file that it extends, does not exist.
+    ValueError
+        If files extend each other in a circle.
+    """
+    text = io.StringIO()
+    ruamel.yaml.YAML().dump(_compose_tree(Path(path), []), text)
+    return text.getvalue()
+
+
+def _compose_tree(path: Path, below: list) -> Mapping:
+    """Parses ``path`` over its base; ``below`` are the files that need it."""
+    if path.resolve() in below:
+        chain = " -> ".join(str(file) for file in [*below, path])
+        raise ValueError(f"Recipe files extend each other in a circle: {chain}")
+    if not path.is_file():
+        needed = f" (extended by {below[-1]})" if below else ""
+        raise FileNotFoundError(f"There is no recipe file {path}{needed}.")
+    tree = ruamel.yaml.YAML().load(path.read_text(encoding="utf-8"))
+    base_name = tree.pop("extends", None)
+    if base_name is None:
+        return tree
+    base = _compose_tree(path.parent / base_name, [*below, path.resolve()])
+    _lay_over(base, tree)
+    return base
+
+
+def _lay_over(base: dict, over: Mapping) -> None:
+    """Merges plain mappings key by key; anything with a tag replaces."""
+    for key, value in over.items():
+        plain = isinstance(value, Mapping) and _tag(value) is None
+        if plain and isinstance(base.get(key), Mapping):
+            _lay_over(base[key], value)
+        else:
+            base[key] = value
+
+
+def _tag(node: Any) -> Optional[str]:
+    """The YAML tag that was written at a node, if any."""
+    return getattr(getattr(node, "tag", None), "value", None)
+
+
+def check_overrides(text: str, overrides: Mapping, path: str) -> None:
+    """Refuses keys that a recipe does not have.
+
+    Arguments
+    ---------
+    text : str
+        The recipe as `compose` returns it.
+    overrides : Mapping
+        What the user wants to change.
+    path : str
+        Named in the error.
+
+    Raises
+    ------
+    ValueError
+        Naming every unknown key and the nearest known ones.
+
+    Example
+    -------
+    >>> check_overrides("batch_size: 8", {"batchsize": 4}, "a.yaml")
+    Traceback (most recent call last):
+    ValueError: a.yaml has no key 'batchsize' (did you mean 'batch_size'?).
+    """
+    known = [str(key) for key in ruamel.yaml.YAML().load(text)]
+    problems = []
+    for key in overrides:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            hint = f" (did you mean '{near[0]}'?)" if near else ""
+            problems.append(f"{path} has no key '{key}'{hint}.")
+    if problems:
+        raise ValueError("\n".join(problems))
+
+
+def load_recipe(
+    path: Union[str, Path], overrides: Union[str, Mapping, None] = None
+) -> tuple[dict, str]:
+    """Builds everything that a recipe file describes.
+
+    Arguments
+    ---------
+    path : str or Path
+        A recipe file. Its objects are constructed: only load files that you
+        trust, as HyperPyYAML can run any code.
+    overrides : str or Mapping, optional
+        Values that replace those of the file, as a mapping or as YAML.
+
+    Returns
+    -------
+    dict
+        The hyperparameters, objects constructed.
+    str
+        The resolved YAML, complete in itself, for the run's folder.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If an override names a key that the recipe does not have.
+    """
+    text = compose(path)
+    if isinstance(overrides, str):
+        overrides = ruamel.yaml.YAML().load(overrides)
+    overrides = overrides or {}
+    check_overrides(text, overrides, str(path))
+    resolved = resolve_references(text, overrides).getvalue()
+    return load_hyperpyyaml(text, overrides), resolved
+
+
+def for_data(data_folder: Optional[str], mini: Any, full: Any) -> Any:
+    """Chooses a setting by the size of the data.
+
+    Arguments
+    ---------
+    data_folder : str or None
+        ``"mini"`` for the mini corpus, else the path of a full corpus.
+    mini : object
+        The setting for the mini corpus.
+    full : object
+        The setting for anything else.
+
+    Returns
+    -------
+    object
+        One of the two.
+
+    Example
+    -------
+    >>> for_data("mini", mini=6, full=300)
+    6
+    >>> for_data("/data/VoiceBank", mini=6, full=300)
+    300
+    """
+    return mini if data_folder == MINI else full

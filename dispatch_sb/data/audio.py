@@ -1,0 +1,300 @@
+"""Audio files in and out: one channel of float32 samples; damage is an error
+that names file and remedy, and what we write is complete or not there.
+
+Authors
+ * The dispatch-sb contributors, 2026
+"""
+
+import os
+import struct
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import soundfile
+import soxr
+
+from dispatch_sb.data.files import atomic_path
+from dispatch_sb.data.files import sha256_of as sha256_of
+
+UNKNOWN_SIZE = 0xFFFFFFFF  # written by programs that stream a WAV
+CONVERT_REMEDY = (
+    'convert the folder once with: python -c "from dispatch_sb.data import '
+    "convert_folder; convert_folder('{folder}', 'NEW_FOLDER', {rate})\""
+)
+
+
+class AudioInfo(NamedTuple):
+    """A file's header: samples per channel, rate in Hz, channels."""
+
+    samples: int
+    sample_rate: int
+    channels: int
+
+    @property
+    def seconds(self) -> float:
+        """The duration in seconds."""
+        return self.samples / self.sample_rate
+
+
+def probe(path: str | os.PathLike) -> AudioInfo:
+    """Reads the header of an audio file, and checks that the file is as
+    long as its header promises (WAV; the samples themselves are not read).
+
+    Arguments
+    ---------
+    path : str or os.PathLike
+        Any format that libsndfile reads: WAV, FLAC, Ogg, ….
+
+    Returns
+    -------
+    AudioInfo
+        Samples, sample rate and channels.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is empty, no audio, or truncated.
+
+    Example
+    -------
+    >>> path = getfixture("tmp_path") / "one_second.wav"
+    >>> write_audio(path, np.zeros(16000))
+    >>> probe(path)
+    AudioInfo(samples=16000, sample_rate=16000, channels=1)
+    """
+    with _open(path) as file:
+        return _checked_info(path, file)
+
+
+def read_audio(
+    path: str | os.PathLike, sample_rate: int | None = 16000
+) -> np.ndarray:
+    """Reads a whole file of one channel.
+
+    Arguments
+    ---------
+    path : str or os.PathLike
+        Any format that libsndfile reads.
+    sample_rate : int or None
+        The rate in Hz that the file must have; None takes any.
+
+    Returns
+    -------
+    np.ndarray
+        float32 samples `[samples]`; integer formats are scaled to [-1, 1).
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it cannot be read completely, has another sample rate, or more
+        channels than one.
+
+    Example
+    -------
+    >>> path = getfixture("tmp_path") / "tone.wav"
+    >>> write_audio(path, np.full(8, 0.25))
+    >>> read_audio(path)[:2]
+    array([0.25, 0.25], dtype=float32)
+    """
+    samples, info = read_channels(path)
+    check_format(path, info, sample_rate)
+    return samples[:, 0]
+
+
+def read_channels(
+    path: str | os.PathLike,
+) -> tuple[np.ndarray, AudioInfo]:
+    """Reads a whole file of any sample rate and number of channels.
+
+    Arguments
+    ---------
+    path : str or os.PathLike
+        As for `probe`, which says the errors too.
+
+    Returns
+    -------
+    tuple of np.ndarray and AudioInfo
+        float32 samples `[samples, channels]`, and the file's header.
+    """
+    with _open(path) as file:
+        info = _checked_info(path, file)
+        try:
+            samples = file.read(dtype="float32", always_2d=True)
+        except soundfile.SoundFileError as error:
+            raise _unreadable(path, error) from error
+    if len(samples) < info.samples:
+        raise _truncated(path, info.samples, len(samples), "samples")
+    return samples, info
+
+
+def check_format(
+    path: str | os.PathLike, info: AudioInfo, sample_rate: int | None
+) -> None:
+    """Raises a ValueError, with the command that converts a folder, unless
+    a file has one channel and the wanted sample rate.
+
+    Arguments
+    ---------
+    path : str or os.PathLike
+        The file, for the message.
+    info : AudioInfo
+        What its header says.
+    sample_rate : int or None
+        The wanted rate in Hz; None takes any.
+    """
+    remedy = CONVERT_REMEDY.format(
+        folder=Path(path).parent, rate=sample_rate or info.sample_rate
+    )
+    if info.channels != 1:
+        raise ValueError(
+            f"{path} has {info.channels} channels instead of one: {remedy}"
+        )
+    if sample_rate is not None and info.sample_rate != sample_rate:
+        raise ValueError(
+            f"{path} has a sample rate of {info.sample_rate} Hz instead of "
+            f"{sample_rate} Hz: {remedy}"
+        )
+
+
+def resample(signal: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
+    """Changes the sample rate with soxr at its HQ quality.
+
+    Arguments
+    ---------
+    signal : np.ndarray
+        `[samples]` or `[samples, channels]`.
+    from_rate, to_rate : int
+        The sample rate that it has, and the one that it gets, in Hz.
+
+    Returns
+    -------
+    np.ndarray
+        float32, round(samples * to_rate / from_rate) samples long.
+
+    Example
+    -------
+    >>> resample(np.zeros(48000), 48000, 16000).shape
+    (16000,)
+    """
+    signal = np.asarray(signal, dtype=np.float32)
+    if from_rate == to_rate:
+        return signal
+    return soxr.resample(signal, from_rate, to_rate, quality="HQ")
+
+
+def write_audio(
+    path: str | os.PathLike,
+    signal: np.ndarray,
+    sample_rate: int = 16000,
+    subtype: str = "FLOAT",
+) -> None:
+    """Writes one channel atomically: the file is complete or not there.
+
+    Arguments
+    ---------
+    path : str or os.PathLike
+        The file; its suffix selects the format. Missing folders are made.
+    signal : np.ndarray
+        Samples `[samples]`, full scale 1.0. Integer formats clip beyond.
+    sample_rate : int
+        In Hz.
+    subtype : str
+        "FLOAT" or "PCM_16" (FLAC holds integers only).
+
+    Raises
+    ------
+    ValueError
+        If the signal has not one dimension, or the format does not hold
+        the subtype.
+
+    Example
+    -------
+    >>> path = getfixture("tmp_path") / "sub" / "silence.flac"
+    >>> write_audio(path, np.zeros(16), subtype="PCM_16")
+    >>> read_audio(path).shape
+    (16,)
+    """
+    path = Path(path)
+    signal = np.asarray(signal, dtype=np.float32)
+    if signal.ndim != 1:
+        raise ValueError(
+            f"{path}: a signal of shape {signal.shape} was given, pass one "
+            "channel [samples]."
+        )
+    audio_format = path.suffix[1:].upper()
+    if not soundfile.check_format(audio_format, subtype):
+        raise ValueError(
+            f"{path}: {audio_format or 'a file without suffix'} cannot hold "
+            f"{subtype}, use a .wav file or the subtype PCM_16."
+        )
+    if subtype == "PCM_16":  # libsndfile would round WAV down, not to nearest
+        signal = np.rint(signal * 32768).clip(-32768, 32767).astype(np.int16)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_path(path) as temporary:
+        soundfile.write(
+            temporary, signal, sample_rate, subtype, format=audio_format
+        )
+
+
+def _open(path) -> soundfile.SoundFile:
+    """Opens an audio file, or says what is wrong with it."""
+    if not os.path.isfile(path):
+        raise FileNotFoundError(
+            f"{path} does not exist: check the path, or prepare the data again."
+        )
+    if os.path.getsize(path) == 0:
+        raise ValueError(
+            f"{path} is an empty file (0 bytes): copy or unpack it again, "
+            "or delete it."
+        )
+    try:
+        return soundfile.SoundFile(os.fspath(path))
+    except soundfile.SoundFileError as error:
+        raise _unreadable(path, error) from error
+
+
+def _checked_info(path, file: soundfile.SoundFile) -> AudioInfo:
+    """The header's content, once the file holds what the header promises."""
+    if file.format in ("WAV", "WAVEX"):
+        promised, held = _wav_data_bytes(path)
+        if promised > held:
+            raise _truncated(path, promised, held, "bytes of samples")
+    return AudioInfo(file.frames, file.samplerate, file.channels)
+
+
+def _wav_data_bytes(path) -> tuple[int, int]:
+    """Bytes of samples that a WAV's header promises, and that it holds."""
+    # libsndfile silently shortens a truncated WAV, so we look ourselves.
+    with open(path, "rb") as file:
+        if file.read(4) != b"RIFF":
+            return 0, 0
+        file.seek(12)
+        while len(header := file.read(8)) == 8:
+            name, size = struct.unpack("<4sI", header)
+            if name == b"data":
+                held = os.fstat(file.fileno()).st_size - file.tell()
+                return (0 if size == UNKNOWN_SIZE else size), held
+            file.seek(size + size % 2, os.SEEK_CUR)
+    return 0, 0
+
+
+def _unreadable(path, error: Exception) -> ValueError:
+    """The error for a file that libsndfile refuses."""
+    reason = str(getattr(error, "error_string", error)).rstrip(".")
+    return ValueError(
+        f"{path} cannot be read as audio ({reason}): copy or unpack it "
+        "again, or delete it."
+    )
+
+
+def _truncated(path, promised: int, held: int, unit: str) -> ValueError:
+    """The error for a file that ends too early."""
+    return ValueError(
+        f"{path} is truncated (its header promises {promised} {unit}, it "
+        f"holds {held}): copy or unpack it again, or delete it."
+    )

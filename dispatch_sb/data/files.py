@@ -1,0 +1,169 @@
+"""Work on many files: found, hashed, written atomically, and handled side
+by side with a progress bar.
+
+Authors
+ * The dispatch-sb contributors, 2026
+"""
+
+import contextlib
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+AUDIO_SUFFIXES = (".wav", ".flac", ".ogg")
+HASH_BLOCK = 1 << 20  # bytes
+
+
+def audio_files(folder: str | os.PathLike) -> list[Path]:
+    """All audio files below a folder, sub-folders included, sorted.
+
+    Hidden files (a Mac's `._name.wav`, our own unfinished ones) are left
+    out; symbolic links are followed.
+
+    Arguments
+    ---------
+    folder : str or os.PathLike
+        The folder.
+
+    Returns
+    -------
+    list of pathlib.Path
+        WAV, FLAC and Ogg files.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder does not exist.
+
+    Example
+    -------
+    >>> folder = getfixture("tmp_path")
+    >>> for name in ("b.wav", "a.flac", "notes.txt", "._b.wav"):
+    ...     (folder / name).touch()
+    >>> [path.name for path in audio_files(folder)]
+    ['a.flac', 'b.wav']
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise FileNotFoundError(
+            f"{folder} is not a folder: check the path, it has to hold "
+            "audio files."
+        )
+    return sorted(
+        Path(parent, name)
+        for parent, _, names in os.walk(folder, followlinks=True)
+        for name in names
+        if name.lower().endswith(AUDIO_SUFFIXES) and not name.startswith(".")
+    )
+
+
+@contextlib.contextmanager
+def atomic_path(path: str | os.PathLike):
+    """Gives a temporary name beside a file, and renames it to the file's
+    when the block ends well; after an exception nothing is left.
+
+    Arguments
+    ---------
+    path : str or os.PathLike
+        The file to write.
+
+    Yields
+    ------
+    pathlib.Path
+        Where to write.
+
+    Example
+    -------
+    >>> path = getfixture("tmp_path") / "note.txt"
+    >>> with atomic_path(path) as temporary:
+    ...     _ = temporary.write_text("complete")
+    >>> path.read_text()
+    'complete'
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def sha256_of(path: str | os.PathLike) -> str:
+    """The SHA-256 of a file's bytes, in hexadecimal.
+
+    Arguments
+    ---------
+    path : str or os.PathLike
+        Any file.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits.
+
+    Example
+    -------
+    >>> path = getfixture("tmp_path") / "empty"
+    >>> path.touch()
+    >>> sha256_of(path)[:8]
+    'e3b0c442'
+    """
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(HASH_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def map_files(
+    function: Callable[[Any], Any],
+    items: Iterable[Any],
+    description: str,
+    workers: int | None = None,
+) -> list[Any]:
+    """Applies a function to many files in threads, with a progress bar.
+
+    Threads are enough: reading, hashing and resampling all release
+    Python's global lock. An exception, Ctrl-C included, drops the items
+    that have not begun.
+
+    Arguments
+    ---------
+    function : callable
+        Takes one item.
+    items : iterable
+        What to work on.
+    description : str
+        Stands beside the progress bar.
+    workers : int or None
+        Number of threads; None takes the number of CPU cores, at most 16.
+
+    Returns
+    -------
+    list
+        The results, in the items' order.
+
+    Example
+    -------
+    >>> map_files(str.upper, ["a", "b"], "Shouting")
+    ['A', 'B']
+    """
+    items = list(items)
+    workers = workers or min(os.cpu_count() or 1, 16)
+    pool = ThreadPoolExecutor(workers)
+    try:
+        results = pool.map(function, items)
+        return list(_progress(results, len(items), description))
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _progress(results: Iterator, total: int, description: str) -> Iterable:
+    """A progress bar that short work never shows."""
+    return tqdm(results, total=total, desc=description, delay=1, leave=False)

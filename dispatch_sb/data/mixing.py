@@ -1,0 +1,236 @@
+"""Noisy speech made from any clean speech and any noise: mixed anew in every
+epoch for training, or written once as fixed pairs for validation and test.
+
+Authors
+ * The dispatch-sb contributors, 2026
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from dispatch_sb.data.audio import write_audio
+from dispatch_sb.data.files import atomic_path
+from dispatch_sb.data.levels import mix
+from dispatch_sb.data.manifest import manifest_hash
+from dispatch_sb.data.pipeline import (
+    EpochDataset,
+    SharedEpoch,
+    located_manifest,
+)
+from dispatch_sb.data.segments import (
+    check_choice,
+    draw_audible,
+    draw_value,
+    random_generator,
+    segment_samples,
+)
+
+MARKER = "mixtures.json"
+
+
+class DynamicMixture(EpochDataset):
+    """Random pairs of speech and noise, mixed anew in every epoch.
+
+    Item ``index`` of an epoch is a function of (seed, epoch, index) alone,
+    whichever process computes it. The items of an epoch are spread evenly
+    over all the speech, long recordings giving more items than short ones;
+    each has a random offset, noise file, noise offset, SNR and level.
+
+    Arguments
+    ---------
+    speech_manifest : str or Path
+        Manifest of clean speech, as ``write_single_manifest`` writes it.
+    noise_manifest : str or Path
+        Manifest of noise recordings, likewise; every file is as likely.
+    segment_seconds : float
+        Length of the items; shorter recordings go round.
+    snr_db : tuple of two floats, or list of floats
+        A tuple (low, high) draws evenly in between, a list one of its values.
+        In YAML ``[0, 15]`` is a list; write ``!tuple (0, 15)`` for a range.
+    level_db : tuple or list of two floats
+        Lowest and highest RMS of the mixture, in dB below full scale.
+        A mixture whose peak would pass 0.99 is quieter than drawn.
+    seed : int
+        Seed of all choices, 0 or more.
+    length : int, optional
+        Items per epoch; by default as many as hold all the speech once.
+    sample_rate : int
+        The rate that the files must have, in Hz.
+    data_root : str or Path, optional
+        The folder that stands for ``{data_root}`` in both manifests.
+    """
+
+    def __init__(
+        self,
+        speech_manifest: str | Path,
+        noise_manifest: str | Path,
+        segment_seconds: float,
+        snr_db: tuple | list = (0.0, 15.0),
+        level_db: tuple | list = (-35.0, -15.0),
+        seed: int = 0,
+        length: int | None = None,
+        sample_rate: int = 16000,
+        data_root: str | Path | None = None,
+    ):
+        check_choice("snr_db", snr_db)
+        check_choice("level_db", tuple(level_db))
+        speech = located_manifest(speech_manifest, data_root).values()
+        noise = located_manifest(noise_manifest, data_root).values()
+        self.speech = [entry["wav"] for entry in speech]
+        self.noise = [entry["wav"] for entry in noise]
+        self.ends = np.cumsum([entry["length"] for entry in speech])
+        self.segment = segment_samples(segment_seconds, sample_rate)
+        self.snr_db = snr_db
+        self.level_db = tuple(level_db)
+        self.seed = seed
+        self.sample_rate = sample_rate
+        self.length = length or int(np.ceil(self.ends[-1] / segment_seconds))
+        super().__init__(
+            {f"mixture_{i:06d}": {"index": i} for i in range(self.length)},
+            load=self._load,
+            takes=["index"],
+            epoch=SharedEpoch(),
+        )
+
+    def _load(self, index):
+        """Returns the noisy and the clean signal of an item."""
+        rng = random_generator(self.seed, self.epoch, str(index))
+        clean = self._draw([self._draw_speech(index, rng)], rng)
+        noise = self._draw(self.noise, rng)
+        noisy, clean = mix(
+            clean,
+            noise,
+            snr_db=draw_value(self.snr_db, rng),
+            level_db=draw_value(self.level_db, rng),
+            sample_rate=self.sample_rate,
+        )
+        return torch.from_numpy(noisy), torch.from_numpy(clean)
+
+    def _draw(self, paths, rng):
+        return draw_audible(paths, self.segment, rng, self.sample_rate)
+
+    def _draw_speech(self, index, rng):
+        """Picks the file at a random place in the index-th equal share."""
+        place = (index + rng.random()) / self.length * self.ends[-1]
+        found = int(np.searchsorted(self.ends, place, side="right"))
+        return self.speech[min(found, len(self.speech) - 1)]
+
+
+def write_mixtures(
+    speech_manifest: str | Path,
+    noise_manifest: str | Path,
+    clean_folder: str | Path,
+    noisy_folder: str | Path,
+    snr_db: tuple | list,
+    seed: int,
+    count: int,
+    segment_seconds: float | None = None,
+    sample_rate: int = 16000,
+    data_root: str | Path | None = None,
+) -> None:
+    """Writes fixed pairs of clean and noisy speech, for validation and test.
+
+    Every utterance is used once before any is used twice, with a random part
+    of a random noise; a list of SNRs is gone through in turn. The pairs
+    depend on the arguments alone; pairs that are there already are kept.
+
+    Arguments
+    ---------
+    speech_manifest : str or Path
+        Manifest of clean speech, as ``write_single_manifest`` writes it.
+    noise_manifest : str or Path
+        Manifest of noise recordings, likewise.
+    clean_folder : str or Path
+        Receives ``<speaker>_<number>.wav``, PCM_16.
+    noisy_folder : str or Path
+        Receives the noisy files of the same names, and ``mixtures.json``,
+        which says how they were made.
+    snr_db : tuple of two floats, or list of floats
+        A range (low, high), or values.
+    seed : int
+        Seed of all choices, 0 or more.
+    count : int
+        Number of pairs.
+    segment_seconds : float, optional
+        Length of the pairs; None keeps whole utterances.
+    sample_rate : int
+        The rate that the files must have, in Hz.
+    data_root : str or Path, optional
+        The folder that stands for ``{data_root}`` in both manifests.
+    """
+    check_choice("snr_db", snr_db)
+    speech = located_manifest(speech_manifest, data_root)
+    noise = located_manifest(noise_manifest, data_root).values()
+    noise = [entry["wav"] for entry in noise]
+    plan = _plan(speech, count, seed)
+    made_with = {
+        "speech": manifest_hash(speech_manifest),
+        "noise": manifest_hash(noise_manifest),
+        "snr_db": repr(snr_db),
+        "seed": seed,
+        "segment_seconds": segment_seconds,
+        "sample_rate": sample_rate,
+    }
+    folders = Path(clean_folder), Path(noisy_folder)
+    if _are_there(folders, {"made_with": made_with, "files": list(plan)}):
+        return
+    segment = segment_samples(segment_seconds, sample_rate)
+    for index, (name, path) in enumerate(plan.items()):
+        rng = random_generator(seed, 0, f"pair {index}")
+        clean = draw_audible([path], segment, rng, sample_rate)
+        part = draw_audible(noise, len(clean), rng, sample_rate)
+        snr = _in_turn(snr_db, index, rng)
+        pair = mix(clean, part, snr, sample_rate=sample_rate)
+        for folder, signal in zip(folders, reversed(pair)):
+            write_audio(folder / name, signal, sample_rate, "PCM_16")
+
+
+def _in_turn(snr_db, index: int, rng) -> float:
+    """The index-th value of a list, or a random one of a range."""
+    if isinstance(snr_db, tuple):
+        return draw_value(snr_db, rng)
+    return float(snr_db[index % len(snr_db)])
+
+
+def _plan(speech: dict, count: int, seed: int) -> dict:
+    """Names the files to write, each with the utterance that it holds."""
+    order = random_generator(seed, 0, "order").permutation(sorted(speech))
+    plan = {}
+    for index in range(count):
+        entry = speech[order[index % len(order)]]
+        # The speaker must end where speaker_of() looks for its end.
+        speaker = re.sub(r"[^0-9A-Za-z]+", "", entry["speaker"]) or "speaker"
+        plan[f"{speaker}_{index:04d}.wav"] = entry["wav"]
+    return plan
+
+
+def _are_there(folders: tuple, note: dict) -> bool:
+    """Says whether pairs were written with these settings; else makes room.
+
+    Deletes files of other settings only where our own note lists them.
+    """
+    clean_folder, noisy_folder = folders
+    marker = noisy_folder / MARKER
+    if marker.is_file():
+        old = json.loads(marker.read_text())
+        files = [f / name for f in folders for name in old["files"]]
+        if old == note and all(file.is_file() for file in files):
+            return True
+        for file in files:
+            file.unlink(missing_ok=True)
+    for folder in folders:
+        if any(folder.glob("*.wav")):
+            raise ValueError(
+                f"{folder} holds files that were not written here: name "
+                "another folder for the mixtures."
+            )
+    noisy_folder.mkdir(parents=True, exist_ok=True)
+    with atomic_path(marker) as temporary:
+        temporary.write_text(json.dumps(note, indent=1))
+    return False

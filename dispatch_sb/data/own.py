@@ -1,0 +1,206 @@
+"""Folders of one's own speech and noise become data for training and tests.
+
+Authors
+ * The dispatch-sb contributors, 2026
+"""
+
+import json
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from dispatch_sb.data.files import atomic_path
+from dispatch_sb.data.manifest import (
+    read_manifest,
+    write_pair_manifest,
+    write_single_manifest,
+)
+from dispatch_sb.data.mixing import write_mixtures
+from dispatch_sb.data.segments import random_generator
+
+logger = logging.getLogger(__name__)
+
+PARTS = ("train", "valid", "test")
+TEST_SNR_DB = [2.5, 7.5, 12.5, 17.5]  # as VoiceBank-DEMAND's test set
+
+
+def prepare_own_training(
+    clean_folders: Sequence[str],
+    noise_folders: Sequence[str],
+    folder: str | os.PathLike,
+    held_out: Sequence[str | os.PathLike] = (),
+) -> tuple[Path, Path]:
+    """Makes manifests of all speech and all noise, to be mixed in training.
+
+    Arguments
+    ---------
+    clean_folders : sequence of str
+        Folders of clean speech, 16 kHz mono, any layout.
+    noise_folders : sequence of str
+        Folders of noise, likewise.
+    folder : str or os.PathLike
+        Receives ``speech.json``, ``noise.json``, ``train_speech.json`` and
+        ``train_noise.json``.
+    held_out : sequence of str or os.PathLike
+        Pair manifests of validation and test: their speakers are left out.
+
+    Returns
+    -------
+    tuple of Path
+        Manifests of the speech and of the noise to train on.
+
+    Raises
+    ------
+    ManifestError
+        Lists everything that is wrong with the files.
+    ValueError
+        If nobody is left to train on.
+    """
+    folder = Path(folder)
+    speech, noise = _list_everything(clean_folders, noise_folders, folder)
+    away = {
+        entry["speaker"]
+        for manifest in held_out
+        for entry in read_manifest(manifest).values()
+    }
+    kept = {k: v for k, v in speech.items() if v["speaker"] not in away}
+    if not kept:
+        raise ValueError(
+            "All speech in clean_folders is of speakers that validate or "
+            f"test ({', '.join(sorted(away))}): add other speakers."
+        )
+    return _write(folder, "train", kept, noise)
+
+
+def _list_everything(clean_folders, noise_folders, folder: Path) -> tuple:
+    """Entries of all speech and of all noise; both checked."""
+    return (
+        write_single_manifest(clean_folders, folder / "speech.json"),
+        write_single_manifest(noise_folders, folder / "noise.json"),
+    )
+
+
+def _write(folder: Path, part: str, speech: dict, noise: dict) -> tuple:
+    """Writes the two manifests of one part."""
+    paths = folder / f"{part}_speech.json", folder / f"{part}_noise.json"
+    for path, entries in zip(paths, (speech, noise)):
+        with atomic_path(path) as partial:
+            partial.write_text(json.dumps(entries, indent=2))
+    return paths
+
+
+def prepare_own(
+    clean_folders: Sequence[str],
+    noise_folders: Sequence[str],
+    folder: str | os.PathLike,
+    held_out_share: float = 0.1,
+    pairs: int = 60,
+    seed: int = 0,
+) -> tuple[Path, Path]:
+    """Splits one's own recordings; writes fixed pairs to validate and test.
+
+    Speakers are kept apart between the parts (see `speaker_of`), or files if
+    there are fewer than three speakers; noise recordings are kept apart too.
+
+    Arguments
+    ---------
+    clean_folders : sequence of str
+        Folders of clean speech, 16 kHz mono, any layout.
+    noise_folders : sequence of str
+        Folders of noise, likewise.
+    folder : str or os.PathLike
+        Receives ``{train,valid,test}_{speech,noise}.json``, the folders
+        ``{valid,test}_{clean,noisy}``, and ``valid.json`` and ``test.json``.
+    held_out_share : float
+        Share of the speakers, and of the noise files, for validation; as
+        many are for the test.
+    pairs : int
+        Pairs of validation, and of the test.
+    seed : int
+        Decides the split and the mixtures.
+
+    Returns
+    -------
+    tuple of Path
+        Manifests of the speech and of the noise to train on.
+
+    Raises
+    ------
+    ManifestError
+        Lists everything that is wrong with the files.
+    ValueError
+        If there are fewer than three recordings of speech or of noise.
+    """
+    folder = Path(folder)
+    everything = _list_everything(clean_folders, noise_folders, folder)
+    speech, noise = (
+        split_by_speaker(entries, held_out_share, seed, kind)
+        for entries, kind in zip(everything, ("speech", "noise"))
+    )
+    manifests = {
+        part: _write(folder, part, speech[part], noise[part]) for part in PARTS
+    }
+    for part in PARTS[1:]:
+        clean, noisy = folder / f"{part}_clean", folder / f"{part}_noisy"
+        write_mixtures(*manifests[part], clean, noisy, TEST_SNR_DB, seed, pairs)
+        write_pair_manifest(clean, noisy, folder / f"{part}.json", folder)
+    return manifests["train"]
+
+
+def split_by_speaker(
+    entries: dict, held_out_share: float, seed: int, kind: str = "speech"
+) -> dict[str, dict]:
+    """Splits a manifest into training, validation and test.
+
+    Arguments
+    ---------
+    entries : dict
+        A single manifest.
+    held_out_share : float
+        Share of the speakers for validation; as many for the test, at least
+        one each.
+    seed : int
+        Decides who goes where.
+    kind : str
+        What the recordings are, for messages.
+
+    Returns
+    -------
+    dict
+        Manifests by ``"train"``, ``"valid"`` and ``"test"``.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than three recordings.
+
+    Example
+    -------
+    >>> entries = {f"{s}_{i}": {"speaker": s} for s in "abc" for i in (1, 2)}
+    >>> parts = split_by_speaker(entries, 0.1, seed=0)
+    >>> sorted(len(part) for part in parts.values())
+    [2, 2, 2]
+    """
+    if len(entries) < len(PARTS):
+        raise ValueError(
+            f"{len(entries)} {kind} recordings cannot be split into training, "
+            "validation and test: add recordings, or give a data_folder that "
+            "validates and tests."
+        )
+    groups = {key: entry["speaker"] for key, entry in entries.items()}
+    if len(set(groups.values())) < len(PARTS):
+        logger.warning(
+            "Fewer than three speakers of %s: its parts share speakers.", kind
+        )
+        groups = {key: key for key in entries}
+    names = sorted(set(groups.values()))
+    order = random_generator(seed, 0, f"split {kind}").permutation(names)
+    count = max(1, round(held_out_share * len(names)))
+    part_of = dict.fromkeys(names, "train")
+    part_of.update(dict.fromkeys(order[:count], "test"))
+    part_of.update(dict.fromkeys(order[count : 2 * count], "valid"))
+    return {
+        part: {k: v for k, v in entries.items() if part_of[groups[k]] == part}
+        for part in PARTS
+    }

@@ -1,0 +1,235 @@
+"""From a pair manifest to training segments: noisy and clean speech cut with
+one offset, which depends on the seed, the epoch and the utterance alone.
+
+Authors
+ * The dispatch-sb contributors, 2026
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from speechbrain.dataio.dataset import DynamicItemDataset
+
+from dispatch_sb.data.manifest import read_manifest
+from dispatch_sb.data.segments import (
+    draw_start,
+    random_generator,
+    read_wrapped,
+    samples_of,
+    segment_samples,
+)
+
+
+class SharedEpoch:
+    """The number of the current epoch, seen by every copy of a dataset.
+
+    The number lies in shared memory, so worker processes of a DataLoader that
+    outlive an epoch see it change, and so do SpeechBrain's filtered views,
+    which copy a dataset's pipeline.
+
+    Arguments
+    ---------
+    value : int
+        The first epoch's number.
+
+    Example
+    -------
+    >>> from copy import deepcopy
+    >>> epoch = SharedEpoch()
+    >>> view = deepcopy(epoch)
+    >>> epoch.set(3)
+    >>> view.get()
+    3
+    """
+
+    def __init__(self, value: int = 0):
+        self._value = torch.zeros((), dtype=torch.int64).share_memory_()
+        self.set(value)
+
+    def __deepcopy__(self, memo):
+        return self
+
+    def get(self) -> int:
+        """Returns the epoch's number."""
+        return int(self._value)
+
+    def set(self, value: int):
+        """Sets the epoch's number, in every process that holds a copy."""
+        self._value.fill_(int(value))
+
+
+class EpochDataset(DynamicItemDataset):
+    """SpeechBrain's dataset, plus an epoch that its random choices follow.
+
+    Arguments
+    ---------
+    data : dict
+        Data points by id, as for ``DynamicItemDataset``.
+    load : callable
+        Takes values of a data point and returns the noisy and the clean
+        signal. Its random choices follow the epoch.
+    takes : list of str
+        Keys of the values that ``load`` takes.
+    epoch : SharedEpoch
+        The epoch that ``load`` reads.
+    """
+
+    def __init__(self, data: dict, load, takes: list, epoch: SharedEpoch):
+        super().__init__(data)
+        self._epoch = epoch
+        self.add_dynamic_item(
+            load, takes=takes, provides=["noisy_sig", "clean_sig"]
+        )
+        self.set_output_keys(["id", "noisy_sig", "clean_sig"])
+
+    @property
+    def epoch(self) -> int:
+        """The current epoch."""
+        return self._epoch.get()
+
+    def set_epoch(self, epoch: int):
+        """Makes the random choices those of an epoch.
+
+        Arguments
+        ---------
+        epoch : int
+            The epoch's number, 0 or more. Call this before iterating.
+        """
+        self._epoch.set(epoch)
+
+
+class PairReader:
+    """Reads one noisy and clean pair, whole or as a random segment.
+
+    Arguments
+    ---------
+    segment_seconds : float, optional
+        Length of the segment; None reads whole utterances.
+    seed : int
+        Seed of the random offsets, 0 or more.
+    sample_rate : int
+        The rate that the files must have, in Hz.
+    epoch : SharedEpoch, optional
+        The epoch that the offsets follow.
+    """
+
+    def __init__(
+        self,
+        segment_seconds: float | None = None,
+        seed: int = 0,
+        sample_rate: int = 16000,
+        epoch: SharedEpoch | None = None,
+    ):
+        self.segment = segment_samples(segment_seconds, sample_rate)
+        self.seed = seed
+        self.sample_rate = sample_rate
+        self.epoch = SharedEpoch() if epoch is None else epoch
+
+    def __call__(self, utterance: str, noisy_path: str, clean_path: str):
+        """Returns the noisy and the clean signal, ``[samples]`` each."""
+        samples = samples_of(noisy_path, self.sample_rate)
+        clean_samples = samples_of(clean_path, self.sample_rate)
+        if samples != clean_samples:
+            raise ValueError(
+                f"{noisy_path} has {samples} samples and {clean_path} has "
+                f"{clean_samples}: cut the pair to one length."
+            )
+        start = self.start(utterance, samples)
+        return tuple(
+            torch.from_numpy(read_wrapped(path, samples, start, self.segment))
+            for path in (noisy_path, clean_path)
+        )
+
+    def start(self, utterance: str, samples: int) -> int:
+        """Returns the first sample of an utterance's segment, so that other
+        signals of the same utterance can be cut alike.
+
+        Arguments
+        ---------
+        utterance : str
+            The utterance's id.
+        samples : int
+            The utterance's length in samples.
+
+        Returns
+        -------
+        int
+        """
+        rng = random_generator(self.seed, self.epoch.get(), utterance)
+        return draw_start(rng, samples, self.segment)
+
+
+def pair_dataset(
+    manifest_json: str | Path,
+    data_root: str | Path,
+    segment_seconds: float | None = None,
+    seed: int = 0,
+    sample_rate: int = 16000,
+) -> EpochDataset:
+    """Builds the dataset of a manifest of noisy and clean pairs.
+
+    Arguments
+    ---------
+    manifest_json : str or Path
+        Manifest as ``write_pair_manifest`` writes it.
+    data_root : str or Path
+        The folder that stands for ``{data_root}`` in the manifest.
+    segment_seconds : float, optional
+        Length of the training segments: a random crop, the same for both
+        signals. A shorter utterance goes round until it fills the segment, so
+        that training never sees padding. None gives whole utterances.
+    seed : int
+        Seed of the offsets, which depend on (seed, epoch, id) alone.
+    sample_rate : int
+        The rate that the files must have, in Hz.
+
+    Returns
+    -------
+    EpochDataset
+        With the keys ``id``, ``noisy_sig`` and ``clean_sig`` (float32,
+        ``[samples]``), and ``set_epoch``.
+    """
+    epoch = SharedEpoch()
+    reader = PairReader(segment_seconds, seed, sample_rate, epoch)
+    return EpochDataset(
+        data=located_manifest(manifest_json, data_root),
+        load=reader,
+        takes=["id", "noisy_wav", "clean_wav"],
+        epoch=epoch,
+    )
+
+
+def located_manifest(
+    manifest_json: str | Path, data_root: str | Path | None = None
+) -> dict:
+    """Reads a manifest and puts a folder in the place of ``{data_root}``.
+
+    Only that one word is replaced: unlike with ``str.format``, braces in a
+    transcript or in a folder's name do no harm.
+
+    Arguments
+    ---------
+    manifest_json : str or Path
+        A manifest of pairs or of single files.
+    data_root : str or Path, optional
+        The folder; None leaves the paths as they are.
+
+    Returns
+    -------
+    dict
+        Entries by id.
+    """
+    entries = read_manifest(manifest_json)
+    if data_root is None:
+        return entries
+    return {
+        key: {
+            name: value.replace("{data_root}", str(data_root))
+            if isinstance(value, str)
+            else value
+            for name, value in entry.items()
+        }
+        for key, entry in entries.items()
+    }

@@ -1,0 +1,230 @@
+"""Segments of recordings: drawn by a generator of their own, read without the
+rest of the file, going round where a recording is too short.
+
+Authors
+ * The dispatch-sb contributors, 2026
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from dispatch_sb.data.audio import check_format, probe
+from dispatch_sb.data.levels import SILENCE, rms
+
+DRAWS = 50
+
+
+def segment_samples(
+    segment_seconds: float | None, sample_rate: int
+) -> int | None:
+    """Converts a segment's length from seconds to samples.
+
+    Example
+    -------
+    >>> segment_samples(0.5, 16000)
+    8000
+    """
+    if segment_seconds is None:
+        return None
+    samples = round(segment_seconds * sample_rate)
+    if samples < 1:
+        raise ValueError(
+            f"segment_seconds is {segment_seconds}: give a positive number of "
+            "seconds, or None for whole utterances."
+        )
+    return samples
+
+
+def random_generator(seed: int, epoch: int, key: str) -> np.random.Generator:
+    """Makes the random generator of one item in one epoch.
+
+    Arguments
+    ---------
+    seed : int
+        0 or more.
+    epoch : int
+        0 or more.
+    key : str
+        Names the item.
+
+    Returns
+    -------
+    numpy.random.Generator
+        The same for the same arguments, on every machine.
+
+    Example
+    -------
+    >>> int(random_generator(0, 1, "p226_001").integers(1000))
+    305
+    """
+    digest = hashlib.sha256(key.encode()).digest()[:8]
+    return np.random.default_rng([seed, epoch, int.from_bytes(digest, "big")])
+
+
+def draw_start(
+    rng: np.random.Generator, samples: int, segment: int | None
+) -> int:
+    """Draws where a segment starts in a recording.
+
+    A recording shorter than the segment goes round, so it may start anywhere.
+
+    Arguments
+    ---------
+    rng : numpy.random.Generator
+        Source of the draw.
+    samples : int
+        Length of the recording.
+    segment : int, optional
+        Length of the segment; None stands for the whole recording.
+
+    Returns
+    -------
+    int
+    """
+    if segment is None:
+        return 0
+    last = samples - segment if samples >= segment else samples - 1
+    return int(rng.integers(last + 1))
+
+
+def samples_of(path: str | Path, sample_rate: int) -> int:
+    """Returns a file's length in samples, once its format is as wanted.
+
+    Arguments
+    ---------
+    path : str or Path
+        An audio file with one channel.
+    sample_rate : int
+        The rate that it must have, in Hz.
+
+    Returns
+    -------
+    int
+    """
+    info = probe(path)
+    check_format(path, info, sample_rate)
+    if info.samples == 0:
+        raise ValueError(f"{path} holds no samples: delete or replace it.")
+    return info.samples
+
+
+def read_wrapped(
+    path: str | Path, samples: int, start: int, segment: int | None
+) -> np.ndarray:
+    """Reads a segment of a file and nothing else; past the end it goes on at
+    the beginning.
+
+    Arguments
+    ---------
+    path : str or Path
+        An audio file with one channel.
+    samples : int
+        The file's length.
+    start : int
+        The segment's first sample.
+    segment : int, optional
+        The segment's length; None reads the whole file.
+
+    Returns
+    -------
+    numpy.ndarray
+        float32, ``[segment]``.
+    """
+    if segment is None:
+        return _read(path, 0, samples)
+    if start + segment <= samples:
+        return _read(path, start, segment)
+    if segment < samples:
+        tail = _read(path, start, samples - start)
+        return np.concatenate([tail, _read(path, 0, segment - len(tail))])
+    return np.resize(np.roll(_read(path, 0, samples), -start), segment)
+
+
+def draw_audible(
+    paths: list,
+    segment: int | None,
+    rng: np.random.Generator,
+    sample_rate: int = 16000,
+) -> np.ndarray:
+    """Reads a random segment of a random file, one that is not silent.
+
+    Arguments
+    ---------
+    paths : list of str
+        The files, each as likely.
+    segment : int, optional
+        Length in samples; shorter files go round. None reads whole files.
+    rng : numpy.random.Generator
+        Source of the choices.
+    sample_rate : int
+        The rate that the files must have, in Hz.
+
+    Returns
+    -------
+    numpy.ndarray
+        float32 ``[segment]``.
+    """
+    for _ in range(DRAWS):
+        path = paths[rng.integers(len(paths))]
+        samples = samples_of(path, sample_rate)
+        start = draw_start(rng, samples, segment)
+        signal = read_wrapped(path, samples, start, segment)
+        if rms(signal) > SILENCE:
+            return signal
+    raise ValueError(
+        f"{DRAWS} segments drawn in a row are silent, the last of them from "
+        f"{path}: remove the silent files from the manifest."
+    )
+
+
+def draw_value(choice: tuple | list, rng: np.random.Generator) -> float:
+    """Draws from a range, given as a tuple, or from a list of values.
+
+    Example
+    -------
+    >>> draw_value([5.0], np.random.default_rng(0))
+    5.0
+    """
+    if isinstance(choice, tuple):
+        return float(rng.uniform(*choice))
+    return float(choice[rng.integers(len(choice))])
+
+
+def check_choice(name: str, choice: tuple | list) -> None:
+    """Raises ``ValueError`` unless a value can be drawn from a choice.
+
+    Arguments
+    ---------
+    name : str
+        The argument's name, for the message.
+    choice : tuple or list
+        (low, high), or a list of values.
+    """
+    is_range = isinstance(choice, tuple)
+    if is_range and (len(choice) != 2 or choice[0] > choice[1]):
+        raise ValueError(f"{name} is {choice}: give a tuple (low, high).")
+    if len(choice) == 0:
+        raise ValueError(f"{name} is empty: give at least one value in dB.")
+
+
+def _read(path, start: int, count: int) -> np.ndarray:
+    """Reads samples of a file, all that were asked for."""
+    try:
+        signal, _ = soundfile.read(
+            path, frames=count, start=start, dtype="float32"
+        )
+    except soundfile.SoundFileError as error:
+        raise ValueError(
+            f"{path} cannot be read ({error}): replace the file."
+        ) from error
+    if len(signal) < count:
+        raise ValueError(
+            f"{path} ends after {start + len(signal)} samples, its header "
+            f"promises more: replace the file."
+        )
+    return signal

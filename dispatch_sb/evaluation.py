@@ -1,0 +1,297 @@
+"""From a trained student to scores and a report.
+
+Authors
+ * The dispatch-sb contributors, 2026
+"""
+
+import datetime
+import hashlib
+import json
+import logging
+import platform
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Optional, Union
+
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from dispatch_sb.data import (
+    manifest_hash,
+    read_audio,
+    read_manifest,
+    write_audio,
+)
+from dispatch_sb.metrics import format_table, score_systems, write_scores
+from dispatch_sb.report import build_report
+
+logger = logging.getLogger(__name__)
+
+DEBUG_UTTERANCES = 2
+PACKAGES = ("dispatch-sb", "speechbrain", "torch", "pesq", "pystoi", "numpy")
+
+
+def enhance_entries(
+    model: nn.Module,
+    entries: Mapping[str, dict],
+    data_root: Union[str, Path],
+    folder: Union[str, Path],
+    device: str = "cpu",
+    name: str = "model",
+) -> dict[str, Path]:
+    """Enhances noisy utterances, whole, one at a time.
+
+    Arguments
+    ---------
+    model : torch.nn.Module
+        Waveforms ``[1, samples]`` in and out; put into eval mode.
+    entries : Mapping[str, dict]
+        A pair manifest's entries by id.
+    data_root : str or Path
+        Replaces ``{data_root}`` in them.
+    folder : str or Path
+        Receives ``<id>.wav``, 32-bit float.
+    device : str
+        Where the model is.
+    name : str
+        Shown in the progress bar.
+
+    Returns
+    -------
+    dict[str, Path]
+        The file of each utterance.
+    """
+    model.eval()
+    files = {}
+    for key, entry in tqdm(entries.items(), desc=f"enhancing: {name}"):
+        noisy = read_audio(resolve(entry["noisy_wav"], data_root))
+        with torch.no_grad():
+            enhanced = model(torch.as_tensor(noisy, device=device)[None])
+        files[key] = Path(folder) / f"{key}.wav"
+        write_audio(files[key], enhanced[0].float().cpu().numpy())
+    return files
+
+
+def resolve(path: str, data_root: Union[str, Path]) -> str:
+    """Fills the root into a path of a manifest.
+
+    Arguments
+    ---------
+    path : str
+        May hold ``{data_root}``.
+    data_root : str or Path
+        The folder that it stands for.
+
+    Returns
+    -------
+    str
+        The path on this machine.
+
+    Example
+    -------
+    >>> resolve("{data_root}/noisy/a.wav", "/data")
+    '/data/noisy/a.wav'
+    """
+    return path.replace("{data_root}", str(data_root))
+
+
+def score_models(
+    models: Mapping[str, nn.Module],
+    entries: Mapping[str, dict],
+    data_root: Union[str, Path],
+    output_folder: Union[str, Path],
+    device: str = "cpu",
+    workers: Optional[int] = None,
+) -> dict:
+    """Scores models, and the noisy input, on test utterances.
+
+    Arguments
+    ---------
+    models : Mapping[str, torch.nn.Module]
+        For instance ``student`` and ``teacher``.
+    entries : Mapping[str, dict]
+        A pair manifest's entries by id.
+    data_root : str or Path
+        Replaces ``{data_root}`` in them.
+    output_folder : str or Path
+        Receives ``enhanced/<name>/<id>.wav``.
+    device : str
+        Where the models are.
+    workers : int, optional
+        Processes that score; one per CPU if None.
+
+    Returns
+    -------
+    dict
+        See `dispatch_sb.metrics.score_systems`.
+    """
+    folder = Path(output_folder) / "enhanced"
+    enhanced = {
+        name: enhance_entries(
+            model, entries, data_root, folder / name, device, name
+        )
+        for name, model in models.items()
+    }
+    items = []
+    for key, entry in entries.items():
+        systems = {"noisy": resolve(entry["noisy_wav"], data_root)}
+        systems.update({name: str(enhanced[name][key]) for name in models})
+        clean = resolve(entry["clean_wav"], data_root)
+        items.append({"id": key, "clean": clean, "systems": systems})
+    return score_systems(items, workers=workers)
+
+
+def provenance() -> dict:
+    """When and with which versions a result was made.
+
+    Returns
+    -------
+    dict
+        ``date`` (ISO, UTC), ``python`` and ``versions``.
+    """
+    versions = {}
+    for package in PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            versions[package] = "not installed"
+    now = datetime.datetime.now(datetime.timezone.utc)
+    return {
+        "date": now.isoformat(timespec="seconds"),
+        "python": platform.python_version(),
+        "versions": versions,
+    }
+
+
+def state_hash(model: nn.Module) -> str:
+    """Identifies a model by the values of its parameters and buffers.
+
+    Arguments
+    ---------
+    model : torch.nn.Module
+        Any model.
+
+    Returns
+    -------
+    str
+        SHA-256, hexadecimal.
+
+    Example
+    -------
+    >>> state_hash(nn.Identity())[:8]
+    'e3b0c442'
+    """
+    digest = hashlib.sha256()
+    for name, tensor in model.state_dict().items():
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def evaluate_run(brain: Any, hparams: Mapping, data_root: str) -> dict:
+    """Scores a run's best student, prints the table, writes the report.
+
+    A run that was scored before, with the same weights and test set, is not
+    scored again.
+
+    Arguments
+    ---------
+    brain : DistillationBrain
+        After `fit`; its best checkpoint by validation PESQ is loaded.
+    hparams : Mapping
+        The recipe.
+    data_root : str
+        Replaces ``{data_root}`` in the test manifest.
+
+    Returns
+    -------
+    dict
+        What ``scores.json`` holds.
+    """
+    brain.checkpointer.recover_if_possible(max_key="pesq")
+    folder = Path(hparams["output_folder"])
+    entries = read_manifest(hparams["test_manifest"])
+    if brain.debug:
+        folder = folder / "debug"
+        entries = dict(list(entries.items())[:DEBUG_UTTERANCES])
+    models = {"student": hparams["student"]}
+    if "teacher" in hparams:
+        models["teacher"] = hparams["teacher"]
+    about = describe_run(models, hparams)
+    scores = read_scores(folder / "scores.json", about)
+    if scores is None:
+        scores = score_models(
+            models, entries, data_root, folder, brain.device, hparams["workers"]
+        )
+        write_scores(
+            scores, folder / "scores.json", **about, **provenance()
+        )
+    print(format_table(scores))
+    page = build_report(
+        folder,
+        hparams["test_manifest"],
+        data_root,
+        distillation_loss=hparams.get("distillation_loss"),
+        examples=hparams["examples"],
+    )
+    print(f"Scores: {folder / 'scores.json'}\nReport: {page}")
+    return scores
+
+
+def describe_run(models: Mapping[str, nn.Module], hparams: Mapping) -> dict:
+    """What decides a run's scores, so that stale ones are noticed.
+
+    Arguments
+    ---------
+    models : Mapping[str, torch.nn.Module]
+        The models that are scored.
+    hparams : Mapping
+        The recipe.
+
+    Returns
+    -------
+    dict
+        Plain values for ``scores.json``.
+    """
+    return {
+        "method": hparams["method"],
+        "seed": hparams["seed"],
+        "teacher_source": hparams.get("teacher_source"),
+        "teacher_revision": hparams.get("teacher_revision"),
+        "parameters": {
+            name: sum(p.numel() for p in model.parameters())
+            for name, model in models.items()
+        },
+        "weights_sha256": {
+            name: state_hash(model) for name, model in models.items()
+        },
+        "test_manifest_hash": manifest_hash(hparams["test_manifest"]),
+    }
+
+
+def read_scores(path: Union[str, Path], about: Mapping) -> Optional[dict]:
+    """Reads earlier scores if they are of the same models and test set.
+
+    Arguments
+    ---------
+    path : str or Path
+        A ``scores.json`` that may not exist.
+    about : Mapping
+        From `describe_run`.
+
+    Returns
+    -------
+    dict or None
+        The scores, or None if there are none that fit.
+    """
+    path = Path(path)
+    if not path.is_file():
+        return None
+    scores = json.loads(path.read_text(encoding="utf-8"))
+    if any(scores.get(key) != value for key, value in about.items()):
+        logger.info("%s is of other weights or another test set.", path)
+        return None
+    logger.info("%s is up to date: nothing is scored again.", path)
+    return scores

@@ -1,0 +1,206 @@
+"""How the frequency axis is split: the whole of it, bands with fixed edges, or
+DFKD's two bands, whose border moves from frame to frame.
+
+Authors
+ * The dispatch-sb contributors, 2026
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+
+from dispatch_sb.losses.patches import PatchGrid
+from dispatch_sb.losses.spectra import frame_mask
+
+
+@dataclass(frozen=True)
+class Band:
+    """One band of one batch, cut into patches.
+
+    Arguments
+    ---------
+    name : str
+        Its key in the details of a loss.
+    grid : PatchGrid
+        Where its patches lie.
+    sizes : torch.Tensor
+        Real bins of every patch, `[batch, rows, patches]` int64.
+    candidate : torch.Tensor
+        True where a patch holds at least one bin of the band inside the
+        utterance, `[batch, rows, patches]` bool.
+    mask : torch.Tensor, optional
+        1 for the bins of the band, 0 elsewhere, `[batch, frames, bins]`;
+        without it, the band holds all bins of its grid.
+    """
+
+    name: str
+    grid: PatchGrid
+    sizes: torch.Tensor
+    candidate: torch.Tensor
+    mask: torch.Tensor | None = None
+
+    def sum(self, plane: torch.Tensor) -> torch.Tensor:
+        """Sum of the band's bins over every patch,
+        `[batch, frames, bins] -> [batch, rows, patches]`."""
+        plane = self.grid.cut(plane)
+        return self.grid.sum(plane if self.mask is None else plane * self.mask)
+
+    def mean(self, plane: torch.Tensor) -> torch.Tensor:
+        """As `sum`, divided by the patch's real bins; 0 beyond the end."""
+        return self.sum(plane) / self.sizes.clamp(min=1)
+
+
+def band_names(count: int) -> list[str]:
+    """Keys of the bands in the details of a loss.
+
+    Example
+    -------
+    >>> band_names(1), band_names(2), band_names(3)
+    (['all'], ['low', 'high'], ['band0', 'band1', 'band2'])
+    """
+    short = {1: ["all"], 2: ["low", "high"]}
+    return short.get(count, [f"band{i}" for i in range(count)])
+
+
+def fixed_grids(
+    edges_hz: tuple[float, ...],
+    patch_bins: tuple[int, ...],
+    patch_frames: int,
+    sample_rate: int,
+    n_fft: int,
+) -> list[PatchGrid]:
+    """One grid per band between fixed edges; a bin on an edge belongs to the
+    band above it.
+
+    Arguments
+    ---------
+    edges_hz : tuple of float
+        Rising borders between the bands in Hz; empty for one band.
+    patch_bins : tuple of int
+        Bins of a patch, one per band.
+    patch_frames : int
+        Frames of a patch.
+    sample_rate : int
+        Samples per second.
+    n_fft : int
+        Transform length in samples.
+
+    Returns
+    -------
+    list of PatchGrid
+
+    Raises
+    ------
+    ValueError
+        If a band holds no bin.
+
+    Example
+    -------
+    >>> [
+    ...     (g.first_bin, g.last_bin)
+    ...     for g in fixed_grids(
+    ...         (2000,), (10, 40), 1, sample_rate=16000, n_fft=512
+    ...     )
+    ... ]
+    [(0, 63), (64, 256)]
+    """
+    bins = n_fft // 2 + 1
+    inner = [math.ceil(edge * n_fft / sample_rate) for edge in edges_hz]
+    starts = [0, *inner, bins]
+    for low, high, edge in zip(starts, starts[1:], [*edges_hz, edges_hz[-1:]]):
+        if not 0 <= low < high <= bins:
+            raise ValueError(
+                f"band_edges_hz={edges_hz} leave a band without any of the "
+                f"{bins} bins of {sample_rate / n_fft:g} Hz near {edge} Hz: "
+                f"use rising edges between 0 and {sample_rate // 2} Hz."
+            )
+    return [
+        PatchGrid(low, high - 1, size, patch_frames)
+        for low, high, size in zip(starts, starts[1:], patch_bins)
+    ]
+
+
+def fixed_bands(
+    grids: list[PatchGrid], frames: torch.Tensor, total: int
+) -> list[Band]:
+    """The bands of `fixed_grids` for a batch.
+
+    Arguments
+    ---------
+    grids : list of PatchGrid
+        From `fixed_grids`.
+    frames : torch.Tensor
+        Frames of each utterance, `[batch]` int64.
+    total : int
+        Frames of the padded batch.
+    """
+    bands = []
+    for name, grid in zip(band_names(len(grids)), grids):
+        sizes = grid.sizes(frames, total)
+        bands.append(Band(name, grid, sizes, sizes > 0))
+    return bands
+
+
+def split_bins(magnitude: torch.Tensor) -> torch.Tensor:
+    """DFKD's frequency adapter: the bin after which the running maximum over
+    frequency of a frame rises most, relative to itself.
+
+    Arguments
+    ---------
+    magnitude : torch.Tensor
+        The teacher's magnitudes, `[batch, frames, bins]`.
+
+    Returns
+    -------
+    torch.Tensor
+        `[batch, frames]` int64, from 0 to bins - 2.
+
+    Example
+    -------
+    >>> split_bins(torch.tensor([[[1.0, 2.0, 2.0, 9.0, 1.0]]]))
+    tensor([[2]])
+    """
+    highest = magnitude.cummax(dim=-1).values
+    rise = highest[..., 1:] - highest[..., :-1]
+    return (rise / (highest[..., :-1] + 1e-8)).argmax(dim=-1)
+
+
+def adaptive_bands(
+    teacher_magnitude: torch.Tensor,
+    grids: list[PatchGrid],
+    frames: torch.Tensor,
+) -> list[Band]:
+    """DFKD's low and high band: in every frame the split bin belongs to both.
+
+    Arguments
+    ---------
+    teacher_magnitude : torch.Tensor
+        `[batch, frames, bins]`.
+    grids : list of PatchGrid
+        Grid of the low and of the high band, each over all bins.
+    frames : torch.Tensor
+        Frames of each utterance, `[batch]` int64.
+
+    Returns
+    -------
+    list of Band
+        Low, high.
+    """
+    split = split_bins(teacher_magnitude)[:, :, None]
+    _, total, bins = teacher_magnitude.shape
+    inside = frame_mask(frames, total)[:, :, None]
+    # Arithmetic on floats: comparing integers takes ten times as long.
+    bin_index = torch.arange(bins, device=split.device)
+    above = bin_index.to(teacher_magnitude) - split.to(teacher_magnitude)
+    masks = ((1 - above).clamp(0, 1), (1 + above).clamp(0, 1))
+    held = (
+        grids[0].first_bins(split.device) <= split,
+        grids[1].last_bins(split.device) >= split,
+    )
+    bands = []
+    for name, grid, mask, holds in zip(band_names(2), grids, masks, held):
+        candidate = grid.sum_frames((holds & inside).float()) > 0
+        sizes = grid.sizes(frames, total)
+        bands.append(Band(name, grid, sizes, candidate, mask))
+    return bands

@@ -1,0 +1,218 @@
+"""The distillation loss: a host says how far student and teacher are apart in
+every patch, a selection rule says in which patches the teacher is followed.
+
+Authors
+ * The dispatch-sb contributors, 2026
+"""
+
+import torch
+
+from dispatch_sb.losses.spectra import (
+    frame_counts,
+    frame_mask,
+    full_precision,
+    sample_counts,
+    to_spectrum,
+)
+
+
+class DistillationLoss(torch.nn.Module):
+    """Host times selection: the mean distance from student to teacher over
+    the selected patches of every utterance, added over the bands.
+
+    The score that selects needs no gradient, and the teacher gets none.
+    Everything is computed in float32 (float64 if given float64), under
+    autocast too, and nothing waits for the device.
+
+    Arguments
+    ---------
+    host : torch.nn.Module
+        A distance of `dispatch_sb.losses`, such as `DFKD`.
+    selection : torch.nn.Module, optional
+        A rule of `dispatch_sb.losses`, such as `TopGap`. Without one every
+        patch counts: conventional distillation.
+    sample_rate : int
+        Samples per second of the waveforms.
+    n_fft : int
+        Window and transform length in samples.
+    hop : int
+        Samples between frames.
+    normalize_level : bool
+        Whether to scale each utterance's three signals by one factor that
+        brings its clean speech to a root mean square of 1, so that quiet
+        utterances count as much as loud ones, and beta means the same.
+
+    Raises
+    ------
+    ValueError
+        If the host's patches or bands do not fit the spectrum.
+
+    Example
+    -------
+    >>> from dispatch_sb.losses import DFKD, TopGap
+    >>> _ = torch.manual_seed(0)
+    >>> clean, noise = 0.1 * torch.randn(2, 2, 16000)
+    >>> student = (clean + noise).requires_grad_()
+    >>> teacher = clean + 0.3 * noise
+    >>> loss = DistillationLoss(DFKD(), selection=TopGap(0.8))
+    >>> loss(student, teacher, clean).backward()
+    >>> student.grad.shape
+    torch.Size([2, 16000])
+    >>> value, detail = loss(student, teacher, clean, return_detail=True)
+    >>> detail["high"]["gap"].shape
+    torch.Size([2, 126, 7])
+    >>> bool((detail["high"]["selected_share"] <= 0.8).all())
+    True
+    """
+
+    def __init__(
+        self,
+        host: torch.nn.Module,
+        selection: torch.nn.Module | None = None,
+        sample_rate: int = 16000,
+        n_fft: int = 512,
+        hop: int = 128,
+        normalize_level: bool = False,
+    ):
+        super().__init__()
+        self.host = host
+        self.selection = selection
+        self.sample_rate = sample_rate
+        self.n_fft = n_fft
+        self.hop = hop
+        self.normalize_level = normalize_level
+        self.grids = host.grids(sample_rate, n_fft)
+
+    def forward(
+        self,
+        student: torch.Tensor,
+        teacher: torch.Tensor,
+        clean: torch.Tensor,
+        lens: torch.Tensor | None = None,
+        reduction: str = "mean",
+        return_detail: bool = False,
+    ):
+        """The loss.
+
+        Arguments
+        ---------
+        student : torch.Tensor
+            The student's output, `[batch, samples]`; it alone gets gradient.
+        teacher : torch.Tensor
+            The teacher's output, `[batch, samples]`.
+        clean : torch.Tensor
+            The clean speech, `[batch, samples]`.
+        lens : torch.Tensor, optional
+            Length of each utterance relative to `samples`, `[batch]`. What
+            lies beyond it changes nothing.
+        reduction : str
+            "mean" over the utterances, or "batch" for one value each.
+        return_detail : bool
+            Whether to return the maps as well.
+
+        Returns
+        -------
+        torch.Tensor
+            Scalar, or `[batch]`.
+        dict
+            Only with `return_detail`: per band "gap", "selected" (weights
+            from 0 to 1), "candidate" (bool), all `[batch, rows, patches]`,
+            "edges_hz" `[patches + 1]`, "selected_share" and "mean_gap" over
+            the candidates `[batch]`.
+
+        Raises
+        ------
+        ValueError
+            If the signals' shapes differ or are too short for one window, or
+            the reduction is unknown.
+        """
+        if reduction not in ("mean", "batch"):
+            raise ValueError(
+                f'reduction="{reduction}" must be "mean" or "batch".'
+            )
+        with torch.autocast(student.device.type, enabled=False):
+            signals = full_precision(student, teacher, clean)
+            value, detail = self._compute(*signals, lens, return_detail)
+        if reduction == "mean":
+            value = value.mean()
+        return (value, detail) if return_detail else value
+
+    def _compute(self, student, teacher, clean, lens, return_detail):
+        """Loss of each utterance `[batch]`, and the details."""
+        batch, length = student.shape
+        samples = lens if lens is None else sample_counts(lens, length)
+        if self.normalize_level:
+            factor = _level_factor(clean, samples)
+            student, teacher, clean = (
+                factor * signal for signal in (student, teacher, clean)
+            )
+        scored = self.selection is not None or return_detail
+        student, teacher, clean = self._spectra(
+            student, teacher, clean if scored else None, samples
+        )
+        if samples is None:
+            samples = torch.full((batch,), length, device=student.real.device)
+        frames = frame_counts(samples, self.hop)
+        bands = self.host.bands(teacher, self.grids, frames)
+        value, detail = 0.0, {}
+        compared = self.host(student, teacher, clean, bands)
+        for band, (distance, gap) in zip(bands, compared):
+            weight = self._weight(gap, band).to(distance.dtype)
+            value = value + _weighted_mean(distance, weight)
+            if return_detail:
+                detail[band.name] = self._detail(gap, weight, band)
+        return value, detail
+
+    def _spectra(self, student, teacher, clean, samples):
+        """The three spectra; the student's alone carries gradient, so that
+        backward inverts no other."""
+        student = to_spectrum(student, samples, self.n_fft, self.hop)
+        with torch.no_grad():
+            if clean is None:
+                teacher = to_spectrum(teacher, samples, self.n_fft, self.hop)
+                return student, teacher, None
+            twice = samples if samples is None else samples.repeat(2)
+            both = to_spectrum(
+                torch.cat([teacher, clean]), twice, self.n_fft, self.hop
+            )
+        return student, *both.halves()
+
+    @torch.no_grad()
+    def _weight(self, gap, band):
+        """Weight of every patch, `[batch, rows, patches]`."""
+        if self.selection is None:
+            return band.candidate
+        return self.selection(gap, band.candidate)
+
+    def _detail(self, gap, weight, band):
+        """What reports show of one band."""
+        candidate = band.candidate.to(weight.dtype)
+        return {
+            "gap": gap,
+            "selected": weight,
+            "candidate": band.candidate,
+            "edges_hz": band.grid.edges_hz(
+                self.sample_rate / self.n_fft, gap.device
+            ).clamp(max=self.sample_rate / 2),
+            "selected_share": _weighted_mean(weight, candidate),
+            "mean_gap": _weighted_mean(gap, candidate),
+        }
+
+
+def _weighted_mean(value, weight):
+    """Mean of each utterance `[batch]`; 0 where all weights are 0."""
+    total = weight.flatten(1).sum(1)
+    return (value * weight).flatten(1).sum(1) / (total + (total == 0))
+
+
+@torch.no_grad()
+def _level_factor(clean, samples):
+    """What brings `clean` to a root mean square of 1, `[batch, 1]`, or to
+    100 dB more than it has, for near silence."""
+    energy = clean.square()
+    count = clean.shape[1]
+    if samples is not None:
+        energy = energy.masked_fill(~frame_mask(samples, count), 0.0)
+        count = samples.clamp(min=1)[:, None]
+    level = (energy.sum(1, keepdim=True) / count).sqrt()
+    return 1 / level.clamp(min=1e-5)

@@ -1,0 +1,127 @@
+"""The grid of patches over one band of the spectrum: cut the band out, sum or
+average over the real bins of every patch.
+
+Authors
+ * The dispatch-sb contributors, 2026
+"""
+
+from dataclasses import dataclass
+
+import torch
+
+
+@dataclass(frozen=True)
+class PatchGrid:
+    """Patches of `patch_bins` adjacent bins times `patch_frames` frames, laid
+    from the band's first bin and the first frame; the last patch of a row
+    and of a column holds what is left.
+
+    Arguments
+    ---------
+    first_bin : int
+        First bin of the band.
+    last_bin : int
+        Last bin of the band, itself included.
+    patch_bins : int
+        Bins of a patch.
+    patch_frames : int
+        Frames of a patch.
+
+    Example
+    -------
+    >>> grid = PatchGrid(first_bin=0, last_bin=256, patch_bins=40)
+    >>> grid.sum(torch.ones(1, 2, 257))[0, 1]
+    tensor([40., 40., 40., 40., 40., 40., 17.])
+    """
+
+    first_bin: int
+    last_bin: int
+    patch_bins: int
+    patch_frames: int = 1
+
+    @property
+    def patches(self) -> int:
+        """Patches of one frame."""
+        return -(-(self.last_bin - self.first_bin + 1) // self.patch_bins)
+
+    def cut(self, plane: torch.Tensor) -> torch.Tensor:
+        """The band's bins of a plane, `[..., bins] -> [..., bins in band]`."""
+        return plane[..., self.first_bin : self.last_bin + 1]
+
+    def sum(self, plane: torch.Tensor) -> torch.Tensor:
+        """Sum over every patch.
+
+        Arguments
+        ---------
+        plane : torch.Tensor
+            The band's bins, `[batch, frames, bins in band]`.
+
+        Returns
+        -------
+        torch.Tensor
+            `[batch, ceil(frames / patch_frames), patches]`.
+        """
+        # Twice as fast as pooling with ceil_mode, and backward copies once.
+        size, bins = self.patch_bins, plane.shape[2]
+        whole, rest = plane.split([bins - bins % size, bins % size], dim=2)
+        total = whole.unflatten(2, (-1, size)).sum(3)
+        if rest.shape[2]:
+            total = torch.cat([total, rest.sum(2, keepdim=True)], dim=2)
+        return self.sum_frames(total)
+
+    def sum_frames(self, total: torch.Tensor) -> torch.Tensor:
+        """Adds every `patch_frames` rows of `[batch, frames, patches]`."""
+        if self.patch_frames == 1:
+            return total
+        missing = -total.shape[1] % self.patch_frames
+        total = torch.nn.functional.pad(total, (0, 0, 0, missing))
+        return total.unflatten(1, (-1, self.patch_frames)).sum(2)
+
+    def sizes(self, frames: torch.Tensor, total: int) -> torch.Tensor:
+        """Real bins of every patch: inside the spectrum and the utterance.
+
+        Arguments
+        ---------
+        frames : torch.Tensor
+            Frames of each utterance, `[batch]` int64.
+        total : int
+            Frames of the padded batch.
+
+        Returns
+        -------
+        torch.Tensor
+            `[batch, ceil(total / patch_frames), patches]` int64; 0 where a
+            patch lies wholly beyond its utterance.
+        """
+        rows = torch.arange(0, total, self.patch_frames, device=frames.device)
+        height = (frames[:, None] - rows).clamp(0, self.patch_frames)
+        first = self.first_bins(frames.device)
+        width = self.last_bins(frames.device) - first + 1
+        return height[:, :, None] * width
+
+    def edges_hz(self, bin_hz: float, device=None) -> torch.Tensor:
+        """Borders between the patches in Hz, half a bin below their first
+        bins: `[patches + 1]` float32, between 0 and half the sample rate when
+        the band holds the whole spectrum.
+
+        Arguments
+        ---------
+        bin_hz : float
+            Distance of two bins in Hz.
+        device : torch.device, optional
+            Where the result lies.
+        """
+        last = self.last_bins(device)
+        bins = torch.cat([self.first_bins(device), last[-1:] + 1])
+        return ((bins - 0.5) * bin_hz).clamp(min=0.0)
+
+    def first_bins(self, device=None) -> torch.Tensor:
+        """First bin of every patch, `[patches]` int64."""
+        return torch.arange(
+            self.first_bin, self.last_bin + 1, self.patch_bins, device=device
+        )
+
+    def last_bins(self, device=None) -> torch.Tensor:
+        """Last real bin of every patch, `[patches]` int64."""
+        last = self.first_bins(device) + self.patch_bins - 1
+        return last.clamp(max=self.last_bin)

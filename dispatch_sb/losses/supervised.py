@@ -1,0 +1,164 @@
+"""The loss against the clean speech, with or without a teacher beside it.
+
+Authors
+ * The dispatch-sb contributors, 2026
+"""
+
+import torch
+
+from dispatch_sb.losses.spectra import (
+    Spectrum,
+    frame_counts,
+    frame_mask,
+    full_precision,
+    sample_counts,
+    to_spectrum,
+)
+
+
+class EnhancementLoss(torch.nn.Module):
+    """Weighted sum of three distances from enhanced to clean speech: squared
+    distance of the compressed magnitudes |X|^power, of the compressed complex
+    spectra |X|^power e^(j phase), and absolute distance of the waveforms.
+
+    The spectra are taken from the waveform, so they are always consistent.
+    Everything is computed in float32 (float64 if given float64), under
+    autocast too. Each utterance's terms are means over its own length, and
+    all utterances weigh the same.
+
+    Arguments
+    ---------
+    magnitude : float
+        Weight of the compressed magnitudes.
+    complex : float
+        Weight of the compressed complex spectra.
+    waveform : float
+        Weight of the waveforms.
+    power : float
+        Compression, in (0, 1].
+    n_fft : int
+        Window and transform length in samples.
+    hop : int
+        Samples between frames.
+
+    Raises
+    ------
+    ValueError
+        If a weight is negative or the power is out of range.
+
+    Example
+    -------
+    >>> _ = torch.manual_seed(0)
+    >>> clean = 0.1 * torch.randn(2, 16000)
+    >>> total, terms = EnhancementLoss()(0.5 * clean, clean)
+    >>> total.shape, sorted(terms)
+    (torch.Size([]), ['complex', 'magnitude', 'waveform'])
+    """
+
+    # Without it the slope of the compression at zero would be infinite; about
+    # the magnitude of 16-bit rounding noise.
+    FLOOR = 1e-4
+
+    def __init__(
+        self,
+        magnitude: float = 0.3,
+        complex: float = 0.2,
+        waveform: float = 0.2,
+        power: float = 0.3,
+        n_fft: int = 512,
+        hop: int = 128,
+    ):
+        super().__init__()
+        self.weights = {
+            "magnitude": magnitude,
+            "complex": complex,
+            "waveform": waveform,
+        }
+        if min(self.weights.values()) < 0:
+            raise ValueError(
+                f"The weights {self.weights} must not be negative."
+            )
+        if not 0 < power <= 1:
+            raise ValueError(
+                f"power={power} must be above 0 and at most 1, such as 0.3."
+            )
+        self.power = power
+        self.n_fft = n_fft
+        self.hop = hop
+
+    def forward(
+        self,
+        enhanced: torch.Tensor,
+        clean: torch.Tensor,
+        lens: torch.Tensor | None = None,
+    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """The loss.
+
+        Arguments
+        ---------
+        enhanced : torch.Tensor
+            The model's output, `[batch, samples]`; it alone gets gradient.
+        clean : torch.Tensor
+            The clean speech, `[batch, samples]`.
+        lens : torch.Tensor, optional
+            Length of each utterance relative to `samples`, `[batch]`. What
+            lies beyond it changes nothing.
+
+        Returns
+        -------
+        torch.Tensor
+            Weighted sum, scalar.
+        dict of torch.Tensor
+            Every term before its weight, scalar, without gradient.
+
+        Raises
+        ------
+        ValueError
+            If the shapes differ.
+        """
+        with torch.autocast(enhanced.device.type, enabled=False):
+            enhanced, clean = full_precision(enhanced, clean)
+            terms = self._terms(enhanced, clean.detach(), lens)
+        total = sum(self.weights[name] * term for name, term in terms.items())
+        return total, {name: term.detach() for name, term in terms.items()}
+
+    def _terms(self, enhanced, clean, lens):
+        """The three distances, scalars."""
+        length = enhanced.shape[1]
+        if lens is None:
+            lens = torch.ones(len(enhanced), device=enhanced.device)
+        samples = sample_counts(lens, length)
+        estimate = to_spectrum(enhanced, samples, self.n_fft, self.hop)
+        with torch.no_grad():
+            target = to_spectrum(clean, samples, self.n_fft, self.hop)
+        frames = estimate.real.shape[1]
+        inside = frame_mask(frame_counts(samples, self.hop), frames)
+        magnitude, parts = self._distances(estimate, target)
+        return {
+            "magnitude": _mean_inside(magnitude.mean(2), inside),
+            "complex": _mean_inside(parts.mean(2), inside),
+            "waveform": _mean_inside(
+                (enhanced - clean).abs(), frame_mask(samples, length)
+            ),
+        }
+
+    def _distances(self, estimate: Spectrum, target: Spectrum):
+        """Squared distances per bin, `[batch, frames, bins]`."""
+        first, second = self._compress(estimate), self._compress(target)
+        real, imaginary, magnitude = (
+            (a - b).square() for a, b in zip(first, second)
+        )
+        return magnitude, real + imaginary
+
+    def _compress(self, spectrum: Spectrum) -> Spectrum:
+        magnitude = spectrum.magnitude + self.FLOOR
+        gain = magnitude.pow(self.power - 1)
+        return Spectrum(
+            spectrum.real * gain, spectrum.imaginary * gain, magnitude * gain
+        )
+
+
+def _mean_inside(value, inside):
+    """Mean over the true part of each row, then over the rows."""
+    count = inside.sum(1).clamp(min=1)
+    return ((value * inside).sum(1) / count).mean()

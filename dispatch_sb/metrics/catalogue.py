@@ -1,0 +1,123 @@
+"""What each metric is called, how it is shown, and which flavour it is.
+
+Authors
+ * The dispatch-sb contributors, 2026
+"""
+
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+
+@dataclass(frozen=True)
+class Metric:
+    """How a metric is shown.
+
+    Arguments
+    ---------
+    label : str
+        Name in tables, at most 11 characters.
+    decimals : int
+        Digits behind the point in tables.
+    worst : float
+        Bottom of its scale: what validation reports if no file has a score.
+
+    Example
+    -------
+    >>> CATALOGUE["pesq"].label
+    'PESQ-WB'
+    """
+
+    label: str
+    decimals: int
+    worst: float
+
+
+CATALOGUE = {
+    "pesq": Metric("PESQ-WB", 2, 1.0),
+    "stoi": Metric("STOI", 3, 0.0),
+    "estoi": Metric("ESTOI", 3, 0.0),
+    "si_sdr": Metric("SI-SDR (dB)", 2, -100.0),
+    "segmental_snr": Metric("SegSNR (dB)", 2, -10.0),
+    "csig": Metric("CSIG", 2, 1.0),
+    "cbak": Metric("CBAK", 2, 1.0),
+    "covl": Metric("COVL", 2, 1.0),
+    "dnsmos_sig": Metric("DNSMOS SIG", 2, 1.0),
+    "dnsmos_bak": Metric("DNSMOS BAK", 2, 1.0),
+    "dnsmos_ovrl": Metric("DNSMOS OVRL", 2, 1.0),
+}
+ALL = tuple(CATALOGUE)
+COMPOSITE = ("csig", "cbak", "covl")
+DNSMOS = ("dnsmos_sig", "dnsmos_bak", "dnsmos_ovrl")
+
+
+def check_metrics(metrics: tuple[str, ...]) -> None:
+    """Refuse metric names that do not exist.
+
+    Arguments
+    ---------
+    metrics : tuple of str
+        Names, keys of `CATALOGUE`.
+
+    Raises
+    ------
+    ValueError
+        Naming the unknown ones and all that exist.
+
+    Example
+    -------
+    >>> check_metrics(("pesq", "stoi"))
+    """
+    unknown = [name for name in metrics if name not in CATALOGUE]
+    if unknown:
+        raise ValueError(
+            f"unknown metrics {', '.join(unknown)}: "
+            f"choose among {', '.join(CATALOGUE)}"
+        )
+
+
+def flavours(metrics: tuple[str, ...] = ALL) -> dict[str, str]:
+    """Say which implementation and convention each metric follows.
+
+    Arguments
+    ---------
+    metrics : tuple of str
+        Names, keys of `CATALOGUE`.
+
+    Returns
+    -------
+    dict
+        Metric name to one line.
+
+    Example
+    -------
+    >>> flavours(("pesq",))["pesq"].split(" (")[0]
+    'PESQ-WB: ITU-T P.862.2 without Corrigendum 2'
+    """
+    pystoi = _versioned("pystoi")
+    hu_loizou = (
+        "CSIG, CBAK, COVL: Hu & Loizou 2008 (composite.m) with PESQ-WB, "
+        "limited to 1-5"
+    )
+    dnsmos = (
+        "DNSMOS: P.835, not personalised, "
+        f"the model of {_versioned('speechmos')}"
+    )
+    lines = {
+        "pesq": "PESQ-WB: ITU-T P.862.2 without Corrigendum 2 "
+        f"({_versioned('pesq')})",
+        "stoi": f"STOI: Taal et al. 2011 ({pystoi})",
+        "estoi": f"ESTOI: Jensen and Taal 2016 ({pystoi})",
+        "si_sdr": "SI-SDR: Le Roux et al. 2019, mean removed, in dB",
+        "segmental_snr": "SegSNR: 30 ms frames limited to -10..35 dB, "
+        "no rescaling (composite.m)",
+        **dict.fromkeys(COMPOSITE, hu_loizou),
+        **dict.fromkeys(DNSMOS, dnsmos),
+    }
+    return {name: lines[name] for name in metrics}
+
+
+def _versioned(package):
+    try:
+        return f"{package} {version(package)}"
+    except PackageNotFoundError:
+        return f"{package}, not installed"

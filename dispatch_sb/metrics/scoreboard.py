@@ -1,0 +1,233 @@
+"""Systems side by side on the same files: scores per file, means with
+intervals, paired differences; computed in processes, failures counted.
+
+Authors
+ * The dispatch-sb contributors, 2026
+"""
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import soundfile
+from tqdm import tqdm
+
+from dispatch_sb.metrics.catalogue import ALL, check_metrics
+from dispatch_sb.metrics.journal import ScoreJournal, pair_key
+from dispatch_sb.metrics.pair import all_failed, score_pair
+from dispatch_sb.metrics.pool import Failure, WorkerPool, available_cpus
+from dispatch_sb.metrics.summary import summarise
+from dispatch_sb.metrics.table import format_table
+
+__all__ = [
+    "format_table",
+    "score_files",
+    "score_systems",
+    "summarise",
+    "write_scores",
+]
+
+RESERVED = ("files", "flavours", "differences")
+
+
+def score_systems(
+    items: Sequence[dict],
+    workers: int | None = None,
+    metrics: tuple[str, ...] = ALL,
+    progress: bool = True,
+    *,
+    journal: str | Path | None = None,
+    pool: WorkerPool | None = None,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> dict:
+    """Score every system on every file.
+
+    Nothing that is wrong with a file stops it: what fails is recorded with
+    its reason, counted, and in no mean. A worker that dies costs the file
+    that it had.
+
+    Arguments
+    ---------
+    items : sequence of dict
+        {"id", "clean": path, "systems": {"noisy": path, "student": path, …}}.
+    workers : int or None
+        Processes; None: one for each available CPU.
+    metrics : tuple of str
+        Names; all by default.
+    progress : bool
+        Whether to show a progress bar.
+    journal : str or Path
+        JSON Lines file in which scores are kept as they come: called again
+        after an interruption, only the missing ones are computed.
+    pool : WorkerPool
+        To use instead of an own one; it stays open.
+    resamples : int
+        Bootstrap samples for the intervals.
+    seed : int
+        Seed of the bootstrap.
+
+    Returns
+    -------
+    dict
+        {system: {metric: {"mean", "ci95", "n", "failed"}}, "differences":
+        {"student - noisy": {metric: {"mean", "ci95", "n"}}, …}, "files":
+        {id: {system: {metric: value or {"error": reason}}}}, "flavours":
+        {metric: line}}.
+
+    Raises
+    ------
+    ValueError
+        If there are no items, an id comes twice, a system has the name of
+        another key of the result, or a metric's name is unknown.
+    """
+    _check(items, metrics)
+    tasks = [
+        (item["id"], system, str(item["clean"]), str(path))
+        for item in items
+        for system, path in item["systems"].items()
+    ]
+    files = {item["id"]: dict.fromkeys(item["systems"]) for item in items}
+    size = min(workers or available_cpus(), max(len(tasks), 1))
+    own = WorkerPool(size) if pool is None else None
+    try:
+        results = _score_tasks(tasks, metrics, pool or own, journal)
+        bar = tqdm(
+            results, "scoring", len(tasks), unit="file", disable=not progress
+        )
+        for (name, system, _, _), scores in bar:
+            files[name][system] = scores
+    finally:
+        if own is not None:
+            own.close()
+    return summarise(files, metrics, resamples, seed)
+
+
+def score_files(
+    reference: str, estimate: str, metrics: tuple[str, ...] = ALL
+) -> dict:
+    """Score one file against another; runs in a worker.
+
+    Arguments
+    ---------
+    reference : str
+        Clean file.
+    estimate : str
+        File to score.
+    metrics : tuple of str
+        Names.
+
+    Returns
+    -------
+    dict
+        As `score_pair` returns it; a file that cannot be read, is not mono,
+        or has another rate fails every metric.
+    """
+    try:
+        clean, rate = _read(reference)
+        other, other_rate = _read(estimate)
+        if rate != other_rate:
+            raise ValueError(
+                f"{estimate} has {other_rate} Hz, its reference {rate} Hz"
+            )
+    except (OSError, RuntimeError, ValueError) as error:
+        return all_failed(str(error), metrics)
+    return score_pair(clean, other, rate, metrics)
+
+
+def write_scores(scores: dict, path: str | Path, **extra) -> Path:
+    """Write scores.json, whole or not at all.
+
+    Arguments
+    ---------
+    scores : dict
+        From `score_systems`.
+    path : str or Path
+        The file to write.
+    **extra
+        More top-level entries: seeds, versions, hashes.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    ValueError
+        If an extra entry has the name of one of the scores', or a value is
+        NaN or infinite.
+
+    Example
+    -------
+    >>> import tempfile
+    >>> path = write_scores({}, Path(tempfile.mkdtemp()) / "s.json", seed=1)
+    >>> json.loads(path.read_text())
+    {'seed': 1}
+    """
+    taken = sorted(scores.keys() & extra.keys())
+    if taken:
+        raise ValueError(f"{', '.join(taken)}: name already used in the scores")
+    path = Path(path)
+    text = json.dumps({**scores, **extra}, indent=1, allow_nan=False)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(text + "\n", encoding="utf-8")
+    os.replace(temporary, path)
+    return path
+
+
+def _check(items, metrics):
+    check_metrics(metrics)
+    if not items:
+        raise ValueError(
+            "there is nothing to score: the list of files is empty"
+        )
+    names = [item["id"] for item in items]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"ids that come twice: {', '.join(twice)}")
+    systems = {system for item in items for system in item["systems"]}
+    clash = sorted(systems & set(RESERVED))
+    if clash:
+        raise ValueError(
+            f"a system cannot be called {', '.join(clash)}: rename"
+        )
+
+
+def _score_tasks(tasks, metrics, pool, journal):
+    """Yield (task, scores), those that the journal has first."""
+    kept = None if journal is None else ScoreJournal(journal)
+    keys = [None if kept is None else _key(task) for task in tasks]
+    waiting = []
+    for index, key in enumerate(keys):
+        scores = None if key is None else kept.get(key, metrics)
+        if scores is None:
+            waiting.append(index)
+        else:
+            yield tasks[index], scores
+    calls = [(tasks[i][2], tasks[i][3], metrics) for i in waiting]
+    for position, outcome in pool.run(score_files, calls):
+        index = waiting[position]
+        if isinstance(outcome, Failure):
+            outcome = all_failed(outcome.reason, metrics)
+        elif keys[index] is not None:
+            kept.add(keys[index], outcome)
+        yield tasks[index], outcome
+
+
+def _key(task):
+    try:
+        return pair_key(task[2], task[3])
+    except OSError:
+        return None  # unreadable: the worker records why
+
+
+def _read(path):
+    if not os.path.exists(path):
+        raise FileNotFoundError(f"{path} does not exist")
+    signal, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    if signal.shape[1] != 1:
+        raise ValueError(f"{path} has {signal.shape[1]} channels: mix to one")
+    return signal[:, 0], rate

@@ -1,0 +1,10 @@
+"""Enhancement models: noisy waveform in, enhanced waveform out.
+
+Authors
+ * The dispatch-sb contributors, 2026
+"""
+
+from dispatch_sb.models.fast_enhancer import FastEnhancer
+from dispatch_sb.models.interface import WaveformModel
+
+__all__ = ["FastEnhancer", "WaveformModel"]

@@ -1,0 +1,325 @@
+"""FastEnhancer: a causal complex-mask network, in five sizes.
+
+Convolutions along frequency surround a stack of blocks that alternate a
+recurrent network along time with self-attention along frequency. Source:
+"FastEnhancer: Speed-Optimized Streaming Neural Speech Enhancement",
+arXiv 2509.21867. This implementation is our own; it leaves out the weight
+normalisation that the authors train with.
+
+Authors
+ * The dispatch-sb contributors, 2026
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from dispatch_sb.models.layers import (
+    MaskHead,
+    RecurrentAttentionBlock,
+    frequency_filterbank,
+)
+from dispatch_sb.models.spectrum import CausalSTFT
+
+SIZES = {
+    "T": dict(channels=24, depth=2, blocks=2, block_channels=20, block_bins=16),
+    "B": dict(channels=48, depth=2, blocks=3, block_channels=36, block_bins=24),
+    "S": dict(channels=64, depth=3, blocks=3, block_channels=48, block_bins=36),
+    "M": dict(
+        channels=96,
+        depth=3,
+        blocks=4,
+        block_channels=72,
+        block_bins=48,
+        hop=160,
+    ),
+    "L": dict(
+        channels=128,
+        depth=4,
+        blocks=5,
+        block_channels=96,
+        block_bins=64,
+        hop=100,
+    ),
+}
+COMPRESSION = 0.3  # power that the magnitude is raised to inside the network
+
+
+def _convolution(inputs: int, outputs: int, kernel: int) -> nn.Sequential:
+    """Convolution along frequency, normalised and activated."""
+    return nn.Sequential(
+        nn.Conv1d(inputs, outputs, kernel, padding=kernel // 2, bias=False),
+        nn.BatchNorm1d(outputs),
+        nn.SiLU(),
+    )
+
+
+class FastEnhancer(nn.Module):
+    """Noisy waveform in, enhanced waveform of the same shape out.
+
+    Arguments
+    ---------
+    channels : int
+        Channels of the convolutions along frequency.
+    depth : int
+        Convolutions of kernel 3 in the encoder, mirrored in the decoder.
+    blocks : int
+        Recurrent-attention blocks.
+    block_channels : int
+        Channels inside these blocks, a multiple of ``heads``.
+    block_bins : int
+        Frequency bands inside these blocks.
+    heads : int
+        Attention heads.
+    n_fft : int
+        Length of frame, Hann window and transform in samples, a multiple of 8.
+    hop : int
+        Samples between two frames.
+    sample_rate : int
+        Rate in Hz of the waveforms it is trained for.
+
+    Raises
+    ------
+    ValueError
+        If ``block_channels`` is no multiple of ``heads``, or ``hop`` is larger
+        than half of ``n_fft``.
+
+    Example
+    -------
+    >>> model = FastEnhancer.from_size("T").eval()
+    >>> model(torch.randn(2, 16000)).shape
+    torch.Size([2, 16000])
+    >>> model.latency
+    512
+    """
+
+    def __init__(
+        self,
+        channels: int = 24,
+        depth: int = 2,
+        blocks: int = 2,
+        block_channels: int = 20,
+        block_bins: int = 16,
+        heads: int = 4,
+        n_fft: int = 512,
+        hop: int = 256,
+        sample_rate: int = 16000,
+    ):
+        super().__init__()
+        self.config = dict(
+            channels=channels,
+            depth=depth,
+            blocks=blocks,
+            block_channels=block_channels,
+            block_bins=block_bins,
+            heads=heads,
+            n_fft=n_fft,
+            hop=hop,
+            sample_rate=sample_rate,
+        )
+        self.sample_rate = sample_rate
+        self.hop = hop
+        self.latency = n_fft
+        self.stft = CausalSTFT(n_fft, hop)
+        bins = n_fft // 2 // 4  # the highest bin is dropped, the rest strided
+        self.encoder = nn.ModuleList(
+            [
+                nn.Sequential(
+                    nn.Conv1d(2, channels, 8, 4, padding=2, bias=False),
+                    nn.BatchNorm1d(channels),
+                    nn.SiLU(),
+                )
+            ]
+            + [_convolution(channels, channels, 3) for _ in range(depth)]
+        )
+        reduce, expand = frequency_filterbank(bins, block_bins)
+        self.register_buffer("reduce", reduce, persistent=False)
+        self.register_buffer("expand", expand, persistent=False)
+        self.enter = nn.Sequential(
+            nn.Conv1d(channels, block_channels, 1, bias=False),
+            nn.BatchNorm1d(block_channels),
+        )
+        self.blocks = nn.ModuleList(
+            RecurrentAttentionBlock(
+                block_channels,
+                heads,
+                positions=block_bins if index == 0 else None,
+            )
+            for index in range(blocks)
+        )
+        self.leave = nn.Sequential(
+            nn.Conv1d(block_channels, channels, 1, bias=False),
+            nn.BatchNorm1d(channels),
+        )
+        self.decoder = nn.ModuleList(
+            nn.Sequential(
+                *_convolution(2 * channels, channels, 1),
+                *_convolution(channels, channels, 3),
+            )
+            for _ in range(depth)
+        )
+        self.head = MaskHead(channels)
+
+    @classmethod
+    def from_size(cls, size: str) -> "FastEnhancer":
+        """Builds one of the published sizes.
+
+        Arguments
+        ---------
+        size : str
+            ``"T"``, ``"B"``, ``"S"``, ``"M"`` or ``"L"``.
+
+        Returns
+        -------
+        FastEnhancer
+            A network with random weights.
+
+        Raises
+        ------
+        ValueError
+            If there is no such size.
+        """
+        if size not in SIZES:
+            raise ValueError(
+                f"FastEnhancer has the sizes {', '.join(SIZES)}; got {size!r}."
+            )
+        return cls(**SIZES[size])
+
+    def initial_state(self, batch: int) -> torch.Tensor:
+        """Memory before the first frame.
+
+        Arguments
+        ---------
+        batch : int
+            Number of waveforms.
+
+        Returns
+        -------
+        torch.Tensor
+            Zeros ``[blocks, batch, block_bins, block_channels]``.
+        """
+        shape = (len(self.blocks), batch, self.reduce.shape[1])
+        return self.reduce.new_zeros(*shape, self.config["block_channels"])
+
+    def estimate_mask(
+        self, features: torch.Tensor, state: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Runs the network on any number of frames.
+
+        Arguments
+        ---------
+        features : torch.Tensor
+            Compressed spectra ``[batch, frames, 2, n_fft // 2]``, real and
+            imaginary part.
+        state : torch.Tensor
+            ``[blocks, batch, block_bins, block_channels]``: the memory that
+            `initial_state` or the previous call returned.
+
+        Returns
+        -------
+        torch.Tensor
+            Mask, the shape of ``features``, unbounded.
+        torch.Tensor
+            The memory after the last frame.
+        """
+        batch, frames = features.shape[:2]
+        x = features.flatten(0, 1)  # [batch * frames, 2, bins]
+        skips = []
+        for layer in self.encoder:
+            x = layer(x)
+            skips.append(x)
+        x = self.enter(x @ self.reduce)  # [batch * frames, channels, bands]
+        x = x.unflatten(0, (batch, frames)).permute(1, 0, 3, 2).contiguous()
+        states = []
+        for block, memory in zip(self.blocks, state):
+            x, memory = block(x, memory)  # [frames, batch, bands, channels]
+            states.append(memory)
+        x = x.permute(1, 0, 3, 2).flatten(0, 1)
+        x = self.leave(x @ self.expand)
+        for layer in self.decoder:
+            x = layer(torch.cat([x, skips.pop()], dim=1))
+        mask = self.head(torch.cat([x, skips.pop()], dim=1))
+        return mask.unflatten(0, (batch, frames)), torch.stack(states)
+
+    def enhance_spectrum(
+        self, spectrum: torch.Tensor, state: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Masks spectra, frame by frame or many frames at once.
+
+        Arguments
+        ---------
+        spectrum : torch.Tensor
+            ``[batch, n_fft // 2 + 1, frames]``, complex.
+        state : torch.Tensor
+            See `estimate_mask`.
+
+        Returns
+        -------
+        torch.Tensor
+            Enhanced spectra of the same shape; the highest bin is zero.
+        torch.Tensor
+            The memory after the last frame.
+        """
+        x = torch.view_as_real(spectrum[:, :-1]).permute(0, 2, 3, 1)
+        magnitude = x.square().sum(2, keepdim=True).sqrt().clamp(min=1e-5)
+        x = x * magnitude.pow(COMPRESSION - 1)  # [batch, frames, 2, bins]
+        mask, state = self.estimate_mask(x, state)
+        mask = mask.float()  # low precision stays inside the network
+        real = x[:, :, 0] * mask[:, :, 0] - x[:, :, 1] * mask[:, :, 1]
+        imag = x[:, :, 0] * mask[:, :, 1] + x[:, :, 1] * mask[:, :, 0]
+        power = real.square() + imag.square()
+        gain = power.pow((1 / COMPRESSION - 1) / 2)
+        enhanced = torch.complex(real * gain, imag * gain).transpose(1, 2)
+        return nn.functional.pad(enhanced, (0, 0, 0, 1)), state
+
+    def forward(self, noisy: torch.Tensor) -> torch.Tensor:
+        """Enhances waveforms.
+
+        Arguments
+        ---------
+        noisy : torch.Tensor
+            ``[batch, samples]``, at ``sample_rate``.
+
+        Returns
+        -------
+        torch.Tensor
+            ``[batch, samples]``, float32.
+        """
+        with torch.autocast(noisy.device.type, enabled=False):
+            spectrum = self.stft(noisy.float())
+        state = self.initial_state(noisy.shape[0])
+        enhanced, _ = self.enhance_spectrum(spectrum, state)
+        with torch.autocast(noisy.device.type, enabled=False):
+            return self.stft.inverse(enhanced, noisy.shape[-1])
+
+    def fused(self) -> "FastEnhancer":
+        """Folds every normalisation into the layer before it.
+
+        Returns
+        -------
+        FastEnhancer
+            A copy in eval mode with the same output, fewer parameters and
+            less work: what is deployed, and what published counts mean.
+        """
+        copy = type(self)(**self.config)
+        copy.load_state_dict(self.state_dict())
+        copy.to(self.reduce.device).eval()
+        for module in list(copy.modules()):
+            _fold_normalisations(module)
+        return copy
+
+
+def _fold_normalisations(module: nn.Module) -> None:
+    """Merges the layer-normalisation pairs directly inside ``module``."""
+    children = list(module.named_children())
+    for (name, layer), (norm_name, norm) in zip(children, children[1:]):
+        if not isinstance(norm, nn.BatchNorm1d):
+            continue
+        fuse = (
+            nn.utils.fuse_linear_bn_eval
+            if isinstance(layer, nn.Linear)
+            else nn.utils.fuse_conv_bn_eval
+        )
+        setattr(module, name, fuse(layer, norm))
+        setattr(module, norm_name, nn.Identity())

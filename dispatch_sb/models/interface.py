@@ -1,0 +1,125 @@
+"""How a model meets SpeechBrain's pretrained interfaces: the shape of its
+forward pass, and weights that load strictly.
+
+Authors
+ * The dispatch-sb contributors, 2026
+"""
+
+import os
+
+import torch
+from torch import nn
+
+
+class WaveformModel(nn.Module):
+    """SpeechBrain's form of an ``enhance_model``: (waveforms, features) out.
+
+    Arguments
+    ---------
+    model : torch.nn.Module
+        Maps waveforms [batch, samples] to waveforms [batch, samples].
+
+    Example
+    -------
+    >>> enhanced, features = WaveformModel(nn.Identity())(torch.zeros(2, 100))
+    >>> enhanced.shape
+    torch.Size([2, 100])
+    """
+
+    def __init__(self, model: nn.Module):
+        super().__init__()
+        self.model = model
+
+    def forward(self, noisy: torch.Tensor) -> tuple[torch.Tensor, None]:
+        """Enhances a batch.
+
+        Arguments
+        ---------
+        noisy : torch.Tensor
+            [batch, samples].
+
+        Returns
+        -------
+        tuple of (torch.Tensor, None)
+            The enhanced waveforms [batch, samples], and no features.
+        """
+        return self.model(noisy), None
+
+
+def load_weights(model: nn.Module, path: str | os.PathLike) -> None:
+    """Loads a state dict, all of it or nothing.
+
+    Also a ``custom_hooks`` entry for SpeechBrain's ``Pretrainer``, whose own
+    loading only warns of missing keys.
+
+    Arguments
+    ---------
+    model : torch.nn.Module
+        Receives the weights, on whatever device it is.
+    path : str or path
+        File written by ``torch.save(model.state_dict(), path)``. Only tensors
+        are read from it; pickled code is refused.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is no state dict, or not one of this model: the message lists
+        the missing and unexpected keys and the tensors of another shape.
+
+    Example
+    -------
+    >>> folder = getfixture("tmp_path")
+    >>> torch.save(nn.Linear(2, 2).state_dict(), folder / "weights.ckpt")
+    >>> load_weights(nn.Linear(2, 3), folder / "weights.ckpt")
+    Traceback (most recent call last):
+    ...
+    ValueError: ...weights.ckpt does not fit Linear: ...
+    """
+    if not os.path.isfile(path):
+        raise FileNotFoundError(
+            f"{path} does not exist: download or export the model again."
+        )
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # damaged files raise nearly anything
+        raise ValueError(
+            f"{path} is damaged or holds more than tensors "
+            f"({type(error).__name__}): download or export it again."
+        ) from error
+    problems = _differences(model, state)
+    if problems:
+        raise ValueError(
+            f"{path} does not fit {type(model).__name__}: "
+            + "; ".join(problems)
+            + ". Check that the weights belong to this configuration."
+        )
+    model.load_state_dict(state)
+
+
+def _differences(model: nn.Module, state) -> list[str]:
+    """What keeps a state dict from being exactly the model's, in words."""
+    if not isinstance(state, dict):
+        return [f"it holds a {type(state).__name__}, not a state dict"]
+    own = model.state_dict()
+    missing = [key for key in own if key not in state]
+    unexpected = [key for key in state if key not in own]
+    reshaped = [
+        f"{key} is {_shape(state[key])} instead of {_shape(own[key])}"
+        for key in own
+        if key in state and _shape(state[key]) != _shape(own[key])
+    ]
+    found = {
+        "missing keys": missing,
+        "unexpected keys": unexpected,
+        "other shapes": reshaped,
+    }
+    return [
+        f"{what}: {', '.join(keys)}" for what, keys in found.items() if keys
+    ]
+
+
+def _shape(value) -> object:
+    """Shape of a tensor; the type of anything else."""
+    return list(value.shape) if hasattr(value, "shape") else type(value)

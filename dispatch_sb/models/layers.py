@@ -1,0 +1,238 @@
+"""Building blocks of FastEnhancer.
+
+Source of the structure: arXiv 2509.21867; the implementation is our own.
+
+Authors
+ * The dispatch-sb contributors, 2026
+"""
+
+import math
+from typing import Optional
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+
+def frequency_filterbank(
+    bins: int, bands: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Fixed triangular filters, evenly spaced over frequency.
+
+    Arguments
+    ---------
+    bins : int
+        Frequency bins outside.
+    bands : int
+        Overlapping bands inside, at least 2.
+
+    Returns
+    -------
+    torch.Tensor
+        ``[bins, bands]``: each column averages one band (sums to 1).
+    torch.Tensor
+        ``[bands, bins]``: each column interpolates one bin (sums to 1).
+
+    Example
+    -------
+    >>> reduce, expand = frequency_filterbank(bins=64, bands=16)
+    >>> reduce.shape, bool((reduce.sum(0) - 1).abs().max() < 1e-6)
+    (torch.Size([64, 16]), True)
+    """
+    centres = torch.linspace(0, bins - 1, bands)
+    spacing = (bins - 1) / (bands - 1)
+    distance = (torch.arange(bins)[:, None] - centres).abs() / spacing
+    triangles = (1 - distance).clamp(min=0)
+    reduce = triangles / triangles.sum(dim=0, keepdim=True)
+    expand = (triangles / triangles.sum(dim=1, keepdim=True)).T
+    return reduce.contiguous(), expand.contiguous()
+
+
+def position_embedding(positions: int, channels: int) -> torch.Tensor:
+    """Sines and cosines of the position, frequencies evenly spaced in log.
+
+    Arguments
+    ---------
+    positions : int
+        Number of positions.
+    channels : int
+        Even number of channels.
+
+    Returns
+    -------
+    torch.Tensor
+        ``[positions, channels]``.
+
+    Example
+    -------
+    >>> position_embedding(16, 20).shape
+    torch.Size([16, 20])
+    """
+    angle = torch.arange(1, positions + 1) * (math.pi / positions)
+    speed = torch.linspace(0, math.log(positions - 1), channels // 2).exp()
+    grid = angle[:, None] * speed
+    return torch.cat([grid.sin(), grid.cos()], dim=1)
+
+
+class FrequencyAttention(nn.Module):
+    """Multi-head self-attention over the bands of one frame.
+
+    Arguments
+    ---------
+    channels : int
+        Channels, a multiple of ``heads``.
+    heads : int
+        Attention heads.
+
+    Raises
+    ------
+    ValueError
+        If ``channels`` is no multiple of ``heads``.
+
+    Example
+    -------
+    >>> FrequencyAttention(20, 4)(torch.randn(5, 16, 20)).shape
+    torch.Size([5, 16, 20])
+    """
+
+    def __init__(self, channels: int, heads: int):
+        super().__init__()
+        if channels % heads:
+            raise ValueError(
+                f"block_channels must be a multiple of heads = {heads}, "
+                f"got {channels}."
+            )
+        self.heads = heads
+        self.project = nn.Linear(channels, 3 * channels, bias=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Mixes bands: ``[frames, bands, channels]`` in and out."""
+        frames, bands, channels = x.shape
+        qkv = self.project(x).view(frames, bands, 3, self.heads, -1)
+        query, key, value = qkv.permute(2, 0, 3, 1, 4)
+        mixed = functional.scaled_dot_product_attention(query, key, value)
+        return mixed.transpose(1, 2).reshape(frames, bands, channels)
+
+
+class NormalisedLinear(nn.Sequential):
+    """Linear layer and batch normalisation over the last axis.
+
+    Arguments
+    ---------
+    channels : int
+        Channels in and out.
+
+    Example
+    -------
+    >>> NormalisedLinear(20)(torch.randn(7, 2, 16, 20)).shape
+    torch.Size([7, 2, 16, 20])
+    """
+
+    def __init__(self, channels: int):
+        super().__init__(
+            nn.Linear(channels, channels, bias=False),
+            nn.BatchNorm1d(channels),
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """``[..., channels]`` in and out."""
+        return super().forward(x.flatten(0, -2)).view_as(x)
+
+
+class RecurrentAttentionBlock(nn.Module):
+    """A recurrent network along time, then attention along frequency.
+
+    Arguments
+    ---------
+    channels : int
+        Channels in and out.
+    heads : int
+        Attention heads.
+    positions : int, optional
+        Number of bands; if given, a trained embedding of the band's position
+        is added before attention.
+
+    Example
+    -------
+    >>> block = RecurrentAttentionBlock(20, heads=4)
+    >>> frames = torch.randn(10, 2, 16, 20)
+    >>> output, memory = block(frames, torch.zeros(2, 16, 20))
+    >>> output.shape, memory.shape
+    (torch.Size([10, 2, 16, 20]), torch.Size([2, 16, 20]))
+    """
+
+    def __init__(
+        self, channels: int, heads: int, positions: Optional[int] = None
+    ):
+        super().__init__()
+        self.recurrent = nn.GRU(channels, channels)
+        self.after_recurrent = NormalisedLinear(channels)
+        self.attention = FrequencyAttention(channels, heads)
+        self.after_attention = NormalisedLinear(channels)
+        self.position = None
+        if positions is not None:
+            self.position = nn.Parameter(
+                position_embedding(positions, channels)
+            )
+
+    def forward(
+        self, x: torch.Tensor, memory: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Runs any number of frames.
+
+        Arguments
+        ---------
+        x : torch.Tensor
+            ``[frames, batch, bands, channels]``.
+        memory : torch.Tensor
+            ``[batch, bands, channels]``, from the frame before the first.
+
+        Returns
+        -------
+        torch.Tensor
+            The shape of ``x``.
+        torch.Tensor
+            Memory after the last frame, the shape of ``memory``.
+        """
+        steps, last = self.recurrent(
+            x.flatten(1, 2), memory.flatten(0, 1).unsqueeze(0).to(x.dtype)
+        )
+        x = x + self.after_recurrent(steps.view_as(x))
+        if self.position is not None:
+            x = x + self.position
+        mixed = self.attention(x.flatten(0, 1)).view_as(x)
+        return x + self.after_attention(mixed), last.view_as(memory)
+
+
+class MaskHead(nn.Module):
+    """From the decoder's channels to a complex mask at full resolution.
+
+    The mask starts near one (real part 1, imaginary part 0): an untrained
+    network passes its input through instead of destroying it.
+
+    Arguments
+    ---------
+    channels : int
+        Channels of the decoder.
+
+    Example
+    -------
+    >>> MaskHead(24)(torch.randn(5, 48, 64)).shape
+    torch.Size([5, 2, 256])
+    """
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.merge = nn.Sequential(
+            nn.Conv1d(2 * channels, channels, 1, bias=False),
+            nn.BatchNorm1d(channels),
+            nn.SiLU(),
+        )
+        self.upsample = nn.ConvTranspose1d(channels, 2, 8, 4, padding=2)
+        with torch.no_grad():
+            self.upsample.weight.div_(self.upsample.weight.norm())
+            self.upsample.bias.copy_(torch.tensor([1.0, 0.0]))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """``[frames, 2 * channels, bins]`` to ``[frames, 2, 4 * bins]``."""
+        return self.upsample(self.merge(x))

@@ -1,0 +1,141 @@
+"""What a run tells about itself, as HTML: names and values.
+
+Authors
+ * The dispatch-sb contributors, 2026
+"""
+
+import datetime
+import html
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+HEADING = ("method", "student", "teacher", "model", "param", "seed", "date")
+NOT_HEADING = ("sha256", "hash", "version")
+LONGEST = 48  # letters in the heading
+
+
+def escape(text: Any) -> str:
+    """Any value as text that cannot be mistaken for HTML.
+
+    Arguments
+    ---------
+    text : any
+        What to show.
+
+    Returns
+    -------
+    str
+        Escaped, quotes included.
+
+    Example
+    -------
+    >>> escape("<b>")
+    '&lt;b&gt;'
+    """
+    return html.escape(str(text), quote=True)
+
+
+def definitions(facts: Mapping[str, Any], css: str = "facts") -> str:
+    """Names and values, nested ones included.
+
+    Arguments
+    ---------
+    facts : mapping
+        What to list.
+    css : str
+        The list's class.
+
+    Returns
+    -------
+    str
+        A `<dl>`, or nothing.
+
+    Example
+    -------
+    >>> definitions({"seed": 1})
+    '<dl class="facts"><div><dt>Seed</dt><dd>1</dd></div></dl>'
+    """
+    rows = "".join(
+        f"<div><dt>{escape(name[:1].upper() + name[1:])}</dt>"
+        f"<dd>{escape(value)}</dd></div>"
+        for name, value in flatten(facts)
+    )
+    return f'<dl class="{css}">{rows}</dl>' if rows else ""
+
+
+def heading_facts(facts: Mapping[str, Any]) -> dict[str, str]:
+    """The facts that belong on top: who, from whom, how, when.
+
+    Arguments
+    ---------
+    facts : mapping
+        What scores.json tells beside the scores.
+
+    Returns
+    -------
+    dict
+        Short values under short names.
+
+    Example
+    -------
+    >>> heading_facts(
+    ...     {"seed": 1, "python": "3.11", "sha256": {"student": "ab"}}
+    ... )
+    {'seed': '1'}
+    """
+    return {
+        name: _moment(value) if name == "date" else _short(value)
+        for name, value in flatten(facts)
+        if any(word in name.lower() for word in HEADING)
+        and not any(word in name.lower() for word in NOT_HEADING)
+    }
+
+
+def flatten(
+    facts: Mapping[str, Any], above: str = ""
+) -> Iterable[tuple[str, str]]:
+    """Nested names and values, one after the other.
+
+    Arguments
+    ---------
+    facts : mapping
+        Dictionaries, lists and plain values.
+    above : str
+        The name of what holds them.
+
+    Yields
+    ------
+    tuple of str
+        A readable name and its value.
+
+    Example
+    -------
+    >>> list(flatten({"parameters": {"student": 22451}}))
+    [('parameters, student', '22,451')]
+    """
+    for key, value in facts.items():
+        name = str(key).replace("_", " ")
+        name = f"{above}, {name}" if above else name
+        if isinstance(value, Mapping):
+            yield from flatten(value, name)
+        elif isinstance(value, list | tuple):
+            yield name, ", ".join(map(str, value))
+        elif isinstance(value, int | float) and "seed" not in name:
+            whole = float(value).is_integer()
+            yield name, f"{value:,.0f}" if whole else f"{value:g}"
+        else:
+            yield name, str(value)
+
+
+def _short(value: str) -> str:
+    """The end of a long value, such as a path, where its name is."""
+    return value if len(value) <= LONGEST else f"…{value[1 - LONGEST :]}"
+
+
+def _moment(date: str) -> str:
+    """An ISO date and time for readers; anything else as it is."""
+    try:
+        moment = datetime.datetime.fromisoformat(date)
+    except ValueError:
+        return date
+    return f"{moment:%Y-%m-%d %H:%M} {moment.tzname() or ''}".strip()

@@ -1,0 +1,228 @@
+#!/usr/bin/env python3
+"""Trains a small speech enhancement model, scores it, and writes a report.
+
+Examples
+--------
+The mini corpus, minutes on a CPU:
+    python train.py hparams/dispatch.yaml
+VoiceBank-DEMAND on a GPU:
+    python train.py hparams/dispatch.yaml --data_folder /data/VoiceBank \\
+        --device cuda --precision bf16
+The same student without a teacher:
+    python train.py hparams/baseline.yaml
+Your own speech and noise, mixed anew in every epoch:
+    python train.py hparams/dispatch.yaml --data_folder null \\
+        --clean_folders '[/data/speech]' --noise_folders '[/data/noise]'
+Score a finished run again:
+    python train.py hparams/dispatch.yaml --test_only
+Every key of the YAML file is an option. An interrupted run goes on when the
+same command is given again.
+
+Authors
+ * The dispatch-sb contributors, 2026
+"""
+
+import sys
+from pathlib import Path
+
+import speechbrain as sb
+from mini_voicebank import prepare_mini
+from speechbrain.utils.distributed import ddp_init_group, run_on_main
+from voicebank_prepare import prepare_voicebank
+
+from dispatch_sb.brain import DistillationBrain
+from dispatch_sb.config import MINI, load_recipe
+from dispatch_sb.data import DynamicMixture, pair_dataset
+from dispatch_sb.data.own import prepare_own, prepare_own_training
+from dispatch_sb.evaluation import evaluate_run
+
+SETUP_ERRORS = (ValueError, OSError, RuntimeError, ImportError)
+
+
+def prepare_data(hparams: dict) -> None:
+    """Makes the manifests of training, validation and test.
+
+    Arguments
+    ---------
+    hparams : dict
+        The recipe; see the keys about data in ``hparams/baseline.yaml``.
+    """
+    if hparams["skip_prep"]:
+        return
+    folder = corpus_folder(hparams)
+    if folder == hparams["mini_folder"]:
+        prepare_mini(folder)
+    if folder is not None:
+        prepare_voicebank(
+            data_folder=folder,
+            save_folder=hparams["prepared_folder"],
+            valid_speakers=hparams["valid_speakers"],
+            train_json=hparams["train_manifest"],
+            valid_json=hparams["valid_manifest"],
+            test_json=hparams["test_manifest"],
+        )
+    own = [hparams[key] for key in ("clean_folders", "noise_folders")]
+    if folder is None and not all(own):
+        raise ValueError(
+            "There is nothing to train on: give data_folder (mini, or the "
+            "folder of VoiceBank-DEMAND), or clean_folders and noise_folders."
+        )
+    if not any(own):
+        return
+    if folder is not None:
+        prepare_own_training(
+            *own,
+            hparams["manifest_folder"],
+            held_out=[hparams["valid_manifest"], hparams["test_manifest"]],
+        )
+    else:
+        prepare_own(
+            *own,
+            hparams["manifest_folder"],
+            pairs=hparams["own_pairs"],
+            seed=hparams["seed"],
+        )
+
+
+def corpus_folder(hparams: dict):
+    """The folder with validation and test pairs, None for own data.
+
+    Arguments
+    ---------
+    hparams : dict
+        The recipe.
+
+    Returns
+    -------
+    str or None
+        A folder in VoiceBank-DEMAND's layout.
+    """
+    mini = hparams["data_folder"] == MINI
+    return hparams["mini_folder"] if mini else hparams["data_folder"]
+
+
+def data_root(hparams: dict) -> str:
+    """What ``{data_root}`` stands for in the pair manifests.
+
+    Arguments
+    ---------
+    hparams : dict
+        The recipe.
+
+    Returns
+    -------
+    str
+        A folder.
+    """
+    return corpus_folder(hparams) or hparams["manifest_folder"]
+
+
+def training_set(hparams: dict):
+    """Random segments of the pairs, or mixtures of one's own recordings.
+
+    Arguments
+    ---------
+    hparams : dict
+        The recipe, its manifests written.
+
+    Returns
+    -------
+    EpochDataset
+        Items with ``noisy_sig`` and ``clean_sig``.
+    """
+    if not hparams["clean_folders"]:
+        return pair_dataset(
+            hparams["train_manifest"],
+            data_root(hparams),
+            segment_seconds=hparams["segment_seconds"],
+            seed=hparams["seed"],
+        )
+    folder = Path(hparams["manifest_folder"])
+    return DynamicMixture(
+        folder / "train_speech.json",
+        folder / "train_noise.json",
+        segment_seconds=hparams["segment_seconds"],
+        snr_db=tuple(hparams["mixing_snr_db"]),
+        level_db=tuple(hparams["mixing_level_db"]),
+        seed=hparams["seed"],
+        length=hparams["mixtures_per_epoch"],
+    )
+
+
+def set_up(arguments: list):
+    """Everything that can fail for a reason the user can mend.
+
+    Arguments
+    ---------
+    arguments : list of str
+        The command line.
+
+    Returns
+    -------
+    tuple
+        The recipe, SpeechBrain's run options, the training and the
+        validation set.
+    """
+    hparams_file, run_opts, overrides = sb.parse_arguments(arguments)
+    hparams, resolved = load_recipe(hparams_file, overrides)
+    ddp_init_group(run_opts)
+    sb.create_experiment_directory(hparams["output_folder"])
+    recipe = Path(hparams["output_folder"]) / "hyperparams.yaml"
+    run_on_main(recipe.write_text, args=[resolved])
+    run_on_main(prepare_data, args=[hparams])
+    valid = pair_dataset(hparams["valid_manifest"], data_root(hparams))
+    return hparams, run_opts, training_set(hparams), valid
+
+
+def main(arguments: list) -> None:
+    """Prepares, trains, scores, reports.
+
+    Arguments
+    ---------
+    arguments : list of str
+        The command line.
+    """
+    if not arguments or {"-h", "--help"} & set(arguments):
+        print(__doc__.split("Authors")[0])
+        sb.parse_arguments(["--help"])
+    try:
+        hparams, run_opts, train, valid = set_up(arguments)
+    except SETUP_ERRORS as error:
+        if run_opts_debug(arguments):
+            raise
+        sys.exit(f"{type(error).__name__}: {error}")
+    brain = DistillationBrain(
+        modules=hparams["modules"],
+        opt_class=hparams["opt_class"],
+        hparams=hparams,
+        run_opts=run_opts,
+        checkpointer=hparams["checkpointer"],
+    )
+    brain.fit(
+        hparams["epoch_counter"],
+        train,
+        valid,
+        train_loader_kwargs=hparams["train_loader_kwargs"],
+        valid_loader_kwargs=hparams["valid_loader_kwargs"],
+    )
+    run_on_main(evaluate_run, args=[brain, hparams, data_root(hparams)])
+
+
+def run_opts_debug(arguments: list) -> bool:
+    """Whether the user asked for debug mode, and so for tracebacks.
+
+    Arguments
+    ---------
+    arguments : list of str
+        The command line.
+
+    Returns
+    -------
+    bool
+        Whether ``--debug`` is there.
+    """
+    return "--debug" in arguments
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,122 @@
+"""What the code needs is what setup.py and the requirements install.
+
+Authors
+ * The dispatch-sb contributors, 2026
+"""
+
+import re
+import subprocess
+import sys
+
+import pytest
+from project import RECIPE, ROOT, imports_of, python_files
+
+import dispatch_sb
+
+# Packages that are imported by another name than they are installed by.
+INSTALLED_AS = {"PIL": "pillow", "yaml": "pyyaml", "ruamel": "ruamel.yaml"}
+SETUP = (ROOT / "setup.py").read_text(encoding="utf-8")
+
+
+def requirements(text):
+    """Package names of quoted requirements, in lower case."""
+    names = re.findall(r'"([A-Za-z][\w.-]*)[<>=]', text)
+    return {name.lower().replace("_", "-") for name in names}
+
+
+def section(name):
+    """The list in setup.py that is assigned to a name."""
+    return re.search(rf"^{name} = (\[.*?\])$", SETUP, re.M | re.S).group(1)
+
+
+def needed(*folders):
+    """Packages that the Python files of some folders import."""
+    own = {path.stem for path in python_files("recipes", "tests")}
+    own |= {"dispatch_sb", "setuptools"}
+    tops = {
+        name.split(".")[0]
+        for path in python_files(*folders)
+        for name in imports_of(path)
+    }
+    tops -= own | set(sys.stdlib_module_names)
+    return {INSTALLED_AS.get(t, t).lower().replace("_", "-") for t in tops}
+
+
+def test_the_package_imports_nothing_undeclared():
+    declared = requirements(section("INSTALL") + section("REPORT"))
+    assert needed("dispatch_sb", "recipes") - declared == set()
+
+
+def test_the_tests_import_nothing_undeclared():
+    declared = requirements(SETUP)
+    assert needed("tests", "benchmarks", "tools") - declared == set()
+
+
+def test_a_recipe_asks_for_versions_as_the_extras_do():
+    text = (RECIPE / "extra_requirements.txt").read_text(encoding="utf-8")
+    lines = [x for x in text.splitlines() if x and not x.startswith("#")]
+    extras = section("REPORT") + section("TENSORBOARD")
+    assert lines == re.findall(r'"(.+?)"', extras)
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    check = (
+        "import sys, dispatch_sb.cli;"
+        "print({'torch', 'speechbrain', 'numpy'} & set(sys.modules))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", check], capture_output=True, text=True, cwd=ROOT
+    )
+    assert result.stdout.strip() == "set()", result.stderr
+
+
+@pytest.mark.parametrize("room", ["losses", "models"])
+def test_rooms_that_need_torch_alone_load_no_speechbrain(room):
+    check = (
+        f"import sys, dispatch_sb.{room};"
+        "print({'speechbrain', 'torchaudio', 'soundfile'} & set(sys.modules))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", check], capture_output=True, text=True, cwd=ROOT
+    )
+    assert result.stdout.strip() == "set()", result.stderr
+
+
+def test_setup_reads_the_version_of_the_package():
+    result = subprocess.run(
+        [sys.executable, "setup.py", "--version"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
+    assert result.stdout.split() == [dispatch_sb.__version__]
+
+
+def test_continuous_integration_runs_make_test_and_nothing_else():
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    lines = [x for x in script.splitlines() if not x.startswith("#")]
+    assert lines == [
+        "set -euo pipefail",
+        'cd "$(dirname "$0")/.."',
+        "make test",
+    ]
+    assert (ROOT / ".ci" / "run").stat().st_mode & 0o100
+
+
+def test_make_alone_lists_every_target():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = re.search(r"^\.PHONY: (.+)$", makefile, re.M).group(1).split()
+    result = subprocess.run(
+        ["make", "--no-print-directory"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
+    listed = [line.split()[0] for line in result.stdout.splitlines()]
+    assert listed == targets
+
+
+def test_the_licence_is_apache_2():
+    text = (ROOT / "LICENSE").read_text(encoding="utf-8")
+    assert "Apache License" in text and "Version 2.0, January 2004" in text
+    assert 'license="Apache-2.0"' in SETUP

@@ -1,0 +1,317 @@
+"""Audio files: read back as written, refused when damaged, converted once."""
+
+import itertools
+import struct
+
+import numpy as np
+import pytest
+import soundfile
+
+from dispatch_sb.data import (
+    ConversionError,
+    convert_folder,
+    probe,
+    read_audio,
+    resample,
+    sha256_of,
+    write_audio,
+)
+from dispatch_sb.data import audio as audio_module
+from dispatch_sb.data import convert as convert_module
+from dispatch_sb.data.files import atomic_path, audio_files, map_files
+
+
+def noise(seconds, rate=16000, seed=0):
+    generator = np.random.default_rng(seed)
+    signal = 0.1 * generator.standard_normal(round(seconds * rate))
+    return signal.astype(np.float32)
+
+
+def tone(hertz, rate, seconds=1.0):
+    time = np.arange(round(seconds * rate)) / rate
+    return 0.5 * np.sin(2 * np.pi * hertz * time)
+
+
+def cut(path, share=0.5):
+    """Truncates a file as an interrupted copy does."""
+    content = path.read_bytes()
+    path.write_bytes(content[: round(share * len(content))])
+
+
+@pytest.mark.parametrize("name", ["a.wav", "sub/b.WAV"])
+def test_float_files_come_back_exactly(tmp_path, name):
+    signal = 3 * noise(0.5)  # beyond full scale, which float files hold
+    write_audio(tmp_path / name, signal)
+    assert np.array_equal(read_audio(tmp_path / name), signal)
+    assert probe(tmp_path / name) == (8000, 16000, 1)
+
+
+@pytest.mark.parametrize("name", ["a.wav", "a.flac"])
+def test_16_bit_files_come_back_within_half_a_step(tmp_path, name):
+    signal = noise(0.5)
+    write_audio(tmp_path / name, signal, subtype="PCM_16")
+    error = read_audio(tmp_path / name) - signal
+    assert 0 < np.abs(error).max() <= 0.5 / 32768 + 1e-9
+    assert abs(error.mean()) < 0.02 / 32768  # no offset
+
+
+def test_16_bit_files_clip_instead_of_wrapping_round(tmp_path):
+    write_audio(tmp_path / "a.wav", np.array([1.5, -1.5]), subtype="PCM_16")
+    assert np.allclose(read_audio(tmp_path / "a.wav"), [1, -1], atol=1e-4)
+
+
+def test_flac_refuses_floats_with_the_remedy(tmp_path):
+    with pytest.raises(ValueError, match="a.flac.*FLOAT.*PCM_16"):
+        write_audio(tmp_path / "a.flac", noise(0.1))
+
+
+def test_writing_takes_one_channel_only(tmp_path):
+    with pytest.raises(ValueError, match=r"\(100, 2\)"):
+        write_audio(tmp_path / "a.wav", np.zeros((100, 2)))
+
+
+def test_interrupted_writing_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "a.wav"
+    write_audio(path, noise(0.1))
+    before = path.read_bytes()
+
+    def interrupted(file, *args, **kwargs):
+        file.write_bytes(b"RIFF")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(audio_module.soundfile, "write", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_audio(path, noise(0.2))
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_atomic_path_shows_nothing_before_the_end(tmp_path):
+    with atomic_path(tmp_path / "a.wav") as temporary:
+        temporary.write_bytes(b"half")
+        assert audio_files(tmp_path) == []
+    assert audio_files(tmp_path) == [tmp_path / "a.wav"]
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(FileNotFoundError, match="none.wav does not exist"):
+        read_audio(tmp_path / "none.wav")
+
+
+@pytest.mark.parametrize("content", [b"", b"Hello, world.\n" * 100])
+def test_what_is_no_audio_is_refused(tmp_path, content):
+    path = tmp_path / "a.wav"
+    path.write_bytes(content)
+    for function in (probe, read_audio):
+        with pytest.raises(ValueError, match="a.wav .*delete it"):
+            function(path)
+
+
+@pytest.mark.parametrize("subtype", ["FLOAT", "PCM_16"])
+@pytest.mark.parametrize("share", [0.5, 0.999])
+def test_truncated_wav_is_refused_even_by_its_header(tmp_path, subtype, share):
+    path = tmp_path / "a.wav"
+    write_audio(path, noise(1), subtype=subtype)
+    cut(path, share)
+    assert len(soundfile.read(path)[0]) > 0  # what we must not rely on
+    for function in (probe, read_audio):
+        with pytest.raises(ValueError, match="a.wav is truncated"):
+            function(path)
+
+
+def test_truncated_wav_is_found_behind_other_chunks(tmp_path):
+    path = tmp_path / "a.wav"
+    write_audio(path, noise(1), subtype="PCM_16")
+    content = path.read_bytes()
+    note = b"LIST" + struct.pack("<I", 5) + b"INFO1\0"  # odd, hence padded
+    path.write_bytes(content[:12] + note + content[12:])
+    assert probe(path).samples == 16000
+    cut(path)
+    with pytest.raises(ValueError, match="truncated"):
+        probe(path)
+
+
+def test_wav_of_unknown_length_is_read(tmp_path):
+    path = tmp_path / "streamed.wav"  # as `ffmpeg … pipe:` writes it
+    write_audio(path, noise(1), subtype="PCM_16")
+    content = bytearray(path.read_bytes())
+    start = content.index(b"data")
+    content[start + 4 : start + 8] = b"\xff" * 4
+    path.write_bytes(content)
+    assert len(read_audio(path)) == 16000
+
+
+def test_truncated_flac_is_refused(tmp_path):
+    path = tmp_path / "a.flac"
+    write_audio(path, noise(1), subtype="PCM_16")
+    cut(path)
+    with pytest.raises(ValueError, match="a.flac .*copy or unpack it again"):
+        read_audio(path)
+
+
+def test_other_rates_are_refused_with_the_command_that_converts(tmp_path):
+    path = tmp_path / "a.wav"
+    write_audio(path, noise(1, 8000), 8000)
+    with pytest.raises(ValueError, match="8000 Hz.*convert_folder") as caught:
+        read_audio(path)
+    assert str(tmp_path) in str(caught.value)
+    assert len(read_audio(path, sample_rate=None)) == 8000
+
+
+def test_the_command_that_an_error_names_works(tmp_path, monkeypatch):
+    source = tmp_path / "raw"
+    write_audio(source / "a.wav", noise(1, 8000), 8000)
+    with pytest.raises(ValueError) as caught:
+        read_audio(source / "a.wav")
+    code = str(caught.value).partition('python -c "')[2].rstrip('"')
+    monkeypatch.chdir(tmp_path)
+    exec(code, {})
+    assert len(read_audio(tmp_path / "NEW_FOLDER" / "a.wav")) == 16000
+
+
+def test_stereo_is_refused(tmp_path):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, np.zeros((16000, 2)), 16000)
+    with pytest.raises(ValueError, match="2 channels.*convert_folder"):
+        read_audio(path)
+
+
+@pytest.mark.parametrize("samples", [48000, 48001, 48002, 100])
+def test_resampling_keeps_the_duration(samples):
+    resampled = resample(np.zeros(samples), 48000, 16000)
+    assert len(resampled) == round(samples / 3)
+
+
+def test_resampling_keeps_a_tone_and_removes_what_would_alias():
+    low = resample(tone(1000, 48000), 48000, 16000)[1000:-1000]
+    assert np.abs(low - tone(1000, 16000)[1000:-1000]).max() < 1e-3
+    high = resample(tone(9000, 48000), 48000, 16000)[1000:-1000]
+    assert np.abs(high).max() < 1e-4
+
+
+def test_hash_depends_on_the_bytes(tmp_path):
+    paths = [tmp_path / name for name in ("a.wav", "b.wav", "c.wav")]
+    for path, seed in zip(paths, (0, 0, 1)):
+        write_audio(path, noise(0.1, seed=seed))
+    first, same, other = map(sha256_of, paths)
+    assert first == same != other
+
+
+def test_map_files_keeps_order_and_stops_at_an_error():
+    assert map_files(str, range(100), "Naming", workers=4) == [
+        str(number) for number in range(100)
+    ]
+    done = []
+
+    def fail_on_first(number):
+        if number == 0:
+            raise KeyboardInterrupt
+        done.append(number)
+
+    with pytest.raises(KeyboardInterrupt):
+        map_files(fail_on_first, range(5000), "Failing", workers=1)
+    assert len(done) < 4999
+
+
+# Converting folders
+
+
+@pytest.fixture
+def raw(tmp_path):
+    """48 kHz files, one of them in a sub-folder, one in stereo."""
+    folder = tmp_path / "raw"
+    write_audio(folder / "a.wav", tone(1000, 48000), 48000, "PCM_16")
+    write_audio(folder / "sub" / "b.flac", noise(1, 48000), 48000, "PCM_16")
+    stereo = np.stack([tone(1000, 44100), np.zeros(44100)], axis=1)
+    soundfile.write(folder / "c.wav", stereo, 44100)
+    return folder
+
+
+def test_converting_gives_16_khz_mono_in_the_same_sub_folders(raw, tmp_path):
+    ready = tmp_path / "ready"
+    assert convert_folder(raw, ready) == 3
+    names = [path.relative_to(ready).as_posix() for path in audio_files(ready)]
+    assert names == ["a.wav", "c.wav", "sub/b.wav"]
+    for path in audio_files(ready):
+        assert probe(path) == (16000, 16000, 1)
+    mean = read_audio(ready / "c.wav")[1000:-1000]
+    half = 0.5 * tone(1000, 16000)[1000:-1000]
+    assert np.abs(mean - half).max() < 1e-3
+
+
+def test_interrupted_converting_goes_on_where_it_stopped(
+    raw, tmp_path, monkeypatch
+):
+    ready = tmp_path / "ready"
+    real, calls = convert_module.write_audio, itertools.count()
+
+    def interrupted(*args):
+        if next(calls) == 1:
+            raise KeyboardInterrupt
+        real(*args)
+
+    monkeypatch.setattr(convert_module, "write_audio", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        convert_folder(raw, ready)
+    there = audio_files(ready)
+    assert 1 <= len(there) < 3
+    stamps = {path: path.stat().st_ino for path in there}
+    monkeypatch.setattr(convert_module, "write_audio", real)
+    assert convert_folder(raw, ready) == 3 - len(there)
+    assert {path: path.stat().st_ino for path in there} == stamps
+    assert convert_folder(raw, ready) == 0
+
+
+@pytest.mark.parametrize("damage", ["truncated", "empty", "stale", "rate"])
+def test_a_bad_converted_file_is_made_again(raw, tmp_path, damage):
+    ready = tmp_path / "ready"
+    convert_folder(raw, ready)
+    path = ready / "a.wav"
+    good, status = path.read_bytes(), path.stat()
+    if damage == "truncated":
+        cut(path)
+    elif damage == "empty":
+        path.write_bytes(b"")
+    elif damage == "rate":
+        write_audio(path, noise(1, 8000), 8000)
+    convert_module.os.utime(path, ns=(status.st_mtime_ns, status.st_mtime_ns))
+    if damage == "stale":
+        convert_module.os.utime(raw / "a.wav", (1e9, 1e9))
+    assert convert_folder(raw, ready) == 1
+    assert path.read_bytes() == good
+
+
+def test_converting_lists_all_problems_and_keeps_the_rest(raw, tmp_path):
+    (raw / "text.wav").write_text("no audio")
+    (raw / "zero.wav").touch()
+    write_audio(raw / "nan.wav", np.full(48000, np.nan), 48000)
+    write_audio(raw / "a.flac", noise(1, 48000), 48000, "PCM_16")
+    with pytest.raises(ConversionError) as caught:
+        convert_folder(raw, tmp_path / "ready")
+    problems = "\n".join(caught.value.problems)
+    assert len(caught.value.problems) == 4
+    for name in ("text.wav", "zero.wav", "nan.wav", "a.flac"):
+        assert str(raw / name) in problems
+    assert len(audio_files(tmp_path / "ready")) == 3
+
+
+def test_converting_can_insist_on_rate_and_channels(raw, tmp_path):
+    with pytest.raises(ConversionError) as caught:
+        convert_folder(raw, tmp_path / "ready", source_rate=48000)
+    assert len(caught.value.problems) == 1
+    assert "c.wav has 2 channels" in caught.value.problems[0]
+
+
+@pytest.mark.parametrize("prune", [False, True])
+def test_pruning_removes_what_has_no_source_any_more(raw, tmp_path, prune):
+    ready = tmp_path / "ready"
+    convert_folder(raw, ready)
+    (raw / "c.wav").unlink()
+    convert_folder(raw, ready, prune=prune)
+    assert (ready / "c.wav").exists() != prune
+    assert (ready / "a.wav").exists()
+
+
+def test_converting_needs_a_folder(tmp_path):
+    with pytest.raises(FileNotFoundError, match="nowhere is not a folder"):
+        convert_folder(tmp_path / "nowhere", tmp_path / "ready")

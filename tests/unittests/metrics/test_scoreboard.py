@@ -1,0 +1,220 @@
+"""Systems side by side: schema, failures, resuming, the table's text.
+
+Authors
+ * The dispatch-sb contributors, 2026
+"""
+
+import json
+import os
+import threading
+
+import numpy as np
+import pytest
+import soundfile
+
+from dispatch_sb.metrics import (
+    WorkerPool,
+    format_table,
+    score_systems,
+    write_scores,
+)
+
+QUICK = ("pesq", "stoi", "si_sdr")
+
+
+@pytest.fixture(scope="module")
+def pool():
+    """One process for the module."""
+    with WorkerPool(1) as pool:
+        yield pool
+
+
+def score(items, pool, metrics=QUICK, **options):
+    """Without the bar, few resamples."""
+    return score_systems(
+        items, None, metrics, False, pool=pool, resamples=100, **options
+    )
+
+
+def test_schema_and_order_of_systems(items, pool):
+    scores = score(items[:2], pool)
+    summary = scores["noisy"]["pesq"]
+    assert set(summary) == {"mean", "ci95", "n", "failed"}
+    assert summary["n"] == 2 and summary["failed"] == 0
+    assert summary["ci95"][0] <= summary["mean"] <= summary["ci95"][1]
+    per_file = [scores["files"][n]["noisy"]["pesq"] for n in "ab"]
+    assert summary["mean"] == pytest.approx(np.mean(per_file))
+    for metric in QUICK:
+        means = [
+            scores[system][metric]["mean"]
+            for system in ("noisy", "student", "teacher")
+        ]
+        assert means == sorted(means)
+    assert "without Corrigendum 2 (pesq 0.0.4)" in scores["flavours"]["pesq"]
+
+
+def test_differences_are_paired(items, pool):
+    scores = score(items[:2], pool, ("si_sdr",))
+    gain = scores["differences"]["student - noisy"]["si_sdr"]
+    each = [
+        scores["files"][n]["student"]["si_sdr"]
+        - scores["files"][n]["noisy"]["si_sdr"]
+        for n in "ab"
+    ]
+    assert gain["mean"] == pytest.approx(np.mean(each))
+    assert gain["ci95"] == pytest.approx(sorted(each))
+    assert "student - teacher" in scores["differences"]
+
+
+def break_files(items):
+    """Silent student, wrong rate, stereo, cut and missing files."""
+    student = [item["systems"]["student"] for item in items]
+    teacher = [item["systems"]["teacher"] for item in items]
+    signal, _ = soundfile.read(student[0], dtype="float32")
+    soundfile.write(student[0], 0 * signal, 16000, "FLOAT")
+    soundfile.write(student[1], signal, 8000, "FLOAT")
+    os.remove(student[2])
+    soundfile.write(teacher[0], np.stack([signal, signal], 1), 16000, "FLOAT")
+    soundfile.write(teacher[1], signal[:-100], 16000, "FLOAT")
+    teacher[2].write_bytes(teacher[2].read_bytes()[:30])
+
+
+def test_failures_have_reasons_are_counted_and_in_no_mean(items, pool):
+    break_files(items)
+    scores = score(items, pool)
+    assert scores["noisy"]["pesq"]["n"] == 3
+    for system in ("student", "teacher"):
+        for metric in QUICK:
+            summary = scores[system][metric]
+            assert (summary["n"], summary["failed"]) == (0, 3)
+            assert summary["mean"] is None
+    reasons = [
+        scores["files"][name][system]["pesq"]["error"]
+        for system in ("student", "teacher")
+        for name in "abc"
+    ]
+    expected = (
+        "is silent",
+        "8000 Hz, its reference 16000 Hz",
+        "does not exist",
+        "2 channels",
+        "samples, the reference",
+        "c.wav",
+    )
+    for reason, part in zip(reasons, expected):
+        assert part in reason
+    table = format_table(scores)
+    assert "no score*" in table
+    assert "student, PESQ-WB: 3 of 3 (the estimate is silent: a; " in table
+    json.dumps(scores, allow_nan=False)
+
+
+def test_one_failure_leaves_the_mean_of_the_others(items, pool):
+    path = items[1]["systems"]["student"]
+    signal, _ = soundfile.read(path, dtype="float32")
+    soundfile.write(path, 0 * signal, 16000, "FLOAT")
+    scores = score(items, pool, ("si_sdr",))
+    others = [scores["files"][n]["student"]["si_sdr"] for n in "ac"]
+    summary = scores["student"]["si_sdr"]
+    assert summary["mean"] == pytest.approx(np.mean(others))
+    assert (summary["n"], summary["failed"]) == (2, 1)
+    assert scores["differences"]["student - noisy"]["si_sdr"]["n"] == 2
+
+
+def test_a_worker_killed_by_a_signal_loses_only_its_file(items):
+    path = items[1]["systems"]["student"]
+    path.unlink()
+    os.mkfifo(path)
+    with WorkerPool(1) as pool:
+
+        def kill_while_it_reads():
+            with open(path, "wb"):  # returns when the worker opened it too
+                os.kill(pool.process_ids()[0], 9)
+
+        killer = threading.Thread(target=kill_while_it_reads)
+        killer.start()
+        scores = score(items, pool, ("si_sdr",))
+        killer.join()
+    failed = scores["files"]["b"]["student"]["si_sdr"]
+    assert failed == {"error": "the scoring process was killed by SIGKILL"}
+    assert scores["student"]["si_sdr"]["failed"] == 1
+    assert scores["student"]["si_sdr"]["n"] == 2
+    assert scores["noisy"]["si_sdr"]["n"] == 3
+    assert scores["teacher"]["si_sdr"]["n"] == 3
+
+
+def test_journal_resumes_and_notices_changed_files(items, pool, tmp_path):
+    journal = tmp_path / "run" / "scores.jsonl"
+    first = score(items, pool, ("si_sdr",), journal=journal)
+    lines = journal.read_text().split()
+    assert len(journal.read_text().strip().split("\n\n")) == 9
+    # An interruption cut the last line; one estimate is a new one.
+    journal.write_text(journal.read_text()[:-20])
+    changed = items[0]["systems"]["student"]
+    signal, _ = soundfile.read(items[0]["systems"]["noisy"], dtype="float32")
+    soundfile.write(changed, 0.9 * signal, 16000, "FLOAT")
+    second = score(items, pool, ("si_sdr",), journal=journal)
+    added = len(journal.read_text().split()) - len(lines)
+    assert added > 0
+    assert second["teacher"] == first["teacher"]
+    assert second["student"] != first["student"]
+    with WorkerPool(1) as unused:
+        third = score(items, unused, ("si_sdr",), journal=journal)
+        assert unused.process_ids() == []  # nothing was left to compute
+    assert third == second
+
+
+def test_table_fits_a_terminal_and_says_what_it_shows(items, pool):
+    text = format_table(score(items[:2], pool))
+    assert max(len(line) for line in text.splitlines()) <= 80
+    header = text.splitlines()[1].split()
+    assert header == ["noisy", "student", "teacher"]
+    for part in (
+        "Files: 2",
+        "95 % bootstrap",
+        "student - noisy",
+        "SI-SDR (dB)",
+    ):
+        assert part in text
+    assert "P.862.2 without Corrigendum 2 (pesq 0.0.4)" in text
+    assert "failed" not in text
+
+
+def test_table_can_be_made_from_the_file(items, pool, tmp_path):
+    scores = score(items[:1], pool, ("si_sdr",))
+    path = write_scores(scores, tmp_path / "new" / "scores.json", seed=7)
+    back = json.loads(path.read_text())
+    assert back["seed"] == 7
+    assert format_table(back) == format_table(scores)
+    assert [p.name for p in path.parent.iterdir()] == ["scores.json"]
+
+
+def test_written_scores_are_strict_json_and_names_do_not_clash(tmp_path):
+    path = tmp_path / "scores.json"
+    path.write_text("before")
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_scores({"a": float("nan")}, path)
+    assert path.read_text() == "before"
+    with pytest.raises(ValueError, match="files: name already used"):
+        write_scores({"files": {}}, path, files=1)
+
+
+def test_progress_bar_counts_files(items, pool, capsys):
+    score_systems(items[:1], None, ("si_sdr",), True, pool=pool)
+    assert "3/3" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (lambda items: [], "nothing to score"),
+        (lambda items: [items[0], items[0]], "come twice: a"),
+        (
+            lambda items: [{**items[0], "systems": {"files": "x.wav"}}],
+            "cannot be called files",
+        ),
+    ],
+)
+def test_impossible_requests_are_refused(items, change, message):
+    with pytest.raises(ValueError, match=message):
+        score_systems(change(items))

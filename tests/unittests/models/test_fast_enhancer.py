@@ -1,0 +1,142 @@
+"""FastEnhancer: shapes, causality, memory, published sizes."""
+
+import pytest
+import torch
+
+from dispatch_sb.models import FastEnhancer
+from dispatch_sb.models.fast_enhancer import SIZES
+from dispatch_sb.models.spectrum import CausalSTFT
+
+PUBLISHED_PARAMETERS = {  # table of arXiv 2509.21867
+    "T": 22e3,
+    "B": 91e3,
+    "S": 194e3,
+    "M": 492e3,
+    "L": 1.105e6,
+}
+
+
+def trained_like(size: str = "T") -> FastEnhancer:
+    """A model whose normalisations have seen data, in eval mode."""
+    torch.manual_seed(0)
+    model = FastEnhancer.from_size(size)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.05 * torch.randn_like(parameter))
+        for _ in range(3):
+            model.train()(0.1 * torch.randn(2, 4000))
+    return model.eval()
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_deployed_size_is_the_published_one(size):
+    """Folded models have the published number of parameters."""
+    model = FastEnhancer.from_size(size).fused()
+    count = sum(p.numel() for p in model.parameters())
+    assert count == pytest.approx(PUBLISHED_PARAMETERS[size], rel=0.015)
+
+
+@pytest.mark.parametrize("size", ["T", "M", "L"])
+@pytest.mark.parametrize("samples", [1, 512, 2001])
+def test_output_has_the_shape_of_the_input(size, samples):
+    """Any length goes in and comes out, shorter than a frame too."""
+    model = FastEnhancer.from_size(size).eval()
+    with torch.no_grad():
+        assert model(torch.randn(3, samples)).shape == (3, samples)
+
+
+@pytest.mark.parametrize("hop", [100, 128, 160, 256])
+def test_the_transform_reconstructs_exactly(hop):
+    """Analysis, then synthesis, is the identity, edges included."""
+    waveform = torch.randn(2, 5003)
+    stft = CausalSTFT(512, hop)
+    torch.testing.assert_close(
+        stft.inverse(stft(waveform), 5003), waveform, atol=1e-5, rtol=0
+    )
+
+
+@pytest.mark.parametrize("hop", [0, 257])
+def test_a_hop_that_cannot_reconstruct_is_refused(hop):
+    """The error names the range."""
+    with pytest.raises(ValueError, match="between 1 and"):
+        CausalSTFT(512, hop)
+
+
+@pytest.mark.parametrize("size", ["T", "L"])
+def test_the_future_beyond_the_latency_does_not_matter(size):
+    """Changing a sample leaves the output before it, less latency, alone."""
+    model = trained_like(size)
+    noisy = 0.1 * torch.randn(1, 6000)
+    changed = noisy.clone()
+    changed[:, 4000:] += 1.0
+    with torch.no_grad():
+        before, after = model(noisy), model(changed)
+    unheard = 4000 - model.latency + 1
+    torch.testing.assert_close(after[:, :unheard], before[:, :unheard])
+    assert not torch.allclose(after[:, unheard:4000], before[:, unheard:4000])
+
+
+def test_frames_one_at_a_time_equal_all_at_once():
+    """The state carries everything from frame to frame."""
+    model = trained_like()
+    spectrum = model.stft(0.1 * torch.randn(2, 8000))
+    state = model.initial_state(2)
+    with torch.no_grad():
+        whole, last = model.enhance_spectrum(spectrum, state)
+        parts = []
+        for frame in spectrum.split(1, dim=-1):
+            part, state = model.enhance_spectrum(frame, state)
+            parts.append(part)
+    torch.testing.assert_close(
+        torch.cat(parts, dim=-1), whole, atol=1e-5, rtol=1e-4
+    )
+    torch.testing.assert_close(state, last, atol=1e-5, rtol=1e-4)
+
+
+def test_folding_keeps_the_output():
+    """Normalisations disappear into the layers; nothing else changes."""
+    model = trained_like()
+    fused = model.fused()
+    noisy = 0.1 * torch.randn(2, 8000)
+    with torch.no_grad():
+        torch.testing.assert_close(
+            fused(noisy), model(noisy), atol=2e-5, rtol=1e-3
+        )
+    kinds = {type(module) for module in fused.modules()}
+    assert torch.nn.BatchNorm1d not in kinds
+
+
+def test_config_rebuilds_the_model():
+    """The constructor's arguments and the weights are all there is."""
+    model = trained_like()
+    twin = FastEnhancer(**model.config)
+    twin.load_state_dict(model.state_dict())
+    noisy = torch.randn(1, 4000)
+    assert torch.equal(twin.eval()(noisy), model(noisy))
+
+
+def test_silence_stays_silent_and_has_finite_gradients():
+    """Digital silence is a common input, not a special case."""
+    model = FastEnhancer.from_size("T").train()
+    output = model(torch.zeros(2, 4000))
+    output.square().sum().backward()
+    assert output.abs().max() < 1e-6
+    assert all(p.grad.isfinite().all() for p in model.parameters())
+
+
+def test_low_precision_stays_inside():
+    """Under autocast the waveform is float32 and close to full precision."""
+    model = trained_like()
+    noisy = 0.1 * torch.randn(2, 8000)
+    with torch.no_grad():
+        full = model(noisy)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            low = model(noisy)
+    assert low.dtype == torch.float32
+    assert (low - full).norm() < 0.05 * full.norm()
+
+
+def test_unknown_size_names_the_known_ones():
+    """The remedy is in the message."""
+    with pytest.raises(ValueError, match="T, B, S, M, L"):
+        FastEnhancer.from_size("XL")

@@ -1,0 +1,97 @@
+"""The repair of torchaudio, on a package that breaks as torchaudio does.
+
+Authors
+ * The dispatch-sb contributors, 2026
+"""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from dispatch_sb import doctor
+
+NAMES = ["_torchaudio.abi3.so", "libtorchaudio.abi3.so"]
+BREAKS = """
+from pathlib import Path
+libraries = list((Path(__file__).parent / "lib").glob("*.so"))
+if libraries:
+    raise OSError(f"Could not load this library: {libraries[0]}")
+"""
+
+
+@pytest.fixture
+def fake_torchaudio(tmp_path, monkeypatch):
+    """A package that fails to import as long as it holds libraries."""
+    package = tmp_path / "torchaudio"
+    (package / "lib").mkdir(parents=True)
+    (package / "__init__.py").write_text(BREAKS)
+    (package / "lib" / "__init__.py").write_text("")
+    for name in NAMES:
+        (package / "lib" / name).write_bytes(b"\x7fELF")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.delitem(sys.modules, "torchaudio", raising=False)
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    return package
+
+
+def libraries(package):
+    """Names of the libraries that are left."""
+    return sorted(path.name for path in (package / "lib").glob("*.so"))
+
+
+def test_beside_a_cpu_torch_the_libraries_are_removed(fake_torchaudio):
+    said = doctor.repair_torchaudio(cuda_version=None)
+    assert libraries(fake_torchaudio) == []
+    assert all(name in said for name in NAMES)
+    assert "OSError" in said and str(fake_torchaudio) in said
+    assert (fake_torchaudio / "lib" / "__init__.py").exists()
+
+
+def test_a_second_repair_does_nothing(fake_torchaudio):
+    doctor.repair_torchaudio(cuda_version=None)
+    assert doctor.repair_torchaudio(None) == "torchaudio imports."
+
+
+def test_beside_a_cuda_torch_nothing_is_removed(fake_torchaudio):
+    with pytest.raises(RuntimeError, match="Remedy: pip install"):
+        doctor.repair_torchaudio(cuda_version="13.0")
+    assert libraries(fake_torchaudio) == NAMES
+
+
+def test_a_torchaudio_that_imports_is_left_alone(fake_torchaudio):
+    (fake_torchaudio / "__init__.py").write_text("")
+    assert doctor.repair_torchaudio(None) == "torchaudio imports."
+    assert libraries(fake_torchaudio) == NAMES
+
+
+def test_another_failure_is_named_and_nothing_is_removed(fake_torchaudio):
+    for path in (fake_torchaudio / "lib").glob("*.so"):
+        path.unlink()
+    (fake_torchaudio / "__init__.py").write_text("raise ValueError('worm')")
+    with pytest.raises(RuntimeError, match="ValueError: worm"):
+        doctor.repair_torchaudio(None)
+
+
+def test_a_torchaudio_of_another_environment_is_left_alone(
+    fake_torchaudio, monkeypatch
+):
+    monkeypatch.setattr(sys, "prefix", str(Path(fake_torchaudio, "elsewhere")))
+    monkeypatch.setattr(sys, "base_prefix", "/usr")
+    with pytest.raises(RuntimeError, match="belongs to another environment"):
+        doctor.repair_torchaudio(None)
+    assert libraries(fake_torchaudio) == NAMES
+
+
+def test_a_missing_torchaudio_is_named(monkeypatch):
+    monkeypatch.setattr(doctor.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(RuntimeError, match="torchaudio is not installed"):
+        doctor.torchaudio_libraries()
+
+
+def test_the_report_names_what_is_installed():
+    report = doctor.diagnose().splitlines()
+    assert report[0].startswith("Python 3.")
+    assert report[1].startswith("torch 2.")
+    assert report[-1].startswith("speechbrain 1.")

@@ -1,0 +1,55 @@
+"""Learning rates and training logs."""
+
+import json
+
+import pytest
+import torch
+
+from dispatch_sb.loggers import JsonLinesLogger, TrainLoggers
+from dispatch_sb.schedules import WarmupCosine
+
+
+def test_the_rate_rises_then_falls():
+    """One peak, at the end of the warm-up."""
+    schedule = WarmupCosine(lr=2.0, warmup=0.2, final=0.1)
+    rates = [schedule(step / 100) for step in range(101)]
+    assert max(rates) == rates[20] == 2.0
+    assert rates[:21] == sorted(rates[:21])
+    assert rates[20:] == sorted(rates[20:], reverse=True)
+    assert rates[100] == pytest.approx(0.2)
+
+
+def test_every_parameter_group_gets_the_rate():
+    """SpeechBrain's own updates reach group 0 only."""
+    groups = [{"params": [torch.zeros(1)]}, {"params": [torch.ones(1)]}]
+    optimizer = torch.optim.SGD(groups, lr=1.0)
+    rate = WarmupCosine(lr=0.5).apply(optimizer, 0.5)
+    assert [group["lr"] for group in optimizer.param_groups] == [rate, rate]
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"lr": 0}, {"lr": 1, "warmup": 1.0}, {"lr": 1, "final": 2}]
+)
+def test_impossible_schedules_are_refused(arguments):
+    """At construction, before anything is trained."""
+    with pytest.raises(ValueError):
+        WarmupCosine(**arguments)
+
+
+def test_an_epoch_trained_again_replaces_its_line(tmp_path):
+    """After an interruption the log holds each epoch once, in order."""
+    logger = JsonLinesLogger(tmp_path / "training.jsonl")
+    for epoch, loss in [(1, 3.0), (2, 2.0), (3, 1.5), (2, 1.9)]:
+        logger.log_stats({"epoch": epoch}, train_stats={"loss": loss})
+    rows = [json.loads(line) for line in logger.path.read_text().splitlines()]
+    assert [row["epoch"] for row in rows] == [1, 2]
+    assert rows[1]["train"]["loss"] == 1.9
+
+
+def test_one_call_reaches_every_log(tmp_path):
+    """Text, JSON and TensorBoard, which the test extras install."""
+    loggers = TrainLoggers(tmp_path)
+    loggers.log_stats({"epoch": 1}, {"loss": 1.0}, {"pesq": 2.0})
+    assert "loss" in (tmp_path / "train_log.txt").read_text()
+    assert "pesq" in (tmp_path / "training.jsonl").read_text()
+    assert any((tmp_path / "tensorboard").iterdir())

@@ -1,0 +1,218 @@
+"""Set-up: what it refuses, keeps, and skips, without installing anything.
+
+Authors
+ * The dispatch-sb contributors, 2026
+"""
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).resolve().parents[2] / "tools" / "setup_env.py"
+
+
+@pytest.fixture
+def setup_env():
+    """The script as a module of its own."""
+    spec = importlib.util.spec_from_file_location("setup_env", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def commands(setup_env, monkeypatch):
+    """Records commands instead of running them; facts are made up."""
+    recorded = []
+
+    def record(command, remedy, **options):
+        recorded.append(([str(part) for part in command], options))
+
+    monkeypatch.setattr(setup_env, "run", record)
+    return recorded
+
+
+def about(**changes):
+    """What an environment with everything in place tells."""
+    facts = {
+        "python": "3.11",
+        "pip": True,
+        "torch": "2.13.0+cpu",
+        "pesq": None,
+        "compiler": True,
+        "headers": True,
+    }
+    return {**facts, **changes}
+
+
+def environment(folder, *options):
+    """A real virtual environment, made in a moment."""
+    command = [sys.executable, "-m", "venv", "--without-pip", *options, folder]
+    subprocess.run([str(part) for part in command], check=True)
+    return folder / "bin" / "python"
+
+
+def pretend_installed(python, name, version):
+    """Gives an environment the metadata of a package."""
+    (site,) = python.parent.parent.glob("lib/python3.*/site-packages")
+    metadata = site / f"{name}-{version}.dist-info"
+    metadata.mkdir()
+    text = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+    (metadata / "METADATA").write_text(text)
+
+
+@pytest.mark.parametrize("version", [(3, 9, 18), (2, 7, 18), (3, 14, 0)])
+def test_other_pythons_are_refused_with_the_remedy(setup_env, version):
+    with pytest.raises(setup_env.SetupError, match="make setup PYTHON="):
+        setup_env.check_python(version)
+
+
+@pytest.mark.parametrize("minor", [10, 11, 12, 13])
+def test_supported_pythons_pass(setup_env, minor):
+    assert setup_env.check_python((3, minor, 1)) is None
+
+
+@pytest.mark.parametrize(
+    "version, older",
+    [
+        ("2.9.1", True),
+        ("2.10.0+cu128", True),
+        ("2.11.0", False),
+        ("2.13.0+cpu", False),
+        ("3.0", False),
+    ],
+)
+def test_versions_are_compared_as_numbers(setup_env, version, older):
+    assert setup_env.is_older(version, "2.11") is older
+
+
+def test_an_environment_tells_its_torch_and_its_pip(setup_env, tmp_path):
+    python = environment(tmp_path / "venv")
+    found = setup_env.facts(python)
+    assert found["torch"] is None and found["pip"] is False
+    assert found["python"] == "{}.{}".format(*sys.version_info)
+    pretend_installed(python, "torch", "2.12.0+cu130")
+    assert setup_env.facts(python)["torch"] == "2.12.0+cu130"
+
+
+def test_a_torch_that_is_there_is_kept(setup_env, commands, tmp_path):
+    python = environment(tmp_path / "venv")
+    setup_env.install(python, "dev", "torch==2.13.0", about(), {"CPATH": "x"})
+    ((command, options),) = commands
+    constraint = Path(command[command.index("-c") + 1])
+    assert constraint.read_text() == "torch==2.13.0+cpu\n"
+    assert command[-2:] == ["--editable", f"{setup_env.ROOT}[dev]"]
+    assert options["env"]["CPATH"] == "x"
+
+
+def test_torch_comes_first_where_there_is_none(
+    setup_env, commands, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(setup_env, "facts", lambda python: about())
+    python = environment(tmp_path / "venv")
+    wanted = "torch==2.13.0 --index-url https://example.org"
+    setup_env.install(python, "dev", wanted, about(torch=None), {})
+    first, second = (command for command, _ in commands)
+    assert first[-3:] == wanted.split()
+    assert "--editable" in second
+
+
+def test_a_torch_that_is_too_old_is_refused_not_replaced(
+    setup_env, commands, tmp_path
+):
+    python = environment(tmp_path / "venv")
+    with pytest.raises(setup_env.SetupError, match="2.7.1 is older than 2.11"):
+        setup_env.install(python, "dev", "torch", about(torch="2.7.1"), {})
+    assert commands == []
+
+
+@pytest.mark.parametrize("torch, shared", [("2.11.0", True), ("2.7.1", False)])
+def test_a_torch_of_the_base_python_is_shared_if_it_can_serve(
+    setup_env, commands, monkeypatch, tmp_path, torch, shared
+):
+    monkeypatch.setattr(setup_env, "facts", lambda python: about(torch=torch))
+    setup_env.make_venv(tmp_path / "venv")
+    ((command, _),) = commands
+    assert ("--system-site-packages" in command) is shared
+
+
+def test_without_ensurepip_and_debian_the_remedy_is_named(
+    setup_env, monkeypatch, tmp_path
+):
+    python = environment(tmp_path / "venv")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(setup_env.SetupError, match="apt install python3-venv"):
+        setup_env.add_pip(tmp_path / "venv", python)
+
+
+def test_without_compiler_the_remedy_is_named(setup_env, tmp_path):
+    missing = about(compiler=False)
+    with pytest.raises(setup_env.SetupError, match="sudo apt install gcc"):
+        setup_env.c_headers(tmp_path, missing)
+    assert setup_env.c_headers(tmp_path, {**missing, "pesq": "0.0.4"}) == {}
+
+
+def test_headers_from_debian_are_handed_to_the_compiler(
+    setup_env, monkeypatch, tmp_path
+):
+    taken = []
+    monkeypatch.setattr(
+        setup_env, "debian_package", lambda name, folder: taken.append(name)
+    )
+    variables = setup_env.c_headers(tmp_path, about(headers=False))
+    assert taken == ["libpython3.11-dev"]
+    first, second = variables["CPATH"].split(":")
+    assert first == f"{second}/python3.11" and second.startswith(str(tmp_path))
+
+
+def test_a_command_that_fails_names_itself_and_the_remedy(setup_env):
+    command = [sys.executable, "-c", "import sys; sys.exit('no luck')"]
+    with pytest.raises(setup_env.SetupError) as failure:
+        setup_env.run(command, "Try again.", capture_output=True)
+    assert "no luck" in str(failure.value)
+    assert str(failure.value).endswith("Try again.")
+
+
+def test_a_finished_set_up_is_not_repeated(
+    setup_env, commands, tmp_path, monkeypatch, capsys
+):
+    environment(tmp_path / "venv")
+    monkeypatch.setattr(setup_env, "facts", lambda python: about())
+    for _ in range(2):
+        setup_env.set_up(tmp_path / "venv", "torch==2.13.0", "dev")
+    names = [" ".join(command) for command, _ in commands]
+    assert sum("--editable" in name for name in names) == 1
+    assert sum("doctor" in name for name in names) == 1
+    assert capsys.readouterr().out.endswith("is ready; nothing to do.\n")
+
+
+def test_a_moved_or_changed_project_is_set_up_again(setup_env, tmp_path):
+    first = setup_env.fingerprint(tmp_path / "a", "dev")
+    assert first == setup_env.fingerprint(tmp_path / "a", "dev")
+    assert first != setup_env.fingerprint(tmp_path / "b", "dev")
+    assert first != setup_env.fingerprint(tmp_path / "a", "tests")
+
+
+def test_a_set_up_that_fails_leaves_no_mark(
+    setup_env, monkeypatch, tmp_path, capsys
+):
+    environment(tmp_path / "venv")
+    monkeypatch.setattr(setup_env, "facts", lambda p: about(torch="2.7.1"))
+    with pytest.raises(setup_env.SetupError):
+        setup_env.set_up(tmp_path / "venv", "torch", "dev")
+    assert not list((tmp_path / "venv").glob("*.txt"))
+
+
+def test_the_script_ends_with_one_sentence(tmp_path):
+    result = subprocess.run(
+        [sys.executable, str(SCRIPT), "--venv", str(tmp_path / "venv")],
+        capture_output=True,
+        text=True,
+        env={"PATH": str(tmp_path), "CC": "nothing", "PIP_NO_INDEX": "1"},
+    )
+    assert result.returncode == 1
+    assert "sudo apt install gcc python3-dev" in result.stderr
+    assert "Traceback" not in result.stderr
