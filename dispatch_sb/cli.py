@@ -91,7 +91,82 @@ def _doctor(arguments: argparse.Namespace) -> str:
     return doctor.diagnose()
 
 
+def _evaluate_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", help="a model's folder, or its hub id")
+    parser.add_argument("--revision", help="of a hub id: commit, tag or branch")
+    parser.add_argument("--clean", required=True, help="folder of clean speech")
+    parser.add_argument(
+        "--noisy", required=True, help="folder of the same files with noise"
+    )
+    parser.add_argument(
+        "--output", required=True, help="receives scores.json and enhanced/"
+    )
+    parser.add_argument("--device", default="cpu", help="cpu (default) or cuda")
+    parser.add_argument(
+        "--workers", type=int, help="processes that score; default: all CPUs"
+    )
+
+
+def _evaluate(arguments: argparse.Namespace) -> str:
+    from dispatch_sb.evaluation import evaluate_folders
+    from dispatch_sb.metrics import format_table
+
+    scores = evaluate_folders(
+        arguments.model,
+        arguments.clean,
+        arguments.noisy,
+        arguments.output,
+        revision=arguments.revision,
+        device=arguments.device,
+        workers=arguments.workers,
+    )
+    return format_table(scores)
+
+
+def _export_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", help="output_folder of a training")
+    parser.add_argument("folder", help="the model folder to write")
+    parser.add_argument(
+        "--card",
+        required=True,
+        help="YAML file with description and data (name and licence each); "
+        "also name, licence, command, example",
+    )
+    parser.add_argument(
+        "--scores",
+        metavar="NAME=PATH",
+        action="append",
+        help="scores.json of a test set; default: the run's own",
+    )
+
+
+def _export(arguments: argparse.Namespace) -> str:
+    from pathlib import Path
+
+    import yaml
+
+    from dispatch_sb.publish.run import export_run, read_scores
+
+    own = [f"test set of the run={Path(arguments.run) / 'scores.json'}"]
+    about = yaml.safe_load(Path(arguments.card).read_text(encoding="utf-8"))
+    scores = read_scores(arguments.scores or own)
+    folder = export_run(arguments.run, arguments.folder, about, scores)
+    return f"{folder} is ready: see its README.md."
+
+
 COMMANDS = (
+    Command(
+        "evaluate",
+        "score a model on folders of clean and noisy files",
+        _evaluate_arguments,
+        _evaluate,
+    ),
+    Command(
+        "export",
+        "make a model folder, with its card, of a finished run",
+        _export_arguments,
+        _export,
+    ),
     Command(
         "profile",
         "parameters, MACs per second and speed of models",

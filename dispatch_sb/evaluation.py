@@ -23,9 +23,11 @@ from dispatch_sb.data import (
     read_audio,
     read_manifest,
     write_audio,
+    write_pair_manifest,
 )
 from dispatch_sb.metrics import format_table, score_systems, write_scores
 from dispatch_sb.report import build_report
+from dispatch_sb.teachers import load_teacher
 
 logger = logging.getLogger(__name__)
 
@@ -116,7 +118,8 @@ def score_models(
     data_root : str or Path
         Replaces ``{data_root}`` in them.
     output_folder : str or Path
-        Receives ``enhanced/<name>/<id>.wav``.
+        Receives ``enhanced/<name>/<id>.wav``, and ``scores.jsonl``, from
+        which an interrupted scoring goes on.
     device : str
         Where the models are.
     workers : int, optional
@@ -140,7 +143,8 @@ def score_models(
         systems.update({name: str(enhanced[name][key]) for name in models})
         clean = resolve(entry["clean_wav"], data_root)
         items.append({"id": key, "clean": clean, "systems": systems})
-    return score_systems(items, workers=workers)
+    journal = Path(output_folder) / "scores.jsonl"
+    return score_systems(items, workers=workers, journal=journal)
 
 
 def provenance() -> dict:
@@ -240,6 +244,88 @@ def evaluate_run(brain: Any, hparams: Mapping, data_root: str) -> dict:
     return scores
 
 
+def evaluate_folders(
+    source: str,
+    clean_folder: Union[str, Path],
+    noisy_folder: Union[str, Path],
+    output_folder: Union[str, Path],
+    revision: Optional[str] = None,
+    device: str = "cpu",
+    workers: Optional[int] = None,
+) -> dict:
+    """Scores a pretrained model on two folders of files of equal names.
+
+    Arguments
+    ---------
+    source : str
+        A model's folder or hub id.
+    clean_folder, noisy_folder : str or Path
+        16 kHz mono files.
+    output_folder : str or Path
+        Receives the manifest, the enhanced files and ``scores.json``.
+    revision : str, optional
+        Of a hub id.
+    device : str
+        Where the model runs.
+    workers : int, optional
+        Processes that score; one per CPU if None.
+
+    Returns
+    -------
+    dict
+        What ``scores.json`` holds; the model is its ``student``.
+
+    Raises
+    ------
+    ManifestError
+        Lists everything that is wrong with the files.
+    """
+    folder = Path(output_folder)
+    manifest = folder / "manifests" / "test.json"
+    root = Path(clean_folder).resolve().parent
+    write_pair_manifest(clean_folder, noisy_folder, manifest, root)
+    models = {"student": load_teacher(source, revision, device=device)}
+    entries = read_manifest(manifest)
+    scores = score_models(models, entries, root, folder, device, workers)
+    about = {
+        "source": str(source),
+        "revision": revision,
+        "test_manifest_hash": manifest_hash(manifest),
+        **describe_models(models),
+    }
+    write_scores(scores, folder / "scores.json", **about, **provenance())
+    return {**scores, **about}
+
+
+def describe_models(models: Mapping[str, nn.Module]) -> dict:
+    """Size and identity of models.
+
+    Arguments
+    ---------
+    models : Mapping[str, torch.nn.Module]
+        Any models, by name.
+
+    Returns
+    -------
+    dict
+        ``parameters`` and ``weights_sha256`` by name.
+
+    Example
+    -------
+    >>> describe_models({"gain": nn.Linear(1, 1, bias=False)})["parameters"]
+    {'gain': 1}
+    """
+    return {
+        "parameters": {
+            name: sum(p.numel() for p in model.parameters())
+            for name, model in models.items()
+        },
+        "weights_sha256": {
+            name: state_hash(model) for name, model in models.items()
+        },
+    }
+
+
 def describe_run(models: Mapping[str, nn.Module], hparams: Mapping) -> dict:
     """What decides a run's scores, so that stale ones are noticed.
 
@@ -260,14 +346,8 @@ def describe_run(models: Mapping[str, nn.Module], hparams: Mapping) -> dict:
         "seed": hparams["seed"],
         "teacher_source": hparams.get("teacher_source"),
         "teacher_revision": hparams.get("teacher_revision"),
-        "parameters": {
-            name: sum(p.numel() for p in model.parameters())
-            for name, model in models.items()
-        },
-        "weights_sha256": {
-            name: state_hash(model) for name, model in models.items()
-        },
         "test_manifest_hash": manifest_hash(hparams["test_manifest"]),
+        **describe_models(models),
     }
 
 

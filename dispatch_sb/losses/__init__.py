@@ -5,8 +5,8 @@ Authors
 """
 
 from dispatch_sb.losses import official
+from dispatch_sb.losses.dfkd import DFKD
 from dispatch_sb.losses.distances import (
-    DFKD,
     ComplexL2,
     CompressedMagnitude,
     LogMagnitude,
@@ -21,6 +21,11 @@ from dispatch_sb.losses.selection import (
     TopPositiveGap,
 )
 from dispatch_sb.losses.supervised import EnhancementLoss
+from dispatch_sb.losses.waveform import (
+    MultiResolutionSTFT,
+    SISDRLoss,
+    WaveformL1,
+)
 
 __all__ = [
     "DFKD",
@@ -31,9 +36,12 @@ __all__ = [
     "LogMagnitude",
     "MagnitudeL1",
     "MagnitudeL2",
+    "MultiResolutionSTFT",
     "PositiveGap",
+    "SISDRLoss",
     "SoftGap",
     "TopGap",
     "TopPositiveGap",
+    "WaveformL1",
     "official",
 ]

@@ -7,13 +7,14 @@ Authors
 
 import torch
 
-from dispatch_sb.losses.spectra import (
+from dispatch_sb.losses.lengths import (
     frame_counts,
-    frame_mask,
     full_precision,
+    mean_inside,
+    reduced,
     sample_counts,
-    to_spectrum,
 )
+from dispatch_sb.losses.spectra import to_spectrum
 
 
 class DistillationLoss(torch.nn.Module):
@@ -126,21 +127,16 @@ class DistillationLoss(torch.nn.Module):
             If the signals' shapes differ or are too short for one window, or
             the reduction is unknown.
         """
-        if reduction not in ("mean", "batch"):
-            raise ValueError(
-                f'reduction="{reduction}" must be "mean" or "batch".'
-            )
         with torch.autocast(student.device.type, enabled=False):
             signals = full_precision(student, teacher, clean)
             value, detail = self._compute(*signals, lens, return_detail)
-        if reduction == "mean":
-            value = value.mean()
+        value = reduced(value, reduction)
         return (value, detail) if return_detail else value
 
     def _compute(self, student, teacher, clean, lens, return_detail):
         """Loss of each utterance `[batch]`, and the details."""
         batch, length = student.shape
-        samples = lens if lens is None else sample_counts(lens, length)
+        samples = sample_counts(lens, student)
         if self.normalize_level:
             factor = _level_factor(clean, samples)
             student, teacher, clean = (
@@ -177,7 +173,6 @@ class DistillationLoss(torch.nn.Module):
             )
         return student, *both.halves()
 
-    @torch.no_grad()
     def _weight(self, gap, band):
         """Weight of every patch, `[batch, rows, patches]`."""
         if self.selection is None:
@@ -209,10 +204,5 @@ def _weighted_mean(value, weight):
 def _level_factor(clean, samples):
     """What brings `clean` to a root mean square of 1, `[batch, 1]`, or to
     100 dB more than it has, for near silence."""
-    energy = clean.square()
-    count = clean.shape[1]
-    if samples is not None:
-        energy = energy.masked_fill(~frame_mask(samples, count), 0.0)
-        count = samples.clamp(min=1)[:, None]
-    level = (energy.sum(1, keepdim=True) / count).sqrt()
-    return 1 / level.clamp(min=1e-5)
+    energy = mean_inside(clean.square(), samples)
+    return 1 / energy.sqrt().clamp(min=1e-5)[:, None]

@@ -13,9 +13,11 @@ Authors
 import torch
 
 from dispatch_sb.losses.bands import adaptive_bands
-from dispatch_sb.losses.distances import DFKD, MagnitudeL2, inner_product
+from dispatch_sb.losses.dfkd import DFKD, inner_product
+from dispatch_sb.losses.distances import MagnitudeL2
+from dispatch_sb.losses.lengths import full_precision
 from dispatch_sb.losses.selection import TopGap, top_gap
-from dispatch_sb.losses.spectra import full_precision, to_spectrum
+from dispatch_sb.losses.spectra import to_spectrum
 
 
 def l2(patch_bins: int = 20, ratio: float = 0.8) -> torch.nn.Module:

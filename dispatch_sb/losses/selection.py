@@ -1,11 +1,6 @@
 """Which patches of the teacher are worth following: rules over the Knowledge
 Gap Score, KGS = E(student, clean) - E(teacher, clean), which is positive where
 the teacher is better.
-
-Every rule maps scores `[batch, rows, patches]` and the bool map of candidates
-to weights from 0 to 1 of the same shape, utterance by utterance, without
-gradient and without waiting for the device.
-
 Authors
  * The dispatch-sb contributors, 2026
 """
@@ -57,7 +52,33 @@ def top_gap(
     return (gap >= last[:, :, None]) & candidate
 
 
-class TopGap(torch.nn.Module):
+class SelectionRule(torch.nn.Module):
+    """What the rules share; subclasses give `_weights`, which does the work
+    of `forward`, utterance by utterance, without waiting for the device."""
+
+    @torch.no_grad()
+    def forward(
+        self, gap: torch.Tensor, candidate: torch.Tensor
+    ) -> torch.Tensor:
+        """How much every patch counts.
+
+        Arguments
+        ---------
+        gap : torch.Tensor
+            Knowledge Gap Scores, `[batch, rows, patches]`.
+        candidate : torch.Tensor
+            Patches that may be selected, bool, the same shape.
+
+        Returns
+        -------
+        torch.Tensor
+            Weights from 0 to 1, the same shape, without gradient; 0 for all
+            that are no candidates.
+        """
+        return self._weights(gap, candidate).to(gap.dtype)
+
+
+class TopGap(SelectionRule):
     """The published rule: the share `ratio` with the largest score, whatever
     its sign; see `top_gap`.
 
@@ -82,16 +103,15 @@ class TopGap(torch.nn.Module):
         super().__init__()
         self.ratio = _checked_ratio(ratio)
 
-    def forward(self, gap, candidate):
-        """Scores and candidates -> weights, `[batch, rows, patches]`."""
-        return top_gap(gap, candidate, self.ratio).to(gap.dtype)
+    def _weights(self, gap, candidate):
+        return top_gap(gap, candidate, self.ratio)
 
     def extra_repr(self) -> str:
         """Shown by `print`."""
         return f"ratio={self.ratio}"
 
 
-class PositiveGap(torch.nn.Module):
+class PositiveGap(SelectionRule):
     """Every patch where the teacher is better than the student, KGS > 0: the
     words of the abstract of arXiv 2509.15922.
 
@@ -102,9 +122,8 @@ class PositiveGap(torch.nn.Module):
     tensor([[[1., 0., 0., 1.]]])
     """
 
-    def forward(self, gap, candidate):
-        """Scores and candidates -> weights, `[batch, rows, patches]`."""
-        return ((gap > 0) & candidate).to(gap.dtype)
+    def _weights(self, gap, candidate):
+        return (gap > 0) & candidate
 
 
 class TopPositiveGap(TopGap):
@@ -122,12 +141,11 @@ class TopPositiveGap(TopGap):
     tensor([[[1., 0., 0., 1.]]])
     """
 
-    def forward(self, gap, candidate):
-        """Scores and candidates -> weights, `[batch, rows, patches]`."""
-        return super().forward(gap, candidate) * (gap > 0)
+    def _weights(self, gap, candidate):
+        return super()._weights(gap, candidate) & (gap > 0)
 
 
-class SoftGap(torch.nn.Module):
+class SoftGap(SelectionRule):
     """Every patch, weighted by sigmoid(KGS / (temperature * spread)), where
     the spread is the root mean square of the utterance's scores: the weights
     do not depend on the level. Towards temperature 0 this is `PositiveGap`,
@@ -159,8 +177,7 @@ class SoftGap(torch.nn.Module):
             )
         self.temperature = temperature
 
-    def forward(self, gap, candidate):
-        """Scores and candidates -> weights, `[batch, rows, patches]`."""
+    def _weights(self, gap, candidate):
         gap = gap * candidate
         count = candidate.flatten(1).sum(1).clamp(min=1)
         # Two steps: the square of a small score would underflow.

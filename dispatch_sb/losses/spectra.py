@@ -1,5 +1,5 @@
-"""Waveforms become spectra, and relative lengths become counts of samples and
-frames, so that what lies beyond the end of an utterance never matters.
+"""Waveforms become short-time spectra, as real planes that are quick to work
+on.
 
 Authors
  * The dispatch-sb contributors, 2026
@@ -8,6 +8,8 @@ Authors
 from typing import NamedTuple
 
 import torch
+
+from dispatch_sb.losses.lengths import frame_counts, inside_mask
 
 
 class Spectrum(NamedTuple):
@@ -65,16 +67,18 @@ class _Transform(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx, grad_real, grad_imaginary, grad_magnitude):
         real, imaginary, magnitude, window = ctx.saved_tensors
-        # Where the magnitude is zero so are both parts: any finite divisor.
-        tiny = torch.finfo(magnitude.dtype).tiny
-        slope = grad_magnitude / magnitude.clamp(min=tiny)
+        # Where the magnitude is zero so are both parts: any divisor will do
+        # that does not overflow.
+        smallest = torch.finfo(magnitude.dtype).tiny ** 0.5
+        slope = grad_magnitude / magnitude.clamp(min=smallest)
         grad = torch.complex(
             torch.addcmul(grad_real, slope, real),
             torch.addcmul(grad_imaginary, slope, imaginary),
         )
-        # irfft counts all bins but the first and the last twice.
+        # irfft counts twice all bins but 0 Hz and half the sample rate.
         grad[..., 0] *= 2
-        grad[..., -1] *= 2
+        if len(window) % 2 == 0:
+            grad[..., -1] *= 2
         frames = torch.fft.irfft(grad, n=len(window), norm="forward")
         frames *= 0.5 * window
         return _overlap_add(frames, ctx.hop, ctx.samples), None, None
@@ -132,50 +136,31 @@ def to_spectrum(
     torch.Size([2, 13, 257])
     """
     margin = n_fft // 2
-    if samples is None:
-        if waveform.shape[1] <= margin:
-            raise ValueError(
-                f"{waveform.shape[1]} samples are too few: a spectrum needs "
-                f"more than {margin}, half a window."
-            )
-        padded = torch.nn.functional.pad(
-            waveform[:, None], (margin, margin), mode="reflect"
-        )[:, 0]
-    else:
+    if samples is not None:
         padded = _reflect_at_own_end(waveform, samples, margin)
+    elif waveform.shape[1] > margin:
+        padded = _reflect(waveform, margin)
+    else:
+        raise ValueError(
+            f"{waveform.shape[1]} samples are too few: a spectrum needs more "
+            f"than {margin}, half a window."
+        )
     window = torch.hann_window(
         n_fft, dtype=waveform.dtype, device=waveform.device
     )
     planes = _Transform.apply(padded, window, hop)
     if samples is not None:
-        inside = frame_mask(frame_counts(samples, hop), planes[0].shape[1])
+        inside = inside_mask(frame_counts(samples, hop), planes[0].shape[1])
         planes = [plane * inside[:, :, None] for plane in planes]
     return Spectrum(*planes)
 
 
-def full_precision(*signals: torch.Tensor) -> list[torch.Tensor]:
-    """Waveforms of one shape in float32, or as they are if float64.
-
-    Raises
-    ------
-    ValueError
-        If they are not all `[batch, samples]` of one shape.
-
-    Example
-    -------
-    >>> full_precision(torch.zeros(1, 600, dtype=torch.bfloat16))[0].dtype
-    torch.float32
-    """
-    shapes = [tuple(signal.shape) for signal in signals]
-    if len(shapes[0]) != 2 or len(set(shapes)) > 1:
-        raise ValueError(
-            "The signals must be [batch, samples], all of one shape, not "
-            f"{', '.join(map(str, shapes))}."
-        )
-    return [
-        signal if signal.dtype == torch.float64 else signal.float()
-        for signal in signals
-    ]
+def _reflect(waveform, margin):
+    """Reflects the rows of `waveform` at both ends; unlike torch's padding,
+    with a deterministic backward on every device."""
+    start = waveform[:, 1 : margin + 1].flip(1)
+    end = waveform[:, -margin - 1 : -1].flip(1)
+    return torch.cat([start, waveform, end], dim=1)
 
 
 def _reflect_at_own_end(waveform, samples, margin):
@@ -188,62 +173,3 @@ def _reflect_at_own_end(waveform, samples, margin):
     index = torch.minimum(index, period - index)
     # A row of one sample has period 1 instead of 0: all its indices are 0.
     return waveform.gather(1, index)
-
-
-def sample_counts(lens: torch.Tensor, length: int) -> torch.Tensor:
-    """SpeechBrain's relative lengths -> samples of each utterance.
-
-    Arguments
-    ---------
-    lens : torch.Tensor
-        Length of each utterance relative to the batch's longest, `[batch]`.
-    length : int
-        Samples of the padded batch.
-
-    Returns
-    -------
-    torch.Tensor
-        `[batch]` int64, between 0 and `length`.
-
-    Example
-    -------
-    >>> sample_counts(torch.tensor([1.0, 0.5]), 16000)
-    tensor([16000,  8000])
-    """
-    return (lens * length).round().long().clamp(0, length)
-
-
-def frame_counts(samples: torch.Tensor, hop: int) -> torch.Tensor:
-    """Centred frames of utterances of so many samples, `[batch]` int64; an
-    empty utterance has none.
-
-    Example
-    -------
-    >>> frame_counts(torch.tensor([16000, 8000, 0]), 128)
-    tensor([126,  63,   0])
-    """
-    return (samples // hop + 1) * (samples > 0)
-
-
-def frame_mask(frames: torch.Tensor, total: int) -> torch.Tensor:
-    """True for the frames inside each utterance.
-
-    Arguments
-    ---------
-    frames : torch.Tensor
-        Frames of each utterance, `[batch]` int64.
-    total : int
-        Frames of the padded batch.
-
-    Returns
-    -------
-    torch.Tensor
-        `[batch, total]` bool.
-
-    Example
-    -------
-    >>> frame_mask(torch.tensor([1, 3]), 3)
-    tensor([[ True, False, False],
-            [ True,  True,  True]])
-    """
-    return torch.arange(total, device=frames.device) < frames[:, None]

@@ -6,14 +6,13 @@ Authors
 
 import torch
 
-from dispatch_sb.losses.spectra import (
-    Spectrum,
+from dispatch_sb.losses.lengths import (
     frame_counts,
-    frame_mask,
     full_precision,
+    mean_inside,
     sample_counts,
-    to_spectrum,
 )
+from dispatch_sb.losses.spectra import Spectrum, to_spectrum
 
 
 class EnhancementLoss(torch.nn.Module):
@@ -124,22 +123,17 @@ class EnhancementLoss(torch.nn.Module):
 
     def _terms(self, enhanced, clean, lens):
         """The three distances, scalars."""
-        length = enhanced.shape[1]
-        if lens is None:
-            lens = torch.ones(len(enhanced), device=enhanced.device)
-        samples = sample_counts(lens, length)
+        samples = sample_counts(lens, enhanced)
+        frames = frame_counts(samples, self.hop)
         estimate = to_spectrum(enhanced, samples, self.n_fft, self.hop)
         with torch.no_grad():
             target = to_spectrum(clean, samples, self.n_fft, self.hop)
-        frames = estimate.real.shape[1]
-        inside = frame_mask(frame_counts(samples, self.hop), frames)
         magnitude, parts = self._distances(estimate, target)
+        difference = (enhanced - clean).abs()
         return {
-            "magnitude": _mean_inside(magnitude.mean(2), inside),
-            "complex": _mean_inside(parts.mean(2), inside),
-            "waveform": _mean_inside(
-                (enhanced - clean).abs(), frame_mask(samples, length)
-            ),
+            "magnitude": mean_inside(magnitude.mean(2), frames).mean(),
+            "complex": mean_inside(parts.mean(2), frames).mean(),
+            "waveform": mean_inside(difference, samples).mean(),
         }
 
     def _distances(self, estimate: Spectrum, target: Spectrum):
@@ -156,9 +150,3 @@ class EnhancementLoss(torch.nn.Module):
         return Spectrum(
             spectrum.real * gain, spectrum.imaginary * gain, magnitude * gain
         )
-
-
-def _mean_inside(value, inside):
-    """Mean over the true part of each row, then over the rows."""
-    count = inside.sum(1).clamp(min=1)
-    return ((value * inside).sum(1) / count).mean()

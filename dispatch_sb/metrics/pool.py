@@ -95,7 +95,7 @@ class WorkerPool:
             raise ValueError(f"timeout is {timeout}: give seconds above 0")
         self.workers = workers or available_cpus()
         self._members = [_Worker(timeout) for _ in range(self.workers)]
-        self._idle = queue.SimpleQueue()
+        self._idle = queue.LifoQueue()  # prefers processes that run already
         for member in self._members:
             self._idle.put(member)
         self._finalizer = weakref.finalize(self, _close_all, self._members)

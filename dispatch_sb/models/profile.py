@@ -229,12 +229,13 @@ def profile_model(
         The costs.
     """
     model = deployed(model)
+    factor = real_time_factor(model, seconds, runs)
     return Profile(
         name=name,
         parameters=count_parameters(model),
         macs_torch=macs_per_second(model, "torch"),
         macs_ptflops=macs_per_second(model, "ptflops"),
-        real_time_factor=real_time_factor(model, seconds, runs),
+        real_time_factor=factor,
         latency_ms=1000 * model.latency / model.sample_rate,
     )
 

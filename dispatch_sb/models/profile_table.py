@@ -53,9 +53,8 @@ def amount(value: float) -> str:
     ('59.4 M', '2.91 G', '512')
     """
     for unit, size in (("G", 1e9), ("M", 1e6), ("K", 1e3)):
-        if value >= size:
-            digits = 3 - len(str(int(value / size)))
-            return f"{value / size:.{digits}f} {unit}"
+        if value >= 0.9995 * size:  # what would round up to 1000
+            return f"{value / size:#.3g}".rstrip(".") + f" {unit}"
     return f"{value:.0f}"
 
 

@@ -40,6 +40,14 @@ CSS_VARIABLES = {
     **{colour: f"var(--series-{n})" for n, colour in enumerate(SERIES, 1)},
 }
 
+# Parts of matplotlib's SVG that a page has no use for.
+UNWANTED = (
+    r"<metadata>.*?</metadata>",
+    r"<style .*?</style>",
+    r"<!--.*?-->",
+    r"(?<=>)\s+(?=<)",
+)
+
 STYLE = {
     "font.family": ["sans-serif"],
     "font.size": 10,
@@ -165,7 +173,7 @@ def to_svg(figure: "Figure", name: str, alt: str) -> str:
     drawing = drawing[drawing.index("<svg") :]
     view = re.search(r'viewBox="[^"]*"', drawing).group()
     body = drawing[drawing.index(">") + 1 :]
-    for unwanted in (r"<metadata>.*?</metadata>", r"<style .*?</style>"):
+    for unwanted in UNWANTED:
         body = re.sub(unwanted, "", body, flags=re.DOTALL)
     body = re.sub(r'\b(id="|href="#|url\(#)', rf"\g<1>{name}-", body)
     body = re.sub(r"data:image/png;base64,([^\"]+)", _smaller_image, body)

@@ -175,7 +175,7 @@ def gain_figure(
     Example
     -------
     >>> figure = gain_figure({"a": 0.5, "b": -0.1}, {"a": "best"}, "PESQ")
-    >>> [round(bar.get_height(), 1) for bar in figure.axes[0].containers[0]]
+    >>> [float(bar.get_height()) for bar in figure.axes[0].containers[0]]
     [0.5]
     """
     ranked = sorted(gains, key=lambda name: (gains[name], name))

@@ -180,7 +180,7 @@ def draw_knowledge_gap(
         _draw_outline(axes, band, span is None if fine is None else fine)
     if _crowded(maps):
         axes.set_yscale("function", functions=(np.sqrt, np.square))
-    span = span or (0.0, max(float(band.times[-2]) for band in maps))
+    span = span or (0.0, max(float(band.times[-1]) for band in maps))
     label_axes(axes, span, max(float(band.top_khz) for band in maps))
     bar = axes.figure.colorbar(
         mesh, ax=axes, pad=0.02, aspect=14, extend="both"

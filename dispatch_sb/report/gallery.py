@@ -228,9 +228,11 @@ def describe(band: BandMap) -> str:
     height = float(np.median(np.diff(band.edges_khz))) * 1000
     share = band.selected.sum() / max(band.candidate.sum(), 1) * 100
     name = "" if band.name == "all" else f"{band.name.capitalize()} band: "
+    hard = np.isin(band.weight[band.candidate], (0, 1)).all()
+    verdict = "selected" if hard else "weighted above one half"
     return (
         f"{name}patches of {height:.0f} Hz × {width:.0f} ms, "
-        f"{share:.0f} % selected"
+        f"{share:.0f} % {verdict}"
     )
 
 

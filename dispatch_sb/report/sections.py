@@ -24,8 +24,8 @@ from dispatch_sb.report.tables import (
 from dispatch_sb.report.training import charts
 
 CARDS = ("pesq", "estoi", "si_sdr", "dnsmos_ovrl")  # metrics with a picture
-LONGEST = 6.0  # s of one example
-ALL_EXAMPLES = 18.0  # s of all examples together: keeps a page under 5 MB
+LONGEST = 5.0  # s of one example
+ALL_EXAMPLES = 15.0  # s of all examples together: keeps a page under 5 MB
 
 READING = (
     "<p>Below them, maps show the Knowledge Gap Score: how much further from "

@@ -47,7 +47,7 @@ from dispatch_sb.data.segments import random_generator
 logger = logging.getLogger(__name__)
 
 SEED = 2026
-VERSION = 1  # raise it when the same settings give another corpus
+VERSION = 2  # raise it when the same settings give another corpus
 MARKER = ".mini_voicebank.json"
 CLEAN = {
     "train": "clean_trainset_28spk_wav_16k",
@@ -182,8 +182,8 @@ def write_split(
 
     def write(item):
         index, (name, utterance) = item
-        kind = kinds[index % len(kinds)]
-        snr_db = snrs[(index + index // len(kinds)) % len(snrs)]
+        turn, place = divmod(index, len(kinds))
+        kind, snr_db = kinds[place], snrs[(place + turn) % len(snrs)]
         rng = random_generator(SEED, 0, name)
         pair = mix_one(utterance.signal, noises[kind].signal, snr_db, rng)
         for signal, names in zip(pair, (NOISY, CLEAN)):
@@ -211,6 +211,17 @@ def mix_one(
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Brings speech to a random level and adds a random part of a noise.
+
+    Arguments
+    ---------
+    speech : np.ndarray
+        ``[samples]``.
+    noise : np.ndarray
+        ``[samples]``, as long or longer.
+    snr_db : float
+        Signal-to-noise ratio in dB.
+    rng : numpy.random.Generator
+        Source of level and place.
 
     Returns
     -------

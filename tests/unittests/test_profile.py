@@ -144,9 +144,17 @@ def test_a_folder_without_config_is_refused(tmp_path):
 
 @pytest.mark.parametrize(
     "value, text",
-    [(0, "0"), (999, "999"), (1000, "1.00 K"), (21774, "21.8 K"),
-     (999_600, "1000 K"), (12e9, "12.0 G")],
-)  # fmt: skip
+    [
+        (0, "0"),
+        (999, "999"),
+        (1000, "1.00 K"),
+        (21774, "21.8 K"),
+        (194_418, "194 K"),
+        (999_600, "1.00 M"),
+        (9.97e6, "9.97 M"),
+        (12e9, "12.0 G"),
+    ],
+)
 def test_amounts_have_three_digits(value, text):
     assert amount(value) == text
 

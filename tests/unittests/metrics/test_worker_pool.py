@@ -71,6 +71,15 @@ def test_a_hung_worker_is_killed_and_the_rest_is_done():
     assert results[1] is None
 
 
+def test_leaving_early_drops_the_calls_that_wait():
+    with WorkerPool(1) as pool:
+        calls = pool.run(time.sleep, [(0.0,)] + [(0.2,)] * 50)
+        next(calls)
+        start = time.monotonic()
+        calls.close()
+        assert time.monotonic() - start < 5
+
+
 def test_processes_are_reused_and_gone_after_close():
     pool = WorkerPool(1)
     list(pool.run(math.sqrt, [(4,)]))

@@ -1,0 +1,80 @@
+"""A small finished run: three test files, scores, a training log.
+
+Authors
+ * The dispatch-sb contributors, 2026
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from dispatch_sb.data import write_audio
+from dispatch_sb.metrics.scoreboard import summarise
+
+RATE = 16000
+SECONDS = 0.6
+PESQ = {"a": (1.5, 2.5, 3.0), "b": (1.2, 1.1, 2.0), "c": (1.4, 1.9, 2.5)}
+
+
+def voiced(seconds: float, pitch: float) -> np.ndarray:
+    """Harmonics that come and go, as vowels do."""
+    time = np.arange(int(seconds * RATE)) / RATE
+    tones = sum(np.sin(2 * np.pi * pitch * k * time) / k for k in range(1, 20))
+    return (0.1 * tones * np.sin(np.pi * time / seconds) ** 2).astype("float32")
+
+
+def make_run(folder: Path, names: dict | None = None, seconds=SECONDS) -> dict:
+    """Writes a run's folder; returns the arguments of `build_report`."""
+    generator = np.random.default_rng(0)
+    files, manifest = {}, {}
+    for place, (name, pesq) in enumerate((names or PESQ).items()):
+        clean = voiced(seconds, 120 + 30 * place)
+        noise = 0.05 * generator.standard_normal(len(clean))
+        entry = {"length": seconds, "speaker": "s"}
+        for kind, share in (("clean", 0), ("noisy", 1)):
+            entry[f"{kind}_wav"] = f"{{data_root}}/{kind}/{name}.wav"
+            path = folder / "data" / kind / f"{name}.wav"
+            write_audio(path, clean + share * noise)
+        for kind, share in (("student", 0.5), ("teacher", 0.2)):
+            path = folder / "run" / "enhanced" / kind / f"{name}.wav"
+            write_audio(path, clean + share * noise)
+        manifest[name] = entry
+        systems = ("noisy", "student", "teacher")
+        files[name] = {
+            system: {"pesq": value, "si_sdr": 5.0 * value}
+            for system, value in zip(systems, pesq)
+        }
+    scores = summarise(files, ("pesq", "si_sdr"))
+    scores.update(method="DFKD with MSSP", seed=1234, versions={"torch": "2"})
+    write_json(folder / "run" / "scores.json", scores)
+    write_json(folder / "run" / "test.json", manifest)
+    log = "".join(json.dumps(epoch(n)) + "\n" for n in (1, 2, 3))
+    (folder / "run" / "training.jsonl").write_text(log)
+    (folder / "run" / "hyperparams.yaml").write_text("seed: 1234\n")
+    return {
+        "output_folder": folder / "run",
+        "test_manifest": folder / "run" / "test.json",
+        "data_root": folder / "data",
+    }
+
+
+def epoch(number: int) -> dict:
+    """A line of training.jsonl."""
+    train = {"loss": 1 / number, "supervised": 0.5 / number}
+    train |= {"distillation": 0.1, "selected_share_low": 0.8}
+    train |= {"selected_share_high": 0.79, "mean_gap_low": 0.1 / number}
+    valid = {"loss": 1.1 / number}
+    if number % 2:
+        valid |= {"pesq": 1.5 + 0.1 * number, "si_sdr": 7.0}
+    return {"epoch": number, "step": 9 * number, "train": train, "valid": valid}
+
+
+def write_json(path: Path, content) -> None:
+    """Writes a JSON file."""
+    path.write_text(json.dumps(content))
+
+
+def read_json(path: Path):
+    """Reads a JSON file."""
+    return json.loads(path.read_text())

@@ -1,0 +1,180 @@
+"""The mini corpus: what apt gives becomes pairs in VoiceBank's layout, no
+split shares speech or noise with another, every build gives the same bytes."""
+
+from collections import Counter
+
+import mini_recipe
+import numpy as np
+import pytest
+from mini_recipe import (
+    check_corpus,
+    contents,
+    mini_noise,
+    mini_packages,
+    mini_speech,
+    mini_voicebank,
+    syllables,
+)
+
+from dispatch_sb.data.levels import rms
+
+
+@pytest.fixture(scope="module")
+def packages(tmp_path_factory):
+    """Small unpacked packages."""
+    return mini_recipe.write_packages(tmp_path_factory.mktemp("packages"))
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Settings for a corpus of a minute."""
+    minutes = {
+        "en": {"train": 0.3, "train babble": 0.1, "test babble": 0.1},
+        "es": {"train": 0.3, "train babble": 0.1, "test babble": 0.1},
+        "fr": {"train": 0.3, "train babble": 0.1},
+        "it": {"train": 0.2, "test babble": 0.1},
+        "ru": {"test": 9.0},
+    }
+    monkeypatch.setattr(mini_speech, "MINUTES", minutes)
+    monkeypatch.setattr(mini_speech, "TEST_UTTERANCES", 8)
+    monkeypatch.setattr(mini_noise, "SECONDS", {"train": 7, "test": 6})
+
+
+@pytest.fixture
+def fetched(monkeypatch, packages, small):
+    """Replaces apt; holds how often packages were asked for."""
+    calls = []
+
+    def fetch(folder):
+        calls.append(folder)
+        return packages
+
+    monkeypatch.setattr(mini_voicebank, "fetch_packages", fetch)
+    return calls
+
+
+def test_prompts_are_decoded_and_sorted_out(packages):
+    folder = packages["asterisk-core-sounds-fr-g722"].folder
+    prompts = mini_speech.read_prompts(folder, "fr")
+    assert [p.name for p in prompts] == [f"fr/vm-{i:02d}" for i in range(30)]
+    assert prompts[10].seconds == pytest.approx(2.05, abs=0.01)
+    assert rms(prompts[10].signal) == pytest.approx(0.1, rel=0.1)
+
+
+def test_a_small_corpus_has_all_that_was_asked(packages, small, tmp_path):
+    mini_voicebank.build_corpus(packages, tmp_path)
+    record = check_corpus(tmp_path)
+    assert len(record["test"]) == 8
+    assert {e["snr_db"] for e in record["train"].values()} == {0, 5, 10, 15}
+    assert {e["snr_db"] for e in record["test"].values()} <= {
+        2.5,
+        7.5,
+        12.5,
+        17.5,
+    }
+    copied = list((tmp_path / "licences").rglob("*copyright"))
+    assert len(copied) == len(mini_packages.PACKAGES)
+    page = (tmp_path / "LICENCES.md").read_text()
+    assert all(name in page for name in mini_packages.PACKAGES)
+
+
+def test_every_noise_meets_every_snr_as_often(tmp_path):
+    rng = np.random.default_rng(0)
+    utterances = {
+        f"ann_{i:04d}": mini_speech.Prompt(f"en/{i}", syllables(2, rng))
+        for i in range(24)
+    }
+    noises = {
+        name: mini_noise.Noise(rng.standard_normal(40000), [])
+        for name in ("rain", "wind", "hum")
+    }
+    record = mini_voicebank.write_split(utterances, noises, "test", tmp_path)
+    met = Counter((e["noise"], e["snr_db"]) for e in record.values())
+    assert len(met) == 12 and set(met.values()) == {2}
+
+
+def test_every_build_gives_the_same_bytes(packages, small, tmp_path):
+    for name in ("one", "two"):
+        mini_voicebank.build_corpus(packages, tmp_path / name)
+    first = contents(tmp_path / "one")
+    assert len(first) > 50
+    assert first == contents(tmp_path / "two")
+
+
+def test_the_corpus_is_built_once(fetched, tmp_path):
+    folder = mini_voicebank.prepare_mini(tmp_path / "mini")
+    first = contents(folder)
+    assert mini_voicebank.prepare_mini(folder) == folder
+    assert contents(folder) == first
+    assert len(fetched) == 1
+    assert not list(folder.glob(".building-*"))
+
+
+def test_other_settings_build_anew_and_spare_foreign_files(
+    fetched, tmp_path, monkeypatch
+):
+    folder = mini_voicebank.prepare_mini(tmp_path)
+    before = contents(folder)
+    (folder / "notes.txt").write_text("mine")
+    monkeypatch.setattr(mini_voicebank, "SEED", 1)
+    after = contents(mini_voicebank.prepare_mini(folder))
+    assert (folder / "notes.txt").read_text() == "mine"
+    noisy = [path for path in after if path.parts[0].startswith("noisy")]
+    assert noisy and all(after[path] != before.get(path) for path in noisy)
+
+
+def test_a_half_built_folder_is_rebuilt(fetched, tmp_path, monkeypatch):
+    def stop(self, target):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(type(tmp_path), "replace", stop)
+        mini_voicebank.prepare_mini(tmp_path)
+    (tmp_path / ".building-old/corpus").mkdir(parents=True)
+    check_corpus(mini_voicebank.prepare_mini(tmp_path))
+    assert not list(tmp_path.glob(".building-*"))
+
+
+def test_a_folder_with_something_else_is_left_alone(fetched, tmp_path):
+    path = tmp_path / "clean_testset_wav_16k/p232_001.wav"
+    path.parent.mkdir()
+    path.write_text("real VoiceBank")
+    with pytest.raises(ValueError, match="holds files that are not the mini"):
+        mini_voicebank.prepare_mini(tmp_path)
+    assert path.read_text() == "real VoiceBank"
+
+
+def test_without_apt_the_error_names_the_other_ways(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(mini_packages.PackageError) as error:
+        mini_voicebank.prepare_mini(tmp_path / "mini")
+    message = str(error.value)
+    assert "there is no apt-get" in message
+    assert "--data_folder" in message
+    assert "--clean_folders" in message and "--noise_folders" in message
+    assert not list((tmp_path / "mini").iterdir())
+
+
+def test_a_package_without_the_recordings_is_refused(packages, tmp_path):
+    other = packages | {
+        name: packages[name]._replace(folder=tmp_path)
+        for name in (mini_packages.GAME_PACKAGE,)
+    }
+    voice = [mini_speech.Prompt("en/a", syllables(2, np.random.default_rng()))]
+    with pytest.raises(mini_packages.PackageError, match="fire_large.ogg"):
+        mini_noise.make_noises(other, voice, voice, "train", seed=0)
+
+
+@pytest.mark.slow
+def test_the_real_corpus(tmp_path):
+    folder = mini_voicebank.prepare_mini(tmp_path / "mini")
+    record = check_corpus(folder)
+    assert len(record["test"]) == 64
+    minutes = dict.fromkeys(("allison", "june", "carlo", "ivrvoice"), 0.0)
+    for split in ("train", "test"):
+        for name, entry in record[split].items():
+            minutes[name.split("_")[0]] += entry["seconds"] / 60
+    assert minutes == pytest.approx(
+        {"allison": 22, "june": 18, "carlo": 2.5, "ivrvoice": 3.2}, abs=0.5
+    )
+    assert set(record["packages"]) == set(mini_packages.PACKAGES)
