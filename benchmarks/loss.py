@@ -3,8 +3,11 @@ forward and backward, both timed in one run.
 
 The rival, `published_dfkd`, restates the published algorithm step by step:
 complex spectra `[batch, bins, frames]`, patches by padding and reshaping, and a
-loop over the batch that waits for the threshold of each utterance and band.
-Its value is checked against `official.dfkd` before anything is timed.
+loop over the batch that waits for the count and threshold of each utterance
+and band. Its value is checked against `official.dfkd` before anything is timed.
+
+    python benchmarks/loss.py             # as it comes
+    python benchmarks/loss.py --compile   # and through torch.compile
 
 Authors
  * The dispatch-sb contributors, 2026
@@ -88,3 +91,90 @@ def _distance(first, second, beta):
         return cosine
     square = ((first[1] - second[1]) ** 2).mean(dim=2)
     return beta * cosine + (1 - beta) * square
+
+
+def speechlike(batch, samples, device):
+    """Student, teacher, clean `[batch, samples]`: modulated noise with the
+    tilt of speech, and two noisy versions of it."""
+    torch.manual_seed(0)
+    time_axis = torch.arange(samples) / 16000
+    envelope = 0.05 + torch.sin(torch.pi * 1.3 * time_axis) ** 2
+    white = 0.1 * envelope * torch.randn(batch, 1, samples)
+    tilt = 0.85 ** torch.arange(64.0).flip(0)
+    clean = torch.nn.functional.conv1d(
+        torch.nn.functional.pad(white, (63, 0)), tilt[None, None]
+    )[:, 0]
+    student = clean + 0.05 * torch.randn_like(clean)
+    teacher = clean + 0.03 * torch.randn_like(clean)
+    return [x.to(device) for x in (student, teacher, clean)]
+
+
+def seconds_of(loss, student, teacher, clean):
+    """Forward and backward once, in seconds."""
+    student = student.detach().requires_grad_()
+    start = time.perf_counter()
+    loss(student, teacher, clean).backward()
+    if student.is_cuda:
+        torch.cuda.synchronize()
+    return time.perf_counter() - start
+
+
+def measure(contestants, signals, rounds):
+    """Seconds of every contestant in every round, one after the other within
+    a round, so that all meet the same disturbances."""
+    taken = {name: [] for name in contestants}
+    for warm_up in [True] * 2 + [False] * rounds:
+        for name, loss in contestants.items():
+            seconds = seconds_of(loss, *signals)
+            if not warm_up:
+                taken[name].append(seconds)
+    return taken
+
+
+def arguments():
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    add = parser.add_argument
+    add("--batch", type=int, default=16, help="utterances (default 16)")
+    add("--seconds", type=float, default=4.0, help="of each (default 4)")
+    add("--rounds", type=int, default=15, help="timed (default 15)")
+    add("--threads", type=int, default=1, help="CPU threads (default 1)")
+    add("--device", default="cpu", help="cpu or cuda (default cpu)")
+    add("--compile", action="store_true", help="time torch.compile(loss) too")
+    add("--at-least", type=float, help="fail below this ratio, uncompiled")
+    return parser.parse_args()
+
+
+def main():
+    """Checks, measures, prints."""
+    options = arguments()
+    torch.set_num_threads(options.threads)
+    samples = round(16000 * options.seconds)
+    signals = speechlike(options.batch, samples, options.device)
+    torch.testing.assert_close(
+        published_dfkd(*signals), official.dfkd()(*signals)
+    )
+    ours = DistillationLoss(DFKD(beta=0.5, patch_bins=(10, 40)), TopGap(0.8))
+    contestants = {"published": published_dfkd, "dispatch-sb": ours}
+    if options.compile:
+        contestants["dispatch-sb, compiled"] = torch.compile(ours)
+    taken = measure(contestants, signals, options.rounds)
+    print(
+        f"DFKD + MSSP, forward + backward, batch {options.batch} x "
+        f"{options.seconds:g} s, {options.device}, threads: {options.threads}, "
+        f"torch {torch.__version__}, median of {options.rounds} rounds"
+    )
+    ratios = {}
+    for name, seconds in taken.items():
+        pairs = zip(taken["published"], seconds)
+        ratios[name] = statistics.median(a / b for a, b in pairs)
+        milliseconds = 1000 * statistics.median(seconds)
+        print(f"{name:24s}{milliseconds:8.1f} ms{ratios[name]:8.2f} x")
+    if options.at_least and ratios["dispatch-sb"] < options.at_least:
+        raise SystemExit(
+            f"{ratios['dispatch-sb']:.2f} x is below {options.at_least} x"
+        )
+
+
+if __name__ == "__main__":
+    main()

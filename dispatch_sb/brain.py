@@ -8,7 +8,6 @@ Authors
 """
 
 from collections.abc import Mapping
-from typing import Optional
 
 import speechbrain as sb
 import torch
@@ -54,8 +53,7 @@ class TermAverages:
             One mean per term.
         """
         return {
-            name: float(total) / self.steps
-            for name, total in self.sums.items()
+            name: float(total) / self.steps for name, total in self.sums.items()
         }
 
 
@@ -184,7 +182,7 @@ class DistillationBrain(sb.Brain):
             self.optimizer, epochs_done / self.hparams.number_of_epochs
         )
 
-    def on_stage_start(self, stage, epoch: Optional[int] = None):
+    def on_stage_start(self, stage, epoch: int | None = None):
         """Starts the averages; draws the epoch's crops.
 
         Arguments
@@ -203,7 +201,7 @@ class DistillationBrain(sb.Brain):
             self.pesq_due = last or epoch % self.hparams.pesq_every == 0
             self.pairs = []
 
-    def on_stage_end(self, stage, stage_loss, epoch: Optional[int] = None):
+    def on_stage_end(self, stage, stage_loss, epoch: int | None = None):
         """After validation: PESQ if it is due, logs, a checkpoint.
 
         Arguments

@@ -11,15 +11,16 @@ import difflib
 import io
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Optional, Union
+from typing import Any
 
 import ruamel.yaml
 from hyperpyyaml import load_hyperpyyaml, resolve_references
+from ruamel.yaml.constructor import DuplicateKeyError
 
 MINI = "mini"
 
 
-def compose(path: Union[str, Path]) -> str:
+def compose(path: str | Path) -> str:
     """Reads a recipe file with everything that it extends.
 
     Arguments
@@ -71,7 +72,7 @@ def _lay_over(base: dict, over: Mapping) -> None:
             base[key] = value
 
 
-def _tag(node: Any) -> Optional[str]:
+def _tag(node: Any) -> str | None:
     """The YAML tag that was written at a node, if any."""
     return getattr(getattr(node, "tag", None), "value", None)
 
@@ -111,7 +112,7 @@ def check_overrides(text: str, overrides: Mapping, path: str) -> None:
 
 
 def load_recipe(
-    path: Union[str, Path], overrides: Union[str, Mapping, None] = None
+    path: str | Path, overrides: str | Mapping | None = None
 ) -> tuple[dict, str]:
     """Builds everything that a recipe file describes.
 
@@ -135,18 +136,22 @@ def load_recipe(
     FileNotFoundError
         If there is no such file.
     ValueError
-        If an override names a key that the recipe does not have.
+        If an override names a key that the recipe does not have, or one key
+        twice.
     """
     text = compose(path)
     if isinstance(overrides, str):
-        overrides = ruamel.yaml.YAML().load(overrides)
+        try:
+            overrides = ruamel.yaml.YAML().load(overrides)
+        except DuplicateKeyError as error:
+            raise ValueError(f"An option is given twice: {error}") from error
     overrides = overrides or {}
     check_overrides(text, overrides, str(path))
     resolved = resolve_references(text, overrides).getvalue()
     return load_hyperpyyaml(text, overrides), resolved
 
 
-def for_data(data_folder: Optional[str], mini: Any, full: Any) -> Any:
+def for_data(data_folder: str | None, mini: Any, full: Any) -> Any:
     """Chooses a setting by the size of the data.
 
     Arguments

@@ -4,15 +4,11 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
-import datetime
-import hashlib
 import json
 import logging
-import platform
 from collections.abc import Mapping
-from importlib import metadata
 from pathlib import Path
-from typing import Any, Optional, Union
+from typing import Any
 
 import torch
 from torch import nn
@@ -26,20 +22,20 @@ from dispatch_sb.data import (
     write_pair_manifest,
 )
 from dispatch_sb.metrics import format_table, score_systems, write_scores
+from dispatch_sb.provenance import describe_models, provenance
 from dispatch_sb.report import build_report
 from dispatch_sb.teachers import load_teacher
 
 logger = logging.getLogger(__name__)
 
 DEBUG_UTTERANCES = 2
-PACKAGES = ("dispatch-sb", "speechbrain", "torch", "pesq", "pystoi", "numpy")
 
 
 def enhance_entries(
     model: nn.Module,
     entries: Mapping[str, dict],
-    data_root: Union[str, Path],
-    folder: Union[str, Path],
+    data_root: str | Path,
+    folder: str | Path,
     device: str = "cpu",
     name: str = "model",
 ) -> dict[str, Path]:
@@ -76,7 +72,7 @@ def enhance_entries(
     return files
 
 
-def resolve(path: str, data_root: Union[str, Path]) -> str:
+def resolve(path: str, data_root: str | Path) -> str:
     """Fills the root into a path of a manifest.
 
     Arguments
@@ -102,10 +98,10 @@ def resolve(path: str, data_root: Union[str, Path]) -> str:
 def score_models(
     models: Mapping[str, nn.Module],
     entries: Mapping[str, dict],
-    data_root: Union[str, Path],
-    output_folder: Union[str, Path],
+    data_root: str | Path,
+    output_folder: str | Path,
     device: str = "cpu",
-    workers: Optional[int] = None,
+    workers: int | None = None,
 ) -> dict:
     """Scores models, and the noisy input, on test utterances.
 
@@ -147,53 +143,6 @@ def score_models(
     return score_systems(items, workers=workers, journal=journal)
 
 
-def provenance() -> dict:
-    """When and with which versions a result was made.
-
-    Returns
-    -------
-    dict
-        ``date`` (ISO, UTC), ``python`` and ``versions``.
-    """
-    versions = {}
-    for package in PACKAGES:
-        try:
-            versions[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            versions[package] = "not installed"
-    now = datetime.datetime.now(datetime.timezone.utc)
-    return {
-        "date": now.isoformat(timespec="seconds"),
-        "python": platform.python_version(),
-        "versions": versions,
-    }
-
-
-def state_hash(model: nn.Module) -> str:
-    """Identifies a model by the values of its parameters and buffers.
-
-    Arguments
-    ---------
-    model : torch.nn.Module
-        Any model.
-
-    Returns
-    -------
-    str
-        SHA-256, hexadecimal.
-
-    Example
-    -------
-    >>> state_hash(nn.Identity())[:8]
-    'e3b0c442'
-    """
-    digest = hashlib.sha256()
-    for name, tensor in model.state_dict().items():
-        digest.update(name.encode())
-        digest.update(tensor.detach().cpu().numpy().tobytes())
-    return digest.hexdigest()
-
-
 def evaluate_run(brain: Any, hparams: Mapping, data_root: str) -> dict:
     """Scores a run's best student, prints the table, writes the report.
 
@@ -229,9 +178,7 @@ def evaluate_run(brain: Any, hparams: Mapping, data_root: str) -> dict:
         scores = score_models(
             models, entries, data_root, folder, brain.device, hparams["workers"]
         )
-        write_scores(
-            scores, folder / "scores.json", **about, **provenance()
-        )
+        write_scores(scores, folder / "scores.json", **about, **provenance())
     print(format_table(scores))
     page = build_report(
         folder,
@@ -246,12 +193,12 @@ def evaluate_run(brain: Any, hparams: Mapping, data_root: str) -> dict:
 
 def evaluate_folders(
     source: str,
-    clean_folder: Union[str, Path],
-    noisy_folder: Union[str, Path],
-    output_folder: Union[str, Path],
-    revision: Optional[str] = None,
+    clean_folder: str | Path,
+    noisy_folder: str | Path,
+    output_folder: str | Path,
+    revision: str | None = None,
     device: str = "cpu",
-    workers: Optional[int] = None,
+    workers: int | None = None,
 ) -> dict:
     """Scores a pretrained model on two folders of files of equal names.
 
@@ -297,35 +244,6 @@ def evaluate_folders(
     return {**scores, **about}
 
 
-def describe_models(models: Mapping[str, nn.Module]) -> dict:
-    """Size and identity of models.
-
-    Arguments
-    ---------
-    models : Mapping[str, torch.nn.Module]
-        Any models, by name.
-
-    Returns
-    -------
-    dict
-        ``parameters`` and ``weights_sha256`` by name.
-
-    Example
-    -------
-    >>> describe_models({"gain": nn.Linear(1, 1, bias=False)})["parameters"]
-    {'gain': 1}
-    """
-    return {
-        "parameters": {
-            name: sum(p.numel() for p in model.parameters())
-            for name, model in models.items()
-        },
-        "weights_sha256": {
-            name: state_hash(model) for name, model in models.items()
-        },
-    }
-
-
 def describe_run(models: Mapping[str, nn.Module], hparams: Mapping) -> dict:
     """What decides a run's scores, so that stale ones are noticed.
 
@@ -351,7 +269,7 @@ def describe_run(models: Mapping[str, nn.Module], hparams: Mapping) -> dict:
     }
 
 
-def read_scores(path: Union[str, Path], about: Mapping) -> Optional[dict]:
+def read_scores(path: str | Path, about: Mapping) -> dict | None:
     """Reads earlier scores if they are of the same models and test set.
 
     Arguments

@@ -7,7 +7,7 @@ Authors
 import importlib.util
 import json
 from pathlib import Path
-from typing import Any, Optional, Union
+from typing import Any
 
 from speechbrain.utils.train_logger import (
     FileTrainLogger,
@@ -36,15 +36,15 @@ class JsonLinesLogger(TrainLogger):
     {"epoch": 1, "lr": 0.1, "train": {"loss": 2.0}, "valid": {}}
     """
 
-    def __init__(self, path: Union[str, Path]):
+    def __init__(self, path: str | Path):
         self.path = Path(path)
 
     def log_stats(
         self,
         stats_meta: dict,
-        train_stats: Optional[dict] = None,
-        valid_stats: Optional[dict] = None,
-        test_stats: Optional[dict] = None,
+        train_stats: dict | None = None,
+        valid_stats: dict | None = None,
+        test_stats: dict | None = None,
         verbose: bool = False,
     ) -> None:
         """Appends one epoch; test scores have a file of their own.
@@ -59,9 +59,7 @@ class JsonLinesLogger(TrainLogger):
             Unused; part of SpeechBrain's interface.
         """
         del test_stats, verbose
-        row = dict(
-            stats_meta, train=train_stats or {}, valid=valid_stats or {}
-        )
+        row = dict(stats_meta, train=train_stats or {}, valid=valid_stats or {})
         earlier = [
             line
             for line in self._lines()
@@ -88,7 +86,7 @@ class TrainLoggers(TrainLogger):
         Receives ``train_log.txt``, ``training.jsonl`` and ``tensorboard/``.
     """
 
-    def __init__(self, output_folder: Union[str, Path]):
+    def __init__(self, output_folder: str | Path):
         folder = Path(output_folder)
         self._text = FileTrainLogger(str(folder / "train_log.txt"))
         self._json = JsonLinesLogger(folder / "training.jsonl")
@@ -98,9 +96,9 @@ class TrainLoggers(TrainLogger):
     def log_stats(
         self,
         stats_meta: dict,
-        train_stats: Optional[dict] = None,
-        valid_stats: Optional[dict] = None,
-        test_stats: Optional[dict] = None,
+        train_stats: dict | None = None,
+        valid_stats: dict | None = None,
+        test_stats: dict | None = None,
         verbose: bool = False,
     ) -> None:
         """Passes the numbers of one epoch on.

@@ -47,7 +47,8 @@ class Band:
         return self.grid.sum(plane if self.mask is None else plane * self.mask)
 
     def mean(self, plane: torch.Tensor) -> torch.Tensor:
-        """As `sum`, divided by the patch's real bins; 0 beyond the end."""
+        """As `sum`, divided by the patch's real bins, of which those outside
+        the band count as zeros; 0 beyond the end."""
         return self.sum(plane) / self.sizes.clamp(min=1)
 
 

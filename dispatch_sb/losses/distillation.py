@@ -9,11 +9,11 @@ import torch
 
 from dispatch_sb.losses.lengths import (
     frame_counts,
-    full_precision,
     mean_inside,
     reduced,
     sample_counts,
 )
+from dispatch_sb.losses.precision import full_precision, without_autocast
 from dispatch_sb.losses.spectra import to_spectrum
 
 
@@ -127,7 +127,7 @@ class DistillationLoss(torch.nn.Module):
             If the signals' shapes differ or are too short for one window, or
             the reduction is unknown.
         """
-        with torch.autocast(student.device.type, enabled=False):
+        with without_autocast(student):
             signals = full_precision(student, teacher, clean)
             value, detail = self._compute(*signals, lens, return_detail)
         value = reduced(value, reduction)

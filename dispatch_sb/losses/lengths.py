@@ -8,40 +8,6 @@ Authors
 import torch
 
 
-def full_precision(*signals: torch.Tensor) -> list[torch.Tensor]:
-    """Waveforms of one shape in float32, or as they are if float64.
-
-    Arguments
-    ---------
-    *signals : torch.Tensor
-        `[batch, samples]` each.
-
-    Returns
-    -------
-    list of torch.Tensor
-
-    Raises
-    ------
-    ValueError
-        If they are not all `[batch, samples]` of one shape.
-
-    Example
-    -------
-    >>> full_precision(torch.zeros(1, 600, dtype=torch.bfloat16))[0].dtype
-    torch.float32
-    """
-    shapes = [tuple(signal.shape) for signal in signals]
-    if len(shapes[0]) != 2 or len(set(shapes)) > 1:
-        raise ValueError(
-            "The signals must be [batch, samples], all of one shape, not "
-            f"{', '.join(map(str, shapes))}."
-        )
-    return [
-        signal if signal.dtype == torch.float64 else signal.float()
-        for signal in signals
-    ]
-
-
 def sample_counts(
     lens: torch.Tensor | None, signal: torch.Tensor
 ) -> torch.Tensor | None:

@@ -15,7 +15,7 @@ import torch
 from dispatch_sb.losses.bands import adaptive_bands
 from dispatch_sb.losses.dfkd import DFKD, inner_product
 from dispatch_sb.losses.distances import MagnitudeL2
-from dispatch_sb.losses.lengths import full_precision
+from dispatch_sb.losses.precision import full_precision, without_autocast
 from dispatch_sb.losses.selection import TopGap, top_gap
 from dispatch_sb.losses.spectra import to_spectrum
 
@@ -96,7 +96,7 @@ class _Official(torch.nn.Module):
 
     def forward(self, student, teacher, clean):
         """Waveforms `[batch, samples]` -> scalar."""
-        with torch.autocast(student.device.type, enabled=False):
+        with without_autocast(student):
             student, teacher, clean = full_precision(student, teacher, clean)
             student = to_spectrum(student)
             with torch.no_grad():

@@ -8,10 +8,10 @@ import torch
 
 from dispatch_sb.losses.lengths import (
     frame_counts,
-    full_precision,
     mean_inside,
     sample_counts,
 )
+from dispatch_sb.losses.precision import full_precision, without_autocast
 from dispatch_sb.losses.spectra import Spectrum, to_spectrum
 
 
@@ -115,7 +115,7 @@ class EnhancementLoss(torch.nn.Module):
         ValueError
             If the shapes differ.
         """
-        with torch.autocast(enhanced.device.type, enabled=False):
+        with without_autocast(enhanced):
             enhanced, clean = full_precision(enhanced, clean)
             terms = self._terms(enhanced, clean.detach(), lens)
         total = sum(self.weights[name] * term for name, term in terms.items())

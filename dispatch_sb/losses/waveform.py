@@ -15,11 +15,11 @@ import torch
 from dispatch_sb.losses.lengths import (
     cut_beyond,
     frame_counts,
-    full_precision,
     mean_inside,
     reduced,
     sample_counts,
 )
+from dispatch_sb.losses.precision import full_precision, without_autocast
 from dispatch_sb.losses.spectra import to_spectrum
 
 
@@ -58,7 +58,7 @@ class WaveformTerm(torch.nn.Module):
         ValueError
             If the shapes differ or the reduction is unknown.
         """
-        with torch.autocast(estimate.device.type, enabled=False):
+        with without_autocast(estimate):
             estimate, target = full_precision(estimate, target)
             samples = sample_counts(lens, estimate)
             value = self._per_utterance(estimate, target.detach(), samples)

@@ -10,8 +10,6 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
-from collections.abc import Sequence
-
 import torch
 from torch import nn
 

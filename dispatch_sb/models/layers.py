@@ -7,7 +7,6 @@ Authors
 """
 
 import math
-from typing import Optional
 
 import torch
 from torch import nn
@@ -161,9 +160,7 @@ class RecurrentAttentionBlock(nn.Module):
     (torch.Size([10, 2, 16, 20]), torch.Size([2, 16, 20]))
     """
 
-    def __init__(
-        self, channels: int, heads: int, positions: Optional[int] = None
-    ):
+    def __init__(self, channels: int, heads: int, positions: int | None = None):
         super().__init__()
         self.recurrent = nn.GRU(channels, channels)
         self.after_recurrent = NormalisedLinear(channels)

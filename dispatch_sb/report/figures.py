@@ -175,12 +175,14 @@ def draw_knowledge_gap(
         See `knowledge_gap_figure`.
     """
     limit = gap_limit(maps)
-    for band in maps:
-        mesh = _draw_patches(axes, band, limit)
-        _draw_outline(axes, band, span is None if fine is None else fine)
+    fine = span is None if fine is None else fine
+    span = span or (0.0, max(float(band.times[-1]) for band in maps))
     if _crowded(maps):
         axes.set_yscale("function", functions=(np.sqrt, np.square))
-    span = span or (0.0, max(float(band.times[-1]) for band in maps))
+    for band in maps:
+        shown = band.between(*span)
+        mesh = _draw_patches(axes, shown, limit)
+        _draw_outline(axes, shown, fine)
     label_axes(axes, span, max(float(band.top_khz) for band in maps))
     bar = axes.figure.colorbar(
         mesh, ax=axes, pad=0.02, aspect=14, extend="both"
@@ -234,4 +236,4 @@ def _draw_outline(axes: "Axes", band: BandMap, fine: bool) -> None:
         rasterized=fine,
         gid=f"selected-{band.name}",
     )
-    axes.add_patch(patch)
+    axes.add_artist(patch)  # add_patch would search for limits: slow

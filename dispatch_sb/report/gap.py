@@ -44,6 +44,18 @@ class BandMap(NamedTuple):
         """Whether a patch was selected, bool `[T, P]`."""
         return (self.weight > SELECTED) & self.candidate
 
+    def between(self, begin: float, end: float) -> "BandMap":
+        """The patches from `begin` to `end` in s, and one more on each side
+        if there is one."""
+        first = max(int(np.searchsorted(self.times, begin)) - 2, 0)
+        last = int(np.searchsorted(self.times, end)) + 1
+        return self._replace(
+            gap=self.gap[first:last],
+            weight=self.weight[first:last],
+            candidate=self.candidate[first:last],
+            times=self.times[first : last + 1],
+        )
+
     @property
     def top_khz(self) -> float:
         """Upper edge of the highest candidate in kHz."""

@@ -13,7 +13,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 import soundfile
-from tiny_run import RATE, make_run, read_json, write_json
+from tiny_run import RATE, make_run, read_json, write_json, write_log
 
 from dispatch_sb.data import read_audio, write_audio
 from dispatch_sb.losses import DFKD, DistillationLoss, MagnitudeL2, TopGap
@@ -76,14 +76,16 @@ def dispatch_loss():
 
 @pytest.fixture()
 def run(tmp_path):
-    """A finished run, as the arguments of `build_report`."""
+    """A run without training log, as the arguments of `build_report`."""
     return make_run(tmp_path)
 
 
 @pytest.fixture(scope="module")
 def full(tmp_path_factory):
     """A page with everything, built once."""
-    arguments = make_run(tmp_path_factory.mktemp("full"))
+    folder = tmp_path_factory.mktemp("full")
+    arguments = make_run(folder, metrics=("pesq", "si_sdr"))
+    write_log(arguments)
     settings = arguments["output_folder"] / "hyperparams.yaml"
     settings.write_text("seed: 1234\nhome: https://example.org\n")
     text, page = build(arguments, distillation_loss=dispatch_loss())
@@ -195,6 +197,7 @@ def test_names_cannot_become_html(tmp_path):
 
 
 def test_damaged_log_lines_and_repeated_epochs(run):
+    write_log(run)
     log = run["output_folder"] / "training.jsonl"
     lines = log.read_text().splitlines()
     log.write_text("\n".join([*lines, lines[-1], lines[0][:20]]))
@@ -204,8 +207,9 @@ def test_damaged_log_lines_and_repeated_epochs(run):
 
 
 def test_damaged_scores_leave_the_rest_standing(run):
+    write_log(run)
     (run["output_folder"] / "scores.json").write_text('{"noisy": ')
-    _, page = build(run, examples=1)
+    _, page = build(run, examples=0)
     assert "scores.json cannot be read" in page.text
     assert any("Total loss" in a["aria-label"] for a in page.all("svg"))
 

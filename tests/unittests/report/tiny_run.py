@@ -24,8 +24,14 @@ def voiced(seconds: float, pitch: float) -> np.ndarray:
     return (0.1 * tones * np.sin(np.pi * time / seconds) ** 2).astype("float32")
 
 
-def make_run(folder: Path, names: dict | None = None, seconds=SECONDS) -> dict:
-    """Writes a run's folder; returns the arguments of `build_report`."""
+def make_run(
+    folder: Path,
+    names: dict | None = None,
+    seconds: float = SECONDS,
+    metrics: tuple = ("pesq",),
+) -> dict:
+    """Writes a run's folder, all but the training log; returns the arguments
+    of `build_report`."""
     generator = np.random.default_rng(0)
     files, manifest = {}, {}
     for place, (name, pesq) in enumerate((names or PESQ).items()):
@@ -42,21 +48,25 @@ def make_run(folder: Path, names: dict | None = None, seconds=SECONDS) -> dict:
         manifest[name] = entry
         systems = ("noisy", "student", "teacher")
         files[name] = {
-            system: {"pesq": value, "si_sdr": 5.0 * value}
+            system: {metric: value for metric in metrics}
             for system, value in zip(systems, pesq)
         }
-    scores = summarise(files, ("pesq", "si_sdr"))
+    scores = summarise(files, metrics)
     scores.update(method="DFKD with MSSP", seed=1234, versions={"torch": "2"})
     write_json(folder / "run" / "scores.json", scores)
     write_json(folder / "run" / "test.json", manifest)
-    log = "".join(json.dumps(epoch(n)) + "\n" for n in (1, 2, 3))
-    (folder / "run" / "training.jsonl").write_text(log)
     (folder / "run" / "hyperparams.yaml").write_text("seed: 1234\n")
     return {
         "output_folder": folder / "run",
         "test_manifest": folder / "run" / "test.json",
         "data_root": folder / "data",
     }
+
+
+def write_log(arguments: dict) -> None:
+    """Adds a training log of three epochs to a run."""
+    log = "".join(json.dumps(epoch(n)) + "\n" for n in (1, 2, 3))
+    (arguments["output_folder"] / "training.jsonl").write_text(log)
 
 
 def epoch(number: int) -> dict:
