@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import speechbrain as sb
 import torch
 from speechbrain.utils.distributed import run_on_main
+from torch.nn.parallel import DistributedDataParallel
 
 from dispatch_sb.metrics import WorkerPool, validation_scores
 
@@ -81,6 +82,19 @@ class DistillationBrain(sb.Brain):
         self.optimizers_dict = {"opt_class": self.optimizer}
         if self.checkpointer is not None:
             self.checkpointer.add_recoverable("optimizer", self.optimizer)
+
+    def _wrap_distributed(self) -> None:
+        """Shares the student among processes.
+
+        SpeechBrain synchronises batch normalisation, which torch can do on
+        GPUs only; on CPUs every process normalises by its own batches.
+        """
+        if not (self.distributed_launch and self.device_type == "cpu"):
+            super()._wrap_distributed()
+            return
+        self.modules["student"] = DistributedDataParallel(
+            self.modules["student"]
+        )
 
     def fit(self, epoch_counter, train_set, valid_set=None, **kwargs):
         """Trains; see `speechbrain.Brain.fit`.

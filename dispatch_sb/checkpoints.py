@@ -12,6 +12,8 @@ from pathlib import Path
 from speechbrain.utils.checkpoints import Checkpoint, Checkpointer
 from speechbrain.utils.distributed import if_main_process
 
+logger = logging.getLogger(__name__)
+
 
 class AtomicCheckpointer(Checkpointer):
     """SpeechBrain's checkpointer; a killed process leaves no half of one.
@@ -73,11 +75,15 @@ class AtomicCheckpointer(Checkpointer):
         self.checkpoints_dir = building
         try:
             saved = super().save_checkpoint(
-                meta or {}, end_of_epoch, name, verbosity
+                meta or {}, end_of_epoch, name, logging.DEBUG
             )
         finally:
             self.checkpoints_dir = folder
-        return None if saved is None else _move(saved, folder)
+        if saved is None:
+            return None
+        saved = _move(saved, folder)
+        logger.log(verbosity, "Saved a checkpoint in %s", saved.path)
+        return saved
 
 
 def _move(saved: Checkpoint, folder: Path) -> Checkpoint:

@@ -221,7 +221,7 @@ def _epoch_axis(axes) -> None:
     """Whole epochs to the right, a calm grid behind."""
     from matplotlib.ticker import MaxNLocator
 
-    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
     axes.grid(axis="y")
     axes.set_axisbelow(True)
     axes.set_xlabel("epoch")

@@ -243,5 +243,6 @@ def _marks(scores: Mapping[str, Any]) -> str:
         name, _, unit = CATALOGUE[key].label.partition(" (")
         value = number(scores.get(key))
         if not np.isnan(value):
-            marks.append(f"{name} {value:.2f} {unit.rstrip(')')}".rstrip())
+            words = f"{name} {value:.2f} {unit.rstrip(')')}".rstrip()
+            marks.append(words.replace(" ", "\N{NO-BREAK SPACE}"))
     return f"<small>{escape(' · '.join(marks))}</small>"

@@ -15,6 +15,7 @@ from dispatch_sb.report.facts import escape
 from dispatch_sb.report.run import Run, gains, number
 
 MOST_FAILURES = 50  # listed one by one
+PERCENT = "\N{NO-BREAK SPACE}%"
 
 
 def metrics_of(run: Run) -> dict[str, Metric]:
@@ -68,7 +69,7 @@ def headline(run: Run) -> str:
             share = gain["mean"] / teacher["mean"]
             text += f"; the student reaches {share * 100:.0f} % of that"
         text += "."
-    return _minus(text).replace("+nan", "unknown")
+    return _minus(text).replace("+nan", "unknown").replace(" %", PERCENT)
 
 
 def score_table(run: Run) -> str:
@@ -175,6 +176,7 @@ def _table(
         + "</tr>"
         for key, metric in metrics.items()
     )
+    caption = caption.replace(" %", PERCENT)
     return (
         f"<table><caption>{caption}</caption><thead><tr>"
         f'<th scope="col">Metric</th>{heads}</tr></thead>'

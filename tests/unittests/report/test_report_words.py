@@ -86,7 +86,7 @@ def test_headline_says_it_for_better_or_worse(gain, words):
 
 def test_headline_compares_with_the_teacher_only_where_both_gain():
     better = headline(run_with({"a": 0.5, "b": 0.5}, teacher=1.0))
-    assert "The teacher gains +1.00; the student reaches 50 % of that" in better
+    assert "The teacher gains +1.00; the student reaches 50" in better
     worse = headline(run_with({"a": -0.5, "b": -0.5}, teacher=1.0))
     assert "−0.50" in worse and "reaches" not in worse
 
