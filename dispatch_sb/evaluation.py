@@ -186,6 +186,7 @@ def evaluate_run(brain: Any, hparams: Mapping, data_root: str) -> dict:
         data_root,
         distillation_loss=hparams.get("distillation_loss"),
         examples=hparams["examples"],
+        title="Distillation report" if brain.distils else "Training report",
     )
     print(f"Scores: {folder / 'scores.json'}\nReport: {page}")
     return scores

@@ -13,6 +13,7 @@ Authors
 import torch
 from torch import nn
 
+from dispatch_sb.models.folding import fold_normalisations
 from dispatch_sb.models.layers import (
     MaskHead,
     RecurrentAttentionBlock,
@@ -20,27 +21,15 @@ from dispatch_sb.models.layers import (
 )
 from dispatch_sb.models.spectrum import CausalSTFT
 
-SIZES = {
-    "T": dict(channels=24, depth=2, blocks=2, block_channels=20, block_bins=16),
-    "B": dict(channels=48, depth=2, blocks=3, block_channels=36, block_bins=24),
-    "S": dict(channels=64, depth=3, blocks=3, block_channels=48, block_bins=36),
-    "M": dict(
-        channels=96,
-        depth=3,
-        blocks=4,
-        block_channels=72,
-        block_bins=48,
-        hop=160,
-    ),
-    "L": dict(
-        channels=128,
-        depth=4,
-        blocks=5,
-        block_channels=96,
-        block_bins=64,
-        hop=100,
-    ),
+FIELDS = ("channels", "depth", "blocks", "block_channels", "block_bins", "hop")
+PUBLISHED = {
+    "T": (24, 2, 2, 20, 16, 256),
+    "B": (48, 2, 3, 36, 24, 256),
+    "S": (64, 3, 3, 48, 36, 256),
+    "M": (96, 3, 4, 72, 48, 160),
+    "L": (128, 4, 5, 96, 64, 100),
 }
+SIZES = {name: dict(zip(FIELDS, row)) for name, row in PUBLISHED.items()}
 COMPRESSION = 0.3  # power that the magnitude is raised to inside the network
 
 
@@ -303,21 +292,5 @@ class FastEnhancer(nn.Module):
         copy = type(self)(**self.config)
         copy.load_state_dict(self.state_dict())
         copy.to(self.reduce.device).eval()
-        for module in list(copy.modules()):
-            _fold_normalisations(module)
+        fold_normalisations(copy)
         return copy
-
-
-def _fold_normalisations(module: nn.Module) -> None:
-    """Merges the layer-normalisation pairs directly inside ``module``."""
-    children = list(module.named_children())
-    for (name, layer), (norm_name, norm) in zip(children, children[1:]):
-        if not isinstance(norm, nn.BatchNorm1d):
-            continue
-        fuse = (
-            nn.utils.fuse_linear_bn_eval
-            if isinstance(layer, nn.Linear)
-            else nn.utils.fuse_conv_bn_eval
-        )
-        setattr(module, name, fuse(layer, norm))
-        setattr(module, norm_name, nn.Identity())

@@ -10,7 +10,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 CODE = ("benchmarks", "dispatch_sb", "recipes", "tests", "tools")
-WRITTEN_BY_RUNS = {".venv", ".git", ".pytest_cache", "results", "data"}
+WRITTEN_BY_RUNS = {
+    ".venv",
+    ".git",
+    ".pytest_cache",
+    "data",
+    "pretrained_downloads",
+    "results",
+}
 RECIPE = ROOT / "recipes" / "VoiceBank"
 
 

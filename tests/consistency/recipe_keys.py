@@ -47,7 +47,7 @@ def known_to(*files):
 
 
 def _matches(pattern, files):
-    """All groups of all matches of a pattern in some files."""
+    """Names that a pattern finds in some files."""
     texts = [path.read_text(encoding="utf-8") for path in files]
-    groups = [g for text in texts for g in pattern.findall(text)]
-    return {name for group in groups for name in group if name}
+    found = [match for text in texts for match in pattern.finditer(text)]
+    return {name for match in found for name in match.groups() if name}

@@ -64,6 +64,13 @@ def test_links_lead_somewhere(readme):
 
 
 @pytest.mark.parametrize("readme", readmes(), ids=label)
+def test_no_blank_is_left_to_fill_in(readme):
+    text = markdown.prose(readme.read_text(encoding="utf-8"))
+    plain = re.sub(r"`[^`\n]*`", "", text)
+    assert re.findall(r"\b[A-Z]{2,}_[A-Z_]+\b", plain) == []
+
+
+@pytest.mark.parametrize("readme", readmes(), ids=label)
 def test_named_files_exist_or_are_written_by_the_code(readme):
     names = markdown.named_files(readme.read_text(encoding="utf-8"))
     unknown = [
