@@ -188,7 +188,7 @@ def main(arguments: list) -> None:
     try:
         hparams, run_opts, train, valid = set_up(arguments)
     except SETUP_ERRORS as error:
-        if run_opts_debug(arguments):
+        if wants_traceback(arguments):
             raise
         sys.exit(f"{type(error).__name__}: {error}")
     brain = DistillationBrain(
@@ -208,8 +208,8 @@ def main(arguments: list) -> None:
     run_on_main(evaluate_run, args=[brain, hparams, data_root(hparams)])
 
 
-def run_opts_debug(arguments: list) -> bool:
-    """Whether the user asked for debug mode, and so for tracebacks.
+def wants_traceback(arguments: list) -> bool:
+    """Whether errors of the set-up come with their traceback.
 
     Arguments
     ---------

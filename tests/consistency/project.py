@@ -15,7 +15,6 @@ WRITTEN_BY_RUNS = {
     ".git",
     ".pytest_cache",
     "data",
-    "pretrained_downloads",
     "results",
 }
 RECIPE = ROOT / "recipes" / "VoiceBank"

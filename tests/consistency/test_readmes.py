@@ -8,6 +8,7 @@ import argparse
 import ast
 import importlib
 import re
+import shutil
 from pathlib import Path
 
 import markdown
@@ -176,6 +177,18 @@ def test_python_blocks_parse_and_import_what_exists(readme):
                 module = importlib.import_module(node.module)
                 for alias in node.names:
                     assert hasattr(module, alias.name), ast.unparse(node)
+
+
+@pytest.mark.parametrize("readme", readmes(), ids=label)
+def test_python_blocks_run(readme, tmp_path, monkeypatch):
+    """All but fragments of a class; a model's card inside a copy of it."""
+    if (readme.parent / "config.json").is_file():
+        shutil.copytree(readme.parent, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    text = readme.read_text(encoding="utf-8")
+    for block in markdown.blocks(text, "python", "py"):
+        if "self." not in block:
+            exec(compile(block, str(readme), "exec"), {})
 
 
 @pytest.mark.parametrize(
