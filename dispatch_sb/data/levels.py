@@ -70,7 +70,23 @@ def mix(
 
 
 def rms(signal: np.ndarray) -> float:
-    """Returns the root mean square of a signal, in double precision."""
+    """Returns the root mean square of a signal, in double precision.
+
+    Arguments
+    ---------
+    signal : numpy.ndarray
+        ``[samples]``, full scale 1.
+
+    Returns
+    -------
+    float
+        In the signal's unit.
+
+    Example
+    -------
+    >>> rms(np.array([0.5, -0.5]))
+    0.5
+    """
     return float(np.sqrt(np.mean(np.square(signal, dtype=np.float64))))
 
 

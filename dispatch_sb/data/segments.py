@@ -24,6 +24,23 @@ def segment_samples(
 ) -> int | None:
     """Converts a segment's length from seconds to samples.
 
+    Arguments
+    ---------
+    segment_seconds : float or None
+        Length in s; None stands for whole utterances.
+    sample_rate : int
+        In Hz.
+
+    Returns
+    -------
+    int or None
+        Length in samples, 1 or more; None for whole utterances.
+
+    Raises
+    ------
+    ValueError
+        If the length is less than one sample.
+
     Example
     -------
     >>> segment_samples(0.5, 16000)
@@ -184,6 +201,18 @@ def draw_audible(
 
 def draw_value(choice: tuple | list, rng: np.random.Generator) -> float:
     """Draws from a range, given as a tuple, or from a list of values.
+
+    Arguments
+    ---------
+    choice : tuple or list of float
+        (low, high), all values between them as likely, or the values.
+    rng : numpy.random.Generator
+        Source of the draw.
+
+    Returns
+    -------
+    float
+        In the unit of the choice.
 
     Example
     -------

@@ -145,7 +145,7 @@ def write_scores(scores: dict, path: str | Path, **extra) -> Path:
         From `score_systems`.
     path : str or Path
         The file to write.
-    **extra
+    **extra : JSON-able
         More top-level entries: seeds, versions, hashes.
 
     Returns

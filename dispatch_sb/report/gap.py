@@ -45,8 +45,21 @@ class BandMap(NamedTuple):
         return (self.weight > SELECTED) & self.candidate
 
     def between(self, begin: float, end: float) -> "BandMap":
-        """The patches from `begin` to `end` in s, and one more on each side
-        if there is one."""
+        """Cuts out a stretch of time, and one more patch on each side if
+        there is one.
+
+        Arguments
+        ---------
+        begin : float
+            Where the stretch begins, in s.
+        end : float
+            Where it ends, in s.
+
+        Returns
+        -------
+        BandMap
+            The same band with the patches of the stretch alone.
+        """
         first = max(int(np.searchsorted(self.times, begin)) - 2, 0)
         last = int(np.searchsorted(self.times, end)) + 1
         return self._replace(

@@ -140,17 +140,17 @@ def make_noises(
         rng = random_generator(seed, 0, name)
         samples = SECONDS[split] * SAMPLE_RATE
         signal = recipe.function(*recipe.arguments, samples, rng)
-        return name, Noise(levelled(signal), recipe.sources)
+        return name, Noise(_levelled(signal), recipe.sources)
 
     return dict(map_files(make, sorted(recipes.items()), f"{split} noise"))
 
 
-def levelled(noise: np.ndarray) -> np.ndarray:
+def _levelled(noise: np.ndarray) -> np.ndarray:
     """Brings a noise to -26 dBFS, or below where its peaks would clip.
 
     Example
     -------
-    >>> round(float(levelled(np.ones(10))[0]), 3)
+    >>> round(float(_levelled(np.ones(10))[0]), 3)
     0.05
     """
     gain = min(LEVEL / rms(noise), PEAK / np.abs(noise).max())

@@ -67,7 +67,13 @@ their noise, and `sources.json` names the recordings of each file and noise.
 
 
 class PackageError(RuntimeError):
-    """The packages cannot be had here; says why and what else one can do."""
+    """The packages cannot be had here; says why and what else one can do.
+
+    Arguments
+    ---------
+    reason : str
+        Why, a clause; kept as ``reason``, without a full stop.
+    """
 
     def __init__(self, reason: str):
         self.reason = reason.strip().rstrip(".")

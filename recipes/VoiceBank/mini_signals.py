@@ -159,9 +159,22 @@ def typing(
 
 
 def pink(samples: int, rng: np.random.Generator) -> np.ndarray:
-    """Gaussian noise whose power falls by 3 dB per octave above 20 Hz."""
+    """Gaussian noise whose power falls by 3 dB per octave above 20 Hz.
+
+    Arguments
+    ---------
+    samples : int
+        Length of the noise.
+    rng : numpy.random.Generator
+        Source of the noise.
+
+    Returns
+    -------
+    np.ndarray
+        ``[samples]``.
+    """
     frequencies = np.fft.rfftfreq(samples, 1 / SAMPLE_RATE)
-    return shaped(np.maximum(frequencies, 20.0) ** -0.5, samples, rng)
+    return _shaped(np.maximum(frequencies, 20.0) ** -0.5, samples, rng)
 
 
 def speech_shaped(
@@ -191,10 +204,10 @@ def speech_shaped(
         power += np.square(np.abs(np.fft.rfft(frames))).sum(axis=0)
     coarse = np.linspace(0, 1, len(power))
     fine = np.linspace(0, 1, samples // 2 + 1)
-    return shaped(np.sqrt(np.interp(fine, coarse, power)), samples, rng)
+    return _shaped(np.sqrt(np.interp(fine, coarse, power)), samples, rng)
 
 
-def shaped(
+def _shaped(
     magnitude: np.ndarray, samples: int, rng: np.random.Generator
 ) -> np.ndarray:
     """Gaussian noise with a magnitude spectrum ``[samples // 2 + 1]``."""

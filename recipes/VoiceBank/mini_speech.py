@@ -89,7 +89,7 @@ def read_prompts(package_folder: Path, language: str) -> list[Prompt]:
     files = sorted(
         path
         for path in folder.rglob("*.g722")
-        if is_speech(path.relative_to(folder).as_posix())
+        if _is_speech(path.relative_to(folder).as_posix())
     )
     signals = map_files(decode_g722, files, f"Decoding {language}")
     prompts = [
@@ -99,12 +99,12 @@ def read_prompts(package_folder: Path, language: str) -> list[Prompt]:
     return [p for p in prompts if p.seconds >= SHORTEST_PROMPT]
 
 
-def is_speech(name: str) -> bool:
+def _is_speech(name: str) -> bool:
     """Says whether a file of the packages is spoken, by its name.
 
     Example
     -------
-    >>> is_speech("vm-goodbye.g722"), is_speech("silence/1.g722")
+    >>> _is_speech("vm-goodbye.g722"), _is_speech("silence/1.g722")
     (True, False)
     """
     return not any(fnmatch(name, pattern) for pattern in NOT_SPEECH)
@@ -184,7 +184,7 @@ def to_utterances(prompts: Iterable[Prompt]) -> list[Prompt]:
         names.append(prompt.name)
         signal = np.concatenate([signal, prompt.signal])
         while len(signal) > most:
-            cut = quietest(signal, least, min(most, len(signal) - least))
+            cut = _quietest(signal, least, min(most, len(signal) - least))
             utterances.append(Prompt("+".join(names), signal[:cut]))
             names, signal = [prompt.name], signal[cut:]
         if len(signal) >= least:
@@ -193,14 +193,14 @@ def to_utterances(prompts: Iterable[Prompt]) -> list[Prompt]:
     return utterances
 
 
-def quietest(signal: np.ndarray, first: int, last: int) -> int:
+def _quietest(signal: np.ndarray, first: int, last: int) -> int:
     """Returns the middle of the quietest 32 ms between two samples.
 
     Example
     -------
     >>> signal = np.ones(16000)
     >>> signal[8000:8600] = 0
-    >>> quietest(signal, 4000, 12000) in range(8000, 8600)
+    >>> _quietest(signal, 4000, 12000) in range(8000, 8600)
     True
     """
     count = max((last - first) // (CUT_FRAME // 2) - 1, 1)
@@ -237,14 +237,14 @@ def deal_speech(
             babble[split] += parts.get(f"{split} babble", [])
             utterances = to_utterances(parts.get(split, []))
             if split == "test":
-                utterances = choose_test(utterances)
+                utterances = _choose_test(utterances)
             for utterance in utterances:
                 count[speaker] += 1
                 speech[split][f"{speaker}_{count[speaker]:04d}"] = utterance
     return speech, babble
 
 
-def choose_test(utterances: list[Prompt]) -> list[Prompt]:
+def _choose_test(utterances: list[Prompt]) -> list[Prompt]:
     """Takes short utterances, evenly from all, so that scoring is quick."""
     short = [u for u in utterances if u.seconds <= TEST_SECONDS]
     count = min(TEST_UTTERANCES, len(short))

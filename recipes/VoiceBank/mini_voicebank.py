@@ -89,7 +89,7 @@ def prepare_mini(folder: str | Path) -> Path:
     folder = Path(folder)
     marker = folder / MARKER
     state = json.loads(marker.read_text()) if marker.is_file() else None
-    if state == {"settings": settings_hash(), "complete": True}:
+    if state == {"settings": _settings_hash(), "complete": True}:
         return folder
     folder.mkdir(parents=True, exist_ok=True)
     for leftover in folder.glob(".building-*"):
@@ -106,7 +106,7 @@ def prepare_mini(folder: str | Path) -> Path:
     return folder
 
 
-def settings_hash() -> str:
+def _settings_hash() -> str:
     """A hash of everything here that decides what the corpus holds."""
     settings = {
         f"{module.__name__}.{name}": value
@@ -136,7 +136,7 @@ def build_corpus(packages: Mapping[str, Package], folder: Path) -> None:
         },
         SEED,
     )
-    record = {"seed": SEED, "settings": settings_hash(), "noise": {}}
+    record = {"seed": SEED, "settings": _settings_hash(), "noise": {}}
     for split in ("train", "test"):
         # The test speaker gives nothing, not even a spectrum, to a noise.
         shape = list(speech["train"].values())
@@ -185,7 +185,7 @@ def write_split(
         turn, place = divmod(index, len(kinds))
         kind, snr_db = kinds[place], snrs[(place + turn) % len(snrs)]
         rng = random_generator(SEED, 0, name)
-        pair = mix_one(utterance.signal, noises[kind].signal, snr_db, rng)
+        pair = _mix_one(utterance.signal, noises[kind].signal, snr_db, rng)
         for signal, names in zip(pair, (NOISY, CLEAN)):
             path = folder / names[split] / f"{name}.wav"
             write_audio(path, signal, subtype="PCM_16")
@@ -204,7 +204,7 @@ def write_split(
     return record
 
 
-def mix_one(
+def _mix_one(
     speech: np.ndarray,
     noise: np.ndarray,
     snr_db: float,
@@ -212,21 +212,8 @@ def mix_one(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Brings speech to a random level and adds a random part of a noise.
 
-    Arguments
-    ---------
-    speech : np.ndarray
-        ``[samples]``.
-    noise : np.ndarray
-        ``[samples]``, as long or longer.
-    snr_db : float
-        Signal-to-noise ratio in dB.
-    rng : numpy.random.Generator
-        Source of level and place.
-
-    Returns
-    -------
-    tuple of np.ndarray
-        Noisy and clean, ``[samples]`` each.
+    Speech is ``[samples]``, the noise as long or longer; noisy and clean,
+    which are returned, are ``[samples]`` each.
     """
     level = 10 ** (rng.uniform(*LEVELS) / 20)
     start = rng.integers(len(noise) - len(speech) + 1)
@@ -236,7 +223,7 @@ def mix_one(
 
 def _publish(corpus: Path, folder: Path) -> None:
     """Moves a complete corpus to its place; the marker tells how far it is."""
-    state = {"settings": settings_hash(), "complete": False}
+    state = {"settings": _settings_hash(), "complete": False}
     _write_state(folder, state)
     for new in corpus.iterdir():
         old = folder / new.name
@@ -282,7 +269,13 @@ def summary(folder: Path) -> str:
 
 
 def main() -> int:
-    """Builds the corpus in the folder of the command line."""
+    """Builds the corpus in the folder of the command line.
+
+    Returns
+    -------
+    int
+        The process' exit status: 0, or 1 where it could not be built.
+    """
     parser = argparse.ArgumentParser(description="Builds the mini corpus.")
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args().folder
