@@ -124,7 +124,7 @@ def _evaluate(arguments: argparse.Namespace) -> str:
 
 
 def _export_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", help="output_folder of a training")
+    parser.add_argument("training", help="output_folder of a training")
     parser.add_argument("folder", help="the model folder to write")
     parser.add_argument(
         "--card",
@@ -147,10 +147,10 @@ def _export(arguments: argparse.Namespace) -> str:
 
     from dispatch_sb.publish.run import export_run, read_scores
 
-    own = [f"test set of the run={Path(arguments.run) / 'scores.json'}"]
+    own = [f"test set of the run={Path(arguments.training) / 'scores.json'}"]
     about = yaml.safe_load(Path(arguments.card).read_text(encoding="utf-8"))
     scores = read_scores(arguments.scores or own)
-    folder = export_run(arguments.run, arguments.folder, about, scores)
+    folder = export_run(arguments.training, arguments.folder, about, scores)
     return f"{folder} is ready: see its README.md."
 
 

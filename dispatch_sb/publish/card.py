@@ -222,7 +222,7 @@ def _score_section(test_set: str, body: Mapping, system: str) -> str:
         if key in body[system]:
             cells = [_cell(body[column].get(key)) for column in columns]
             rows.append([title, *cells, _files(body[system][key])])
-    flavours = [f"{k}: {v}" for k, v in body.get("flavours", {}).items()]
+    flavours = list(dict.fromkeys(body.get("flavours", {}).values()))
     note = "\n\n" + "; ".join(flavours) + "." if flavours else ""
     return f"### {test_set}\n\n{_table(rows)}{note}"
 
