@@ -82,7 +82,7 @@ def test_people_read_scores_data_seeds_and_command(card):
         "| PESQ-WB | 1.500 [1.400, 1.600] | 2.250 [2.150, 2.350] "
         "| 33, 2 failed |",
         "| DNSMOS OVRL | – | – | 0 |",
-        "pesq: P.862.2 without Corrigendum 2.",
+        "P.862.2 without Corrigendum 2.",
         "| [A](https://example.org/a) | CC0-1.0 | training |",
         "| B \\| C | CC-BY-4.0 | noise |",
         "Seeds: 1, 2.",
