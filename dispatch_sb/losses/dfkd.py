@@ -31,6 +31,12 @@ class DFKD(Host):
         every frame; the first band is the low one, all others are high ones.
     patch_frames : int
         Frames of a patch.
+    floor_db : float
+        Level in dB, relative to the teacher's largest bin in the utterance,
+        below which patches count as silent, and so as equal: their energies
+        and products get this much added. The gradient of a cosine grows as a
+        patch gets quieter; a floor of -40 keeps pauses from outweighing
+        speech.
 
     Raises
     ------
@@ -43,10 +49,7 @@ class DFKD(Host):
     DFKD(patch_bins=(10, 40), band_edges_hz=None, patch_frames=1, beta=0.5)
     """
 
-    # Added to the energies of a patch and to the product of two spectra, so
-    # that two silent patches are equal: 90 dB below the largest bin of the
-    # teacher's utterance, and enough for its square to be a normal float32.
-    RELATIVE_FLOOR = 1e-9
+    # Least floor: its square is a normal float32.
     ABSOLUTE_FLOOR = 1e-16
 
     OWN_BANDS = 2
@@ -57,8 +60,14 @@ class DFKD(Host):
         patch_bins: int | Sequence[int] = (10, 40),
         band_edges_hz: Sequence[float] | None = None,
         patch_frames: int = 1,
+        floor_db: float = -90.0,
     ):
         super().__init__(patch_bins, band_edges_hz, patch_frames)
+        if not -120 <= floor_db <= 0:
+            raise ValueError(
+                f"floor_db={floor_db} must be from -120 to 0 dB, such as -40."
+            )
+        self.floor_db = floor_db
         if not 0 <= beta <= 1:
             raise ValueError(
                 f"beta={beta} must be from 0 (magnitude alone) to 1 (cosine "
@@ -134,7 +143,7 @@ class DFKD(Host):
     def _floor(self, energy):
         """What is added to energies and products, `[batch, 1, 1]`."""
         largest = energy.amax(dim=(1, 2), keepdim=True)
-        return self.RELATIVE_FLOOR * largest + self.ABSOLUTE_FLOOR
+        return 10 ** (self.floor_db / 10) * largest + self.ABSOLUTE_FLOOR
 
     def extra_repr(self):
         """Shown by `print`."""

@@ -5,6 +5,8 @@ import torch
 from cases import HOSTS, RULES, loss_of, pad, signals
 
 from dispatch_sb.losses import (
+    DFKD,
+    DistillationLoss,
     EnhancementLoss,
     MultiResolutionSTFT,
     SISDRLoss,
@@ -131,3 +133,24 @@ def test_terms_survive_silence(term, silent):
     value = scalar(term(student, clean))
     value.backward()
     assert value.isfinite() and student.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("floor_db, heard", [(-90.0, True), (-40.0, False)])
+def test_the_floor_decides_what_counts_as_a_pause(floor_db, heard):
+    """Differences 60 dB below the speech count only above the floor."""
+    torch.manual_seed(0)
+    teacher = 0.1 * torch.randn(1, 16000)
+    teacher[:, 8000:] *= 1e-3
+    student = teacher.clone()
+    student[:, 8600:] = 1e-4 * torch.randn(1, 7400)
+    loss = DistillationLoss(DFKD(beta=1.0, floor_db=floor_db))
+    value = loss(student, teacher, teacher)
+    assert bool(value > 0.3) == heard
+    assert bool(value < 0.01) != heard
+
+
+@pytest.mark.parametrize("floor_db", [-200.0, 1.0, float("nan")])
+def test_an_impossible_floor_is_refused(floor_db):
+    """At construction, with the range."""
+    with pytest.raises(ValueError, match="floor_db"):
+        DFKD(floor_db=floor_db)
