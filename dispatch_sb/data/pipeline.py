@@ -7,6 +7,7 @@ Authors
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import torch
@@ -27,7 +28,8 @@ class SharedEpoch:
 
     The number lies in shared memory, so worker processes of a DataLoader that
     outlive an epoch see it change, and so do SpeechBrain's filtered views,
-    which copy a dataset's pipeline.
+    which copy a dataset's pipeline. Where a container denies shared memory,
+    this process and workers that start with the epoch still see it.
 
     Arguments
     ---------
@@ -45,7 +47,9 @@ class SharedEpoch:
     """
 
     def __init__(self, value: int = 0):
-        self._value = torch.zeros((), dtype=torch.int64).share_memory_()
+        self._value = torch.zeros((), dtype=torch.int64)
+        with contextlib.suppress(RuntimeError):  # where there is none to share
+            self._value.share_memory_()
         self.set(value)
 
     def __deepcopy__(self, memo):
