@@ -15,15 +15,15 @@ from torch import nn
 from tqdm import tqdm
 
 from dispatch_sb.data import (
+    located_manifest,
     manifest_hash,
     read_audio,
-    read_manifest,
     write_audio,
     write_pair_manifest,
 )
 from dispatch_sb.metrics import format_table, score_systems, write_scores
 from dispatch_sb.provenance import describe_models, provenance
-from dispatch_sb.report import build_report
+from dispatch_sb.report import build_report, save_overview
 from dispatch_sb.teachers import load_teacher
 
 logger = logging.getLogger(__name__)
@@ -34,7 +34,6 @@ DEBUG_UTTERANCES = 2
 def enhance_entries(
     model: nn.Module,
     entries: Mapping[str, dict],
-    data_root: str | Path,
     folder: str | Path,
     device: str = "cpu",
     name: str = "model",
@@ -46,9 +45,7 @@ def enhance_entries(
     model : torch.nn.Module
         Waveforms ``[1, samples]`` in and out; put into eval mode.
     entries : Mapping[str, dict]
-        A pair manifest's entries by id.
-    data_root : str or Path
-        Replaces ``{data_root}`` in them.
+        Of a pair manifest by id, see `located_manifest`.
     folder : str or Path
         Receives ``<id>.wav``, 32-bit float.
     device : str
@@ -64,7 +61,7 @@ def enhance_entries(
     model.eval()
     files = {}
     for key, entry in tqdm(entries.items(), desc=f"enhancing: {name}"):
-        noisy = read_audio(resolve(entry["noisy_wav"], data_root))
+        noisy = read_audio(entry["noisy_wav"])
         with torch.no_grad():
             enhanced = model(torch.as_tensor(noisy, device=device)[None])
         files[key] = Path(folder) / f"{key}.wav"
@@ -72,33 +69,9 @@ def enhance_entries(
     return files
 
 
-def resolve(path: str, data_root: str | Path) -> str:
-    """Fills the root into a path of a manifest.
-
-    Arguments
-    ---------
-    path : str
-        May hold ``{data_root}``.
-    data_root : str or Path
-        The folder that it stands for.
-
-    Returns
-    -------
-    str
-        The path on this machine.
-
-    Example
-    -------
-    >>> resolve("{data_root}/noisy/a.wav", "/data")
-    '/data/noisy/a.wav'
-    """
-    return path.replace("{data_root}", str(data_root))
-
-
 def score_models(
     models: Mapping[str, nn.Module],
     entries: Mapping[str, dict],
-    data_root: str | Path,
     output_folder: str | Path,
     device: str = "cpu",
     workers: int | None = None,
@@ -110,9 +83,7 @@ def score_models(
     models : Mapping[str, torch.nn.Module]
         For instance ``student`` and ``teacher``.
     entries : Mapping[str, dict]
-        A pair manifest's entries by id.
-    data_root : str or Path
-        Replaces ``{data_root}`` in them.
+        Of a pair manifest by id, see `located_manifest`.
     output_folder : str or Path
         Receives ``enhanced/<name>/<id>.wav``, and ``scores.jsonl``, from
         which an interrupted scoring goes on.
@@ -128,16 +99,14 @@ def score_models(
     """
     folder = Path(output_folder) / "enhanced"
     enhanced = {
-        name: enhance_entries(
-            model, entries, data_root, folder / name, device, name
-        )
+        name: enhance_entries(model, entries, folder / name, device, name)
         for name, model in models.items()
     }
     items = []
     for key, entry in entries.items():
-        systems = {"noisy": resolve(entry["noisy_wav"], data_root)}
+        systems = {"noisy": entry["noisy_wav"]}
         systems.update({name: str(enhanced[name][key]) for name in models})
-        clean = resolve(entry["clean_wav"], data_root)
+        clean = entry["clean_wav"]
         items.append({"id": key, "clean": clean, "systems": systems})
     journal = Path(output_folder) / "scores.jsonl"
     return score_systems(items, workers=workers, journal=journal)
@@ -165,7 +134,7 @@ def evaluate_run(brain: Any, hparams: Mapping, data_root: str) -> dict:
     """
     brain.checkpointer.recover_if_possible(max_key="pesq")
     folder = Path(hparams["output_folder"])
-    entries = read_manifest(hparams["test_manifest"])
+    entries = located_manifest(hparams["test_manifest"], data_root)
     if brain.debug:
         folder = folder / "debug"
         entries = dict(list(entries.items())[:DEBUG_UTTERANCES])
@@ -176,7 +145,7 @@ def evaluate_run(brain: Any, hparams: Mapping, data_root: str) -> dict:
     scores = read_scores(folder / "scores.json", about)
     if scores is None:
         scores = score_models(
-            models, entries, data_root, folder, brain.device, hparams["workers"]
+            models, entries, folder, brain.device, hparams["workers"]
         )
         write_scores(scores, folder / "scores.json", **about, **provenance())
     print(format_table(scores))
@@ -188,6 +157,14 @@ def evaluate_run(brain: Any, hparams: Mapping, data_root: str) -> dict:
         examples=hparams["examples"],
         title="Distillation report" if brain.distils else "Training report",
     )
+    if brain.distils:
+        save_overview(
+            folder,
+            hparams["test_manifest"],
+            data_root,
+            hparams["distillation_loss"],
+            folder / "overview.png",
+        )
     print(f"Scores: {folder / 'scores.json'}\nReport: {page}")
     return scores
 
@@ -233,8 +210,8 @@ def evaluate_folders(
     root = Path(clean_folder).resolve().parent
     write_pair_manifest(clean_folder, noisy_folder, manifest, root)
     models = {"student": load_teacher(source, revision, device=device)}
-    entries = read_manifest(manifest)
-    scores = score_models(models, entries, root, folder, device, workers)
+    entries = located_manifest(manifest, root)
+    scores = score_models(models, entries, folder, device, workers)
     about = {
         "source": str(source),
         "revision": revision,

@@ -42,6 +42,35 @@ def _convolution(inputs: int, outputs: int, kernel: int) -> nn.Sequential:
     )
 
 
+def _change_channels(inputs: int, outputs: int) -> nn.Sequential:
+    """Every band alike, normalised."""
+    return nn.Sequential(
+        nn.Conv1d(inputs, outputs, 1, bias=False), nn.BatchNorm1d(outputs)
+    )
+
+
+def _encoder(channels: int, depth: int) -> nn.ModuleList:
+    """A strided convolution from real and imaginary part, then others."""
+    first = nn.Sequential(
+        nn.Conv1d(2, channels, 8, 4, padding=2, bias=False),
+        nn.BatchNorm1d(channels),
+        nn.SiLU(),
+    )
+    rest = [_convolution(channels, channels, 3) for _ in range(depth)]
+    return nn.ModuleList([first, *rest])
+
+
+def _decoder(channels: int, depth: int) -> nn.ModuleList:
+    """Each layer takes what is below it and the encoder's layer beside it."""
+    return nn.ModuleList(
+        nn.Sequential(
+            *_convolution(2 * channels, channels, 1),
+            *_convolution(channels, channels, 3),
+        )
+        for _ in range(depth)
+    )
+
+
 class FastEnhancer(nn.Module):
     """Noisy waveform in, enhanced waveform of the same shape out.
 
@@ -110,42 +139,17 @@ class FastEnhancer(nn.Module):
         self.latency = n_fft
         self.stft = CausalSTFT(n_fft, hop)
         bins = n_fft // 2 // 4  # the highest bin is dropped, the rest strided
-        self.encoder = nn.ModuleList(
-            [
-                nn.Sequential(
-                    nn.Conv1d(2, channels, 8, 4, padding=2, bias=False),
-                    nn.BatchNorm1d(channels),
-                    nn.SiLU(),
-                )
-            ]
-            + [_convolution(channels, channels, 3) for _ in range(depth)]
-        )
+        self.encoder = _encoder(channels, depth)
         reduce, expand = frequency_filterbank(bins, block_bins)
         self.register_buffer("reduce", reduce, persistent=False)
         self.register_buffer("expand", expand, persistent=False)
-        self.enter = nn.Sequential(
-            nn.Conv1d(channels, block_channels, 1, bias=False),
-            nn.BatchNorm1d(block_channels),
-        )
+        self.enter = _change_channels(channels, block_channels)
         self.blocks = nn.ModuleList(
-            RecurrentAttentionBlock(
-                block_channels,
-                heads,
-                positions=block_bins if index == 0 else None,
-            )
-            for index in range(blocks)
+            RecurrentAttentionBlock(block_channels, heads, positions)
+            for positions in [block_bins] + [None] * (blocks - 1)
         )
-        self.leave = nn.Sequential(
-            nn.Conv1d(block_channels, channels, 1, bias=False),
-            nn.BatchNorm1d(channels),
-        )
-        self.decoder = nn.ModuleList(
-            nn.Sequential(
-                *_convolution(2 * channels, channels, 1),
-                *_convolution(channels, channels, 3),
-            )
-            for _ in range(depth)
-        )
+        self.leave = _change_channels(block_channels, channels)
+        self.decoder = _decoder(channels, depth)
         self.head = MaskHead(channels)
 
     @classmethod

@@ -92,6 +92,7 @@ def test_a_run_is_complete(finished):
     assert scores["seed"] == 1986
     assert "PESQ" in printed and "report.html" in printed
     assert (output / "report.html").stat().st_size > 10_000
+    assert (output / "overview.png").stat().st_size > 10_000
     assert (output / "hyperparams.yaml").is_file()
 
 
