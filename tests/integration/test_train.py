@@ -12,8 +12,11 @@ import pytest
 import torch
 from tiny_corpus import write_tiny_corpus
 
+from dispatch_sb.cli import main
+from dispatch_sb.data import read_audio
 from dispatch_sb.models import FastEnhancer
 from dispatch_sb.publish import write_model_folder
+from dispatch_sb.teachers import load_teacher
 
 RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "VoiceBank"
 QUICK = ["--batch_size", "2", "--segment_seconds", "1.0", "--workers", "1"]
@@ -119,6 +122,37 @@ def distillation_weight(output):
         if line.startswith("distillation_weight:"):
             return float(line.split(":")[1].split("#")[0])
     raise AssertionError("the run's hyperparams.yaml has no such key")
+
+
+def test_a_run_becomes_a_model(finished, corpus, tmp_path, capsys):
+    """Its folder gives the run's own output, and is scored like a run."""
+    output, _ = finished
+    card, model = tmp_path / "card.yaml", tmp_path / "model"
+    card.write_text("description: Tiny.\ndata: [{name: a, licence: CC0}]\n")
+    assert main(["export", str(output), str(model), "--card", str(card)]) == 0
+    noisy = corpus / "noisy_testset_wav_16k"
+    loaded = load_teacher(str(model))
+    for path in sorted(noisy.iterdir()):
+        enhanced = loaded(torch.from_numpy(read_audio(path))[None])[0]
+        expected = read_audio(output / "enhanced" / "student" / path.name)
+        assert torch.equal(enhanced, torch.from_numpy(expected))
+    words = ["evaluate", str(model), "--noisy", str(noisy), "--workers", "1"]
+    words += ["--clean", str(corpus / "clean_testset_wav_16k")]
+    assert main([*words, "--output", str(tmp_path / "scores")]) == 0
+    assert "PESQ" in capsys.readouterr().out
+    scores = json.loads((tmp_path / "scores" / "scores.json").read_text())
+    run_scores = json.loads((output / "scores.json").read_text())
+    assert scores["student"]["si_sdr"] == run_scores["student"]["si_sdr"]
+
+
+def test_a_model_is_not_shared_without_its_data(finished, tmp_path, capsys):
+    """The error says what the card lacks; nothing is written."""
+    card = tmp_path / "card.yaml"
+    card.write_text("description: Tiny.\n")
+    words = ["export", str(finished[0]), str(tmp_path / "model")]
+    assert main([*words, "--card", str(card)]) == 1
+    assert "data" in capsys.readouterr().err
+    assert not (tmp_path / "model").exists()
 
 
 def test_the_second_run_skips_what_is_there(finished, corpus, teacher):
