@@ -139,7 +139,7 @@ def evaluate_run(brain: Any, hparams: Mapping, data_root: str) -> dict:
         folder = folder / "debug"
         entries = dict(list(entries.items())[:DEBUG_UTTERANCES])
     models = {"student": hparams["student"]}
-    if "teacher" in hparams:
+    if brain.distils:
         models["teacher"] = hparams["teacher"]
     about = describe_run(models, hparams)
     scores = read_scores(folder / "scores.json", about)

@@ -50,6 +50,13 @@ def prepare_data(hparams: dict) -> None:
     if hparams["skip_prep"]:
         return
     folder = corpus_folder(hparams)
+    own = [hparams[key] for key in ("clean_folders", "noise_folders")]
+    if not all(own) and (folder is None or any(own)):
+        raise ValueError(
+            "There is nothing to train on: give data_folder (mini, or the "
+            "folder of VoiceBank-DEMAND), or both clean_folders and "
+            "noise_folders."
+        )
     if folder == hparams["mini_folder"]:
         prepare_mini(folder)
     if folder is not None:
@@ -60,12 +67,6 @@ def prepare_data(hparams: dict) -> None:
             train_json=hparams["train_manifest"],
             valid_json=hparams["valid_manifest"],
             test_json=hparams["test_manifest"],
-        )
-    own = [hparams[key] for key in ("clean_folders", "noise_folders")]
-    if folder is None and not all(own):
-        raise ValueError(
-            "There is nothing to train on: give data_folder (mini, or the "
-            "folder of VoiceBank-DEMAND), or clean_folders and noise_folders."
         )
     if not any(own):
         return

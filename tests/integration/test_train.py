@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from ruamel.yaml import YAML
 from tiny_corpus import write_tiny_corpus
 
 from dispatch_sb.cli import main
@@ -115,13 +116,8 @@ def test_every_term_is_logged(finished):
 
 def distillation_weight(output):
     """The weight that the run was told to use."""
-    from hyperpyyaml import resolve_references
-
-    text = resolve_references((output / "hyperparams.yaml").read_text())
-    for line in text:
-        if line.startswith("distillation_weight:"):
-            return float(line.split(":")[1].split("#")[0])
-    raise AssertionError("the run's hyperparams.yaml has no such key")
+    text = (output / "hyperparams.yaml").read_text()
+    return YAML().load(text)["distillation_weight"]
 
 
 def test_a_run_becomes_a_model(finished, corpus, tmp_path, capsys):
@@ -238,6 +234,7 @@ def test_debug_and_low_precision(corpus, teacher, tmp_path):
         (("--ratio", "1.5"), "1.5"),
         (("--beta", "-1"), "beta"),
         (("--valid_speakers", "[p999]"), "p999"),
+        (("--clean_folders", "[/speech]"), "both clean_folders and"),
         (("--teacher_source", "no/such/folder/here"), "no/such/folder/here"),
     ],
 )
