@@ -1,6 +1,7 @@
 """Audio files: read back as written, refused when damaged."""
 
 import struct
+import time
 
 import numpy as np
 import pytest
@@ -186,8 +187,9 @@ def test_map_files_keeps_order_and_stops_at_an_error():
     def fail_on_first(number):
         if number == 0:
             raise KeyboardInterrupt
+        time.sleep(0.05)  # the error arrives while the next item is worked on
         done.append(number)
 
     with pytest.raises(KeyboardInterrupt):
-        map_files(fail_on_first, range(5000), "Failing", workers=1)
-    assert len(done) < 4999
+        map_files(fail_on_first, range(600), "Failing", workers=1)
+    assert len(done) < 599

@@ -1,0 +1,52 @@
+"""`dispatch-sb evaluate`: a model is scored on pairs of files.
+
+Authors
+ * The dispatch-sb contributors, 2026
+"""
+
+import argparse
+
+from dispatch_sb.commands.command import Command
+
+
+def _evaluate_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", help="a model's folder, or its hub id")
+    parser.add_argument("--revision", help="of a hub id: commit, tag or branch")
+    parser.add_argument("--clean", required=True, help="folder of clean speech")
+    parser.add_argument(
+        "--noisy", required=True, help="folder of the same files with noise"
+    )
+    parser.add_argument(
+        "--output", required=True, help="receives scores.json and enhanced/"
+    )
+    parser.add_argument("--device", default="cpu", help="cpu (default) or cuda")
+    parser.add_argument(
+        "--workers", type=int, help="processes that score; default: all CPUs"
+    )
+
+
+def _evaluate(arguments: argparse.Namespace) -> str:
+    from dispatch_sb.evaluation import evaluate_folders
+    from dispatch_sb.metrics import format_table
+
+    scores = evaluate_folders(
+        arguments.model,
+        arguments.clean,
+        arguments.noisy,
+        arguments.output,
+        revision=arguments.revision,
+        device=arguments.device,
+        workers=arguments.workers,
+    )
+    return format_table(scores)
+
+
+COMMAND = Command(
+    "evaluate",
+    "score a model on folders of clean and noisy files",
+    _evaluate_arguments,
+    _evaluate,
+    examples="""\
+  dispatch-sb evaluate recipes/VoiceBank/pretrained/fastenhancer-b-16k \\
+      --clean /data/clean --noisy /data/noisy --output /tmp/scores""",
+)

@@ -1,0 +1,68 @@
+"""`dispatch-sb profile`: how large and how fast models are.
+
+Authors
+ * The dispatch-sb contributors, 2026
+"""
+
+import argparse
+
+from dispatch_sb.commands.command import Command
+
+
+def _profile_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "folder",
+        nargs="?",
+        help="folder of a pretrained model (with config.json); without it, "
+        "the sizes of FastEnhancer",
+    )
+    parser.add_argument(
+        "--size",
+        choices=["T", "B", "S", "M", "L"],
+        help="one size of FastEnhancer only",
+    )
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        default=10.0,
+        help="length of the signal that the speed is measured on (10)",
+    )
+    parser.add_argument(
+        "--runs",
+        type=int,
+        default=5,
+        help="the real-time factor is the median of so many runs (5)",
+    )
+
+
+def _profile(arguments: argparse.Namespace) -> str:
+    from dispatch_sb.models import FastEnhancer, profile
+    from dispatch_sb.models.profile_table import format_profiles
+
+    if arguments.folder and arguments.size:
+        raise ValueError("Give a folder or --size, not both.")
+    if arguments.folder:
+        models = {arguments.folder: profile.model_of_folder(arguments.folder)}
+    else:
+        sizes = arguments.size or "TBSML"
+        models = {
+            f"FastEnhancer-{size}": FastEnhancer.from_size(size)
+            for size in sizes
+        }
+    profiles = [
+        profile.profile_model(model, name, arguments.seconds, arguments.runs)
+        for name, model in models.items()
+    ]
+    return format_profiles(profiles)
+
+
+COMMAND = Command(
+    "profile",
+    "parameters, MACs per second and speed of models",
+    _profile_arguments,
+    _profile,
+    examples="""\
+  dispatch-sb profile
+  dispatch-sb profile --size T
+  dispatch-sb profile recipes/VoiceBank/pretrained/fastenhancer-b-16k""",
+)
