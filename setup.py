@@ -34,12 +34,24 @@ INSTALL = [
     "onnxruntime>=1.20,<2",
     # Hubs and models.
     "huggingface_hub>=0.34,<3",
+    "safetensors>=0.5,<1",
     "sentencepiece>=0.2.1,<0.3",
     "ptflops>=0.7.4,<0.8",
 ]
 REPORT = ["matplotlib>=3.9,<4", "pillow>=10,<14"]
 TENSORBOARD = ["tensorboard>=2.18,<3"]
+# The ONNX file is written by torch's exporter and made smaller by onnxruntime.
+ONNX = ["onnx>=1.17,<2", "onnxscript>=0.5,<1"]
+DEMO = ["gradio>=6,<7"]
+LIVE = ["sounddevice>=0.5,<1"]
+DOCS = [
+    "sphinx>=8,<10",
+    "furo>=2025.7,<2027",
+    "myst-parser>=4,<6",
+    "sphinx-copybutton>=0.5.2,<1",
+]
 TESTS = [
+    "playwright>=1.50,<2",
     "pytest>=8.3,<10",
     "pytest-xdist>=3.6,<4",
     "ruff==0.17.6",
@@ -69,8 +81,12 @@ setup(
     extras_require={
         "report": REPORT,
         "tensorboard": TENSORBOARD,
+        "onnx": ONNX,
+        "demo": REPORT + DEMO,
+        "live": LIVE,
+        "docs": DOCS,
         "tests": TESTS,
-        "dev": REPORT + TENSORBOARD + TESTS,
+        "dev": REPORT + TENSORBOARD + ONNX + DEMO + LIVE + DOCS + TESTS,
     },
     entry_points={"console_scripts": ["dispatch-sb = dispatch_sb.cli:main"]},
 )

@@ -16,7 +16,7 @@ LONGEST_FILE = 300
 LONGEST_FUNCTION = 50
 FLOORS = {
     **dict.fromkeys(("losses", "models", "metrics", "data"), 1),
-    **dict.fromkeys(("teachers", "report", "publish"), 2),
+    **dict.fromkeys(("teachers", "report", "publish", "streaming"), 2),
 }
 TOP_FLOOR = 3  # files directly in dispatch_sb: brain, evaluation, cli, ...
 NETWORK = {"requests", "urllib", "http", "socket", "huggingface_hub", "httpx"}
