@@ -73,9 +73,23 @@ class CausalSTFT(nn.Module):
         before = self.n_fft - self.hop
         frames = (before + samples - 1) // self.hop + 1
         after = (frames - 1) * self.hop + self.hop - samples
-        padded = functional.pad(waveform, (before, after))
+        return self.analyse(functional.pad(waveform, (before, after)))
+
+    def analyse(self, waveform: torch.Tensor) -> torch.Tensor:
+        """Spectra of the whole frames in a waveform, nothing added to it.
+
+        Arguments
+        ---------
+        waveform : torch.Tensor
+            ``[batch, (frames - 1) * hop + n_fft]``, float32.
+
+        Returns
+        -------
+        torch.Tensor
+            Complex spectra ``[batch, n_fft // 2 + 1, frames]``.
+        """
         return torch.stft(
-            padded,
+            waveform,
             n_fft=self.n_fft,
             hop_length=self.hop,
             window=self.window,
@@ -98,13 +112,29 @@ class CausalSTFT(nn.Module):
         torch.Tensor
             ``[batch, samples]``, float32.
         """
-        frames = torch.fft.irfft(spectrum, n=self.n_fft, dim=1)
-        frames = frames * self.window[:, None]
-        total = (spectrum.shape[-1] - 1) * self.hop + self.n_fft
-        waveform = functional.fold(
-            frames, (1, total), (1, self.n_fft), stride=(1, self.hop)
-        ).flatten(1)
+        waveform = self.overlap_add(spectrum)
+        total = waveform.shape[-1]
         repeats = total // self.hop + 1
         waveform = waveform / self.envelope.repeat(repeats)[:total]
         before = self.n_fft - self.hop
         return waveform[:, before : before + samples]
+
+    def overlap_add(self, spectrum: torch.Tensor) -> torch.Tensor:
+        """Sums windowed frames, not yet divided by ``envelope``.
+
+        Arguments
+        ---------
+        spectrum : torch.Tensor
+            ``[batch, n_fft // 2 + 1, frames]``, complex.
+
+        Returns
+        -------
+        torch.Tensor
+            ``[batch, (frames - 1) * hop + n_fft]``, float32.
+        """
+        frames = torch.fft.irfft(spectrum, n=self.n_fft, dim=1)
+        frames = frames * self.window[:, None]
+        total = (spectrum.shape[-1] - 1) * self.hop + self.n_fft
+        return functional.fold(
+            frames, (1, total), (1, self.n_fft), stride=(1, self.hop)
+        ).flatten(1)

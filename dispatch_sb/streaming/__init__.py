@@ -1,0 +1,9 @@
+"""Streaming: enhancement of sound that is still arriving.
+
+Authors
+ * The dispatch-sb contributors, 2026
+"""
+
+from dispatch_sb.streaming.enhancer import StreamingEnhancer, StreamState
+
+__all__ = ["StreamState", "StreamingEnhancer"]

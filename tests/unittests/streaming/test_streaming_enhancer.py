@@ -1,0 +1,147 @@
+"""A stream gives what the whole waveform gives, however it is cut.
+
+Authors
+ * The dispatch-sb contributors, 2026
+"""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from dispatch_sb.data import read_audio
+from dispatch_sb.models import FastEnhancer
+from dispatch_sb.streaming import StreamingEnhancer
+from dispatch_sb.teachers import load_teacher
+
+RECIPE = Path(__file__).resolve().parents[3] / "recipes" / "VoiceBank"
+PRETRAINED = RECIPE / "pretrained" / "fastenhancer-b-16k"
+RATE = 16000
+
+
+@pytest.fixture(scope="module")
+def pretrained():
+    """The shipped network."""
+    return load_teacher(str(PRETRAINED)).model
+
+
+@pytest.fixture(scope="module")
+def minute():
+    """60 s of real noisy speech."""
+    speech = torch.from_numpy(read_audio(PRETRAINED / "example.wav"))
+    return speech.repeat(60 * RATE // len(speech) + 1)[None, : 60 * RATE]
+
+
+def stream(enhancer, waveform, sizes):
+    """All output of a stream that arrives in blocks of the given sizes."""
+    state = enhancer.initial_state(waveform.shape[0])
+    outputs = []
+    for block in waveform.split(sizes, dim=1):
+        enhanced, state = enhancer(block, state)
+        outputs.append(enhanced)
+    return torch.cat([*outputs, enhancer.finish(state)], dim=1)
+
+
+def random_model(**changes):
+    """A small network whose random weights change its input a lot."""
+    torch.manual_seed(0)
+    model = FastEnhancer(channels=8, block_channels=8, block_bins=8, **changes)
+    for parameter in model.parameters():
+        parameter.data += 0.1 * torch.randn_like(parameter)
+    return model.eval()
+
+
+@pytest.mark.parametrize("block", [256, 1600])
+def test_a_minute_of_speech_equals_offline(pretrained, minute, block):
+    with torch.no_grad():
+        expected = pretrained(minute)
+    enhanced = stream(StreamingEnhancer(pretrained), minute, block)
+    assert enhanced.shape == expected.shape
+    assert (enhanced - expected).abs().max() < 1e-4
+    assert (enhanced - minute).abs().max() > 0.1  # it did enhance
+
+
+@pytest.mark.parametrize("hop", [256, 160, 100])
+@pytest.mark.parametrize("seed", range(4))
+def test_any_cut_into_blocks_gives_the_same(hop, seed):
+    model = random_model(hop=hop)
+    generator = torch.Generator().manual_seed(seed)
+    sizes = torch.randint(0, 1200, (30,), generator=generator).tolist()
+    waveform = torch.randn(2, sum(sizes), generator=generator) * 0.1
+    with torch.no_grad():
+        expected = model(waveform)
+    enhanced = stream(StreamingEnhancer(model), waveform, sizes)
+    assert (enhanced - expected).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize("samples", [0, 1, 255, 256, 257, 511, 512, 513])
+def test_short_streams_come_out_whole(samples):
+    model = random_model()
+    waveform = torch.randn(1, samples)
+    enhanced = stream(StreamingEnhancer(model), waveform, max(samples, 1))
+    assert enhanced.shape == waveform.shape
+    if samples:
+        assert (enhanced - model(waveform)).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize("hop", [256, 160, 100])
+def test_no_sample_waits_longer_than_the_latency(hop):
+    enhancer = StreamingEnhancer(random_model(hop=hop))
+    state, waits = enhancer.initial_state(), []
+    for _ in range(2000):
+        _, state = enhancer(torch.zeros(1, 1), state)
+        waits.append(state.pending)
+    assert max(waits) == enhancer.latency - 1  # complete with the next sample
+
+
+def test_output_depends_on_nothing_later_than_the_latency():
+    model = random_model()
+    waveform = torch.randn(1, 8000)
+    changed = waveform.clone()
+    changed[:, 5000:] = torch.randn(1, 3000)
+    before = 5000 - model.latency
+    with torch.no_grad():
+        difference = (model(waveform) - model(changed)).abs()[0]
+    assert difference[:before].max() == 0
+    assert difference[before:].max() > 1e-3
+
+
+def test_a_state_can_be_kept_and_used_again():
+    enhancer = StreamingEnhancer(random_model())
+    blocks = torch.randn(3, 1, 1000)
+    _, kept = enhancer(blocks[0], enhancer.initial_state())
+    first, _ = enhancer(blocks[1], kept)
+    enhancer(blocks[2], kept)
+    again, _ = enhancer(blocks[1], kept)
+    assert torch.equal(first, again)
+
+
+def test_a_damaged_block_spoils_nothing_after_it():
+    model = random_model()
+    waveform = torch.randn(1, 16000) * 0.1
+    clean = waveform.clone()
+    waveform[:, 3000:3010] = float("nan")
+    waveform[:, 3010] = float("inf")
+    clean[:, 3000:3011] = 0
+    enhancer = StreamingEnhancer(model)
+    heard, expected = (stream(enhancer, x, 700) for x in (waveform, clean))
+    assert torch.equal(heard, expected)
+
+
+def test_the_model_itself_stays_as_it_is():
+    model = random_model().train()
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    stream(StreamingEnhancer(model), torch.randn(1, 4000), 500)
+    assert model.training
+    after = model.state_dict()
+    assert all(torch.equal(before[key], after[key]) for key in before)
+
+
+def test_wrong_blocks_and_models_are_refused():
+    enhancer = StreamingEnhancer(random_model())
+    with pytest.raises(ValueError, match=r"batch = 1, samples.*\[2, 100\]"):
+        enhancer(torch.zeros(2, 100), enhancer.initial_state())
+    with pytest.raises(ValueError, match=r"got \[100\]"):
+        enhancer(torch.zeros(100), enhancer.initial_state())
+    with pytest.raises(ValueError, match="Linear cannot stream"):
+        StreamingEnhancer(torch.nn.Linear(2, 2))
