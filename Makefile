@@ -2,6 +2,7 @@
 PYTHON ?= python3
 TORCH ?= torch==2.13.0
 JOBS ?= 2
+EXTRAS ?= dev
 
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
@@ -13,9 +14,11 @@ CHECKED := benchmarks dispatch_sb recipes tests tools conftest.py setup.py
 help: ## List the targets.
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
-setup: ## Make .venv; keeps a torch that is there (PYTHON=, TORCH=).
-	@$(PYTHON) tools/setup_env.py --venv $(VENV) --torch "$(TORCH)"
+setup: ## Make .venv; keeps a torch that is there (PYTHON=, TORCH=, EXTRAS=).
+	@$(PYTHON) tools/setup_env.py --venv $(VENV) --torch "$(TORCH)" \
+		--extras "$(EXTRAS)"
 
+quickstart: EXTRAS := report,tensorboard
 quickstart: setup ## Distil a small student on real speech; score it.
 	cd recipes/VoiceBank && "$(BIN)/python" train.py hparams/dispatch.yaml \
 		--output_folder results/quickstart

@@ -20,6 +20,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 OLDEST, NEWEST = (3, 10), (3, 13)
+EVERYTHING = "dev"  # the extra of setup.py that holds all others
 CPU_TORCH = (
     'TORCH="torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu"'
 )
@@ -224,12 +225,24 @@ def works(python):
     return True
 
 
+def is_done(venv, extras):
+    """Whether what is asked for was installed, or everything was."""
+    return any(
+        stamp_of(venv, done).exists()
+        and stamp_of(venv, done).read_text() == fingerprint(venv, done)
+        for done in (extras, EVERYTHING)
+    )
+
+
+def stamp_of(venv, extras):
+    """The file that a finished set-up leaves."""
+    return venv / f"setup-done-{extras.replace(',', '-')}.txt"
+
+
 def set_up(venv, torch, extras):
     """Brings the environment to what setup.py asks for."""
     python = venv / "bin" / "python"
-    stamp = venv / "setup-done.txt"
-    done = fingerprint(venv, extras)
-    if stamp.exists() and stamp.read_text() == done and works(python):
+    if is_done(venv, extras) and works(python):
         say(f"{venv.name} is ready; nothing to do.")
         return
     if not works(python):
@@ -241,7 +254,7 @@ def set_up(venv, torch, extras):
     variables = c_headers(venv, about)
     install(python, extras, torch, about, variables)
     run([python, "-m", "dispatch_sb.cli", "doctor"], "Remedy: see above.")
-    stamp.write_text(done)
+    stamp_of(venv, extras).write_text(fingerprint(venv, extras))
     say(f"{venv.name} is ready.")
 
 
@@ -250,7 +263,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--venv", default=".venv", help="where it is made")
     parser.add_argument("--torch", default="torch==2.13.0", help="for pip")
-    parser.add_argument("--extras", default="dev", help="extras of setup.py")
+    parser.add_argument("--extras", default=EVERYTHING, help="of setup.py")
     arguments = parser.parse_args()
     try:
         set_up((ROOT / arguments.venv), arguments.torch, arguments.extras)

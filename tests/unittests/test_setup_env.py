@@ -189,6 +189,18 @@ def test_a_finished_set_up_is_not_repeated(
     assert capsys.readouterr().out.endswith("is ready; nothing to do.\n")
 
 
+def test_everything_includes_the_extras_that_a_target_asks_for(
+    setup_env, commands, tmp_path, monkeypatch
+):
+    environment(tmp_path / "venv")
+    monkeypatch.setattr(setup_env, "facts", lambda python: about())
+    for extras in ("report", "dev", "report,tensorboard"):
+        setup_env.set_up(tmp_path / "venv", "torch==2.13.0", extras)
+    packages = [command[-1] for command, _ in commands if "-q" in command]
+    installed = [package.partition("[")[2] for package in packages]
+    assert installed == ["report]", "dev]"]
+
+
 def test_a_moved_or_changed_project_is_set_up_again(setup_env, tmp_path):
     first = setup_env.fingerprint(tmp_path / "a", "dev")
     assert first == setup_env.fingerprint(tmp_path / "a", "dev")
