@@ -6,7 +6,7 @@ EXTRAS ?= dev
 
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
-CHECKED := benchmarks dispatch_sb recipes tests tools conftest.py setup.py
+CHECKED := benchmarks dispatch_sb docs examples recipes tests tools conftest.py setup.py
 
 .DEFAULT_GOAL := help
 .PHONY: help setup quickstart test lint format clean
@@ -24,7 +24,9 @@ quickstart: setup ## Distil a small student on real speech; score it.
 		--output_folder results/quickstart
 
 test: lint ## Set up, then run all linters and all tests (JOBS=2).
-	OMP_NUM_THREADS=1 "$(BIN)/python" -m pytest -n $(JOBS) --dist loadfile
+	@CHROME=$$("$(BIN)/python" tools/find_browser.py) || without=1; \
+	export CHROME; OMP_NUM_THREADS=1 "$(BIN)/python" -m pytest \
+		-n $(JOBS) --dist loadfile $${without:+-m "not browser"}
 
 lint: setup ## Check style of Python and YAML.
 	"$(BIN)/ruff" check $(CHECKED)

@@ -76,7 +76,10 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.10,<3.14",
     packages=find_packages(include=["dispatch_sb", "dispatch_sb.*"]),
-    package_data={"dispatch_sb.report": ["page.html", "style.css"]},
+    package_data={
+        "dispatch_sb.demo": ["page.js", "style.css"],
+        "dispatch_sb.report": ["page.html", "style.css"],
+    },
     install_requires=INSTALL,
     extras_require={
         "report": REPORT,

@@ -7,58 +7,15 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
-from collections.abc import Mapping
-
 import speechbrain as sb
-import torch
 from speechbrain.utils.distributed import run_on_main
 from torch.nn.parallel import DistributedDataParallel
 
+from dispatch_sb.distillation_mixin import DistillationMixin, TermAverages
 from dispatch_sb.metrics import WorkerPool, validation_scores
 
 
-class TermAverages:
-    """Means of named loss terms, summed on their device.
-
-    Example
-    -------
-    >>> averages = TermAverages()
-    >>> averages.add({"loss": torch.tensor(1.0)})
-    >>> averages.add({"loss": torch.tensor(3.0)})
-    >>> averages.summary()
-    {'loss': 2.0}
-    """
-
-    def __init__(self):
-        self.sums: dict = {}
-        self.steps = 0
-
-    def add(self, terms: Mapping[str, torch.Tensor]) -> None:
-        """Adds the terms of one step, without waiting for the device.
-
-        Arguments
-        ---------
-        terms : Mapping[str, torch.Tensor]
-            Scalars.
-        """
-        self.steps += 1
-        for name, value in terms.items():
-            self.sums[name] = self.sums.get(name, 0) + value.detach().float()
-
-    def summary(self) -> dict[str, float]:
-        """Means so far, as plain floats.
-
-        Returns
-        -------
-        dict[str, float]
-            One mean per term.
-        """
-        return {
-            name: float(total) / self.steps for name, total in self.sums.items()
-        }
-
-
-class DistillationBrain(sb.Brain):
+class DistillationBrain(DistillationMixin, sb.Brain):
     """Trains ``modules.student``, helped by ``modules.teacher`` if there.
 
     The hyperparameters it reads: ``enhancement_loss``, ``schedule``,
@@ -70,18 +27,10 @@ class DistillationBrain(sb.Brain):
     relative lengths.
     """
 
-    @property
-    def distils(self) -> bool:
-        """Whether there is a teacher."""
-        return "teacher" in self.modules
-
-    def init_optimizers(self) -> None:
-        """Gives the optimizer the student's parameters, nobody else's."""
-        student = [p for p in self.modules.parameters() if p.requires_grad]
-        self.optimizer = self.opt_class(student)
-        self.optimizers_dict = {"opt_class": self.optimizer}
-        if self.checkpointer is not None:
-            self.checkpointer.add_recoverable("optimizer", self.optimizer)
+    def check_distillation(self) -> None:
+        """With a teacher, as in the mixin; without one, nothing is needed."""
+        if self.distils:
+            super().check_distillation()
 
     def _wrap_distributed(self) -> None:
         """Shares the student among processes.
@@ -118,7 +67,7 @@ class DistillationBrain(sb.Brain):
             super().fit(epoch_counter, loader, valid_set, **kwargs)
 
     def compute_forward(self, batch, stage):
-        """Enhances a batch with the student and, to learn, the teacher.
+        """Enhances a batch with the student.
 
         Arguments
         ---------
@@ -129,21 +78,18 @@ class DistillationBrain(sb.Brain):
 
         Returns
         -------
-        dict
-            ``student`` and ``teacher`` waveforms ``[batch, samples]``, the
-            latter None without a teacher.
+        torch.Tensor
+            Waveforms ``[batch, samples]``.
         """
         del stage
-        noisy = batch.to(self.device).noisy_sig.data
-        teacher = self.modules.teacher(noisy) if self.distils else None
-        return {"student": self.modules.student(noisy), "teacher": teacher}
+        return self.modules.student(batch.to(self.device).noisy_sig.data)
 
     def compute_objectives(self, predictions, batch, stage):
         """Supervised loss plus weighted distillation loss.
 
         Arguments
         ---------
-        predictions : dict
+        predictions : torch.Tensor
             From `compute_forward`.
         batch : PaddedBatch
             See the class.
@@ -155,19 +101,14 @@ class DistillationBrain(sb.Brain):
         torch.Tensor
             Scalar loss.
         """
-        student = predictions["student"].float()
+        student = predictions.float()
         clean, lens = batch.clean_sig
         loss, terms = self.hparams.enhancement_loss(student, clean, lens)
         terms = {"supervised": loss, **terms}
         if self.distils:
-            distilled, detail = self.hparams.distillation_loss(
-                student, predictions["teacher"], clean, lens, return_detail=True
+            loss = loss + self.distillation(
+                student, batch.noisy_sig, batch.clean_sig
             )
-            loss = loss + self.hparams.distillation_weight * distilled
-            terms["distillation"] = distilled
-            for band, maps in detail.items():
-                terms[f"selected_share_{band}"] = maps["selected_share"].mean()
-                terms[f"mean_gap_{band}"] = maps["mean_gap"].mean()
         self.averages.add({"loss": loss, **terms})
         if stage == sb.Stage.VALID and self.pesq_due:
             self._keep_for_pesq(clean, student, lens)
@@ -228,10 +169,10 @@ class DistillationBrain(sb.Brain):
             From 1.
         """
         del stage_loss
+        summary = {**self.averages.summary(), **self.distillation_summary()}
         if stage == sb.Stage.TRAIN:
-            self.train_summary = self.averages.summary()
+            self.train_summary = summary
             return
-        summary = self.averages.summary()
         run_on_main(self._finish_epoch, args=[epoch, summary])
 
     def _finish_epoch(self, epoch: int, summary: dict) -> None:

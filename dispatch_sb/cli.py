@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from dispatch_sb import __version__
 from dispatch_sb.commands import COMMANDS
+from dispatch_sb.commands.command import Unfinished
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -57,8 +58,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit status: 0, or 1 if the sub-command failed for a reason that it
-        could name; the reason is then on standard error.
+        Exit status: 0; 1 if the sub-command failed for a reason that it
+        could name, which is then on standard error, or did its work in
+        part; 130 after Ctrl-C.
     """
     arguments = build_parser().parse_args(argv)
     try:
@@ -66,7 +68,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, OSError, RuntimeError, ImportError) as error:
         sys.stderr.write(f"dispatch-sb {arguments.command}: {error}\n")
         return 1
-    sys.stdout.write(text + "\n")
+    except Unfinished as error:
+        sys.stdout.write(f"{error}\n")
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write(f"dispatch-sb {arguments.command}: interrupted\n")
+        return 130
+    if text:  # nothing may follow audio on standard output
+        sys.stdout.write(text + "\n")
     return 0
 
 

@@ -4,8 +4,6 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
-import json
-import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,14 +19,17 @@ from dispatch_sb.data import (
     write_audio,
     write_pair_manifest,
 )
+from dispatch_sb.data.words import read_words
+from dispatch_sb.earlier_scores import describe_run, read_scores
 from dispatch_sb.metrics import format_table, score_systems, write_scores
 from dispatch_sb.provenance import describe_models, provenance
+from dispatch_sb.publish.open import open_model
 from dispatch_sb.report import build_report, save_overview
-from dispatch_sb.teachers import load_teacher
-
-logger = logging.getLogger(__name__)
+from dispatch_sb.wer_settings import word_error_settings
+from dispatch_sb.word_errors import check_word_errors, score_words
 
 DEBUG_UTTERANCES = 2
+SAMPLE_RATE = 16000  # Hz
 
 
 def enhance_entries(
@@ -75,6 +76,7 @@ def score_models(
     output_folder: str | Path,
     device: str = "cpu",
     workers: int | None = None,
+    wer: Mapping | str | None = None,
 ) -> dict:
     """Scores models, and the noisy input, on test utterances.
 
@@ -91,11 +93,14 @@ def score_models(
         Where the models are.
     workers : int, optional
         Processes that score; one per CPU if None.
+    wer : Mapping or str, optional
+        Recogniser for word error rates, see `dispatch_sb.wer_settings`.
 
     Returns
     -------
     dict
-        See `dispatch_sb.metrics.score_systems`.
+        See `dispatch_sb.metrics.score_systems`, and
+        `dispatch_sb.word_errors.score_words` if ``wer`` is given.
     """
     folder = Path(output_folder) / "enhanced"
     enhanced = {
@@ -109,7 +114,11 @@ def score_models(
         clean = entry["clean_wav"]
         items.append({"id": key, "clean": clean, "systems": systems})
     journal = Path(output_folder) / "scores.jsonl"
-    return score_systems(items, workers=workers, journal=journal)
+    scores = score_systems(items, workers=workers, journal=journal)
+    settings = word_error_settings(wer)
+    if settings is None:
+        return scores
+    return score_words(scores, entries, output_folder, settings, device)
 
 
 def evaluate_run(brain: Any, hparams: Mapping, data_root: str) -> dict:
@@ -145,7 +154,12 @@ def evaluate_run(brain: Any, hparams: Mapping, data_root: str) -> dict:
     scores = read_scores(folder / "scores.json", about)
     if scores is None:
         scores = score_models(
-            models, entries, folder, brain.device, hparams["workers"]
+            models,
+            entries,
+            folder,
+            brain.device,
+            hparams["workers"],
+            hparams.get("wer"),
         )
         write_scores(scores, folder / "scores.json", **about, **provenance())
     print(format_table(scores))
@@ -177,13 +191,15 @@ def evaluate_folders(
     revision: str | None = None,
     device: str = "cpu",
     workers: int | None = None,
+    wer: Mapping | str | None = None,
+    words: str | Path | None = None,
 ) -> dict:
     """Scores a pretrained model on two folders of files of equal names.
 
     Arguments
     ---------
     source : str
-        A model's folder or hub id.
+        A run's folder, a model's folder or a hub id.
     clean_folder, noisy_folder : str or Path
         16 kHz mono files.
     output_folder : str or Path
@@ -194,6 +210,10 @@ def evaluate_folders(
         Where the model runs.
     workers : int, optional
         Processes that score; one per CPU if None.
+    wer : Mapping or str, optional
+        Recogniser for word error rates, see `dispatch_sb.wer_settings`.
+    words : str or Path, optional
+        What is said, see `dispatch_sb.data.words.read_words`.
 
     Returns
     -------
@@ -204,14 +224,19 @@ def evaluate_folders(
     ------
     ManifestError
         Lists everything that is wrong with the files.
+    ValueError
+        If the model is of another sample rate, or nothing says what the words
+        are of which the errors are wanted.
     """
     folder = Path(output_folder)
     manifest = folder / "manifests" / "test.json"
     root = Path(clean_folder).resolve().parent
-    write_pair_manifest(clean_folder, noisy_folder, manifest, root)
-    models = {"student": load_teacher(source, revision, device=device)}
+    texts = {} if words is None else read_words(words)
+    write_pair_manifest(clean_folder, noisy_folder, manifest, root, words=texts)
+    check_word_errors(wer, manifest)
+    models = {"student": _open_at(SAMPLE_RATE, source, revision, device)}
     entries = located_manifest(manifest, root)
-    scores = score_models(models, entries, folder, device, workers)
+    scores = score_models(models, entries, folder, device, workers, wer)
     about = {
         "source": str(source),
         "revision": revision,
@@ -222,52 +247,12 @@ def evaluate_folders(
     return {**scores, **about}
 
 
-def describe_run(models: Mapping[str, nn.Module], hparams: Mapping) -> dict:
-    """What decides a run's scores, so that stale ones are noticed.
-
-    Arguments
-    ---------
-    models : Mapping[str, torch.nn.Module]
-        The models that are scored.
-    hparams : Mapping
-        The recipe.
-
-    Returns
-    -------
-    dict
-        Plain values for ``scores.json``.
-    """
-    return {
-        "method": hparams["method"],
-        "seed": hparams["seed"],
-        "teacher_source": hparams.get("teacher_source"),
-        "teacher_revision": hparams.get("teacher_revision"),
-        "test_manifest_hash": manifest_hash(hparams["test_manifest"]),
-        **describe_models(models),
-    }
-
-
-def read_scores(path: str | Path, about: Mapping) -> dict | None:
-    """Reads earlier scores if they are of the same models and test set.
-
-    Arguments
-    ---------
-    path : str or Path
-        A ``scores.json`` that may not exist.
-    about : Mapping
-        From `describe_run`.
-
-    Returns
-    -------
-    dict or None
-        The scores, or None if there are none that fit.
-    """
-    path = Path(path)
-    if not path.is_file():
-        return None
-    scores = json.loads(path.read_text(encoding="utf-8"))
-    if any(scores.get(key) != value for key, value in about.items()):
-        logger.info("%s is of other weights or another test set.", path)
-        return None
-    logger.info("%s is up to date: nothing is scored again.", path)
-    return scores
+def _open_at(rate: int, source: str, revision: str | None, device: str):
+    """A model of that sample rate."""
+    model = open_model(source, revision, device)
+    if model.sample_rate != rate:
+        raise ValueError(
+            f"The model {source} is for {model.sample_rate} Hz, these files "
+            f"have {rate} Hz: give a model for {rate} Hz."
+        )
+    return model

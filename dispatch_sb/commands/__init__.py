@@ -4,11 +4,26 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
-from dispatch_sb.commands import doctor, evaluate, export, profile
+from dispatch_sb.commands import (
+    demo,
+    doctor,
+    enhance,
+    evaluate,
+    export,
+    live,
+    onnx,
+    profile,
+    push,
+)
 
 COMMANDS = (
+    enhance.COMMAND,
+    live.COMMAND,
+    demo.COMMAND,
     evaluate.COMMAND,
     export.COMMAND,
+    push.COMMAND,
+    onnx.COMMAND,
     profile.COMMAND,
     doctor.COMMAND,
 )

@@ -36,3 +36,8 @@ class Command:
     add_arguments: Callable[[argparse.ArgumentParser], None]
     run: Callable[[argparse.Namespace], str]
     examples: str = ""
+
+
+class Unfinished(Exception):
+    """Raised by a sub-command that did its work in part: its message is
+    the text to show, and the exit status is 1."""

@@ -23,6 +23,17 @@ def _evaluate_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--workers", type=int, help="processes that score; default: all CPUs"
     )
+    parser.add_argument(
+        "--wer",
+        metavar="RECOGNISER",
+        help="also score the word error rate: folder or hub id of a "
+        "SpeechBrain EncoderDecoderASR; its YAML is executed",
+    )
+    parser.add_argument(
+        "--words",
+        help="what is said: a folder of text files, a JSON file, or a file "
+        "with a name and its words on each line",
+    )
 
 
 def _evaluate(arguments: argparse.Namespace) -> str:
@@ -37,6 +48,8 @@ def _evaluate(arguments: argparse.Namespace) -> str:
         revision=arguments.revision,
         device=arguments.device,
         workers=arguments.workers,
+        wer=arguments.wer,
+        words=arguments.words,
     )
     return format_table(scores)
 
@@ -48,5 +61,7 @@ COMMAND = Command(
     _evaluate,
     examples="""\
   dispatch-sb evaluate recipes/VoiceBank/pretrained/fastenhancer-b-16k \\
-      --clean /data/clean --noisy /data/noisy --output /tmp/scores""",
+      --clean /data/clean --noisy /data/noisy --output /tmp/scores
+  dispatch-sb evaluate my-model --clean clean --noisy noisy --output scores \\
+      --words words --wer speechbrain/asr-crdnn-rnnlm-librispeech""",
 )

@@ -14,9 +14,15 @@ def _export_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", help="the model folder to write")
     parser.add_argument(
         "--card",
-        required=True,
-        help="YAML file with description and data (name and licence each); "
-        "also name, licence, command, example",
+        help="YAML file with what the run does not know: data (name and "
+        "licence each) unless it is the mini corpus or VoiceBank-DEMAND; also "
+        "description, name, licence, command, example",
+    )
+    parser.add_argument(
+        "--example",
+        metavar="FILE",
+        help="noisy audio to try the model on; default: the run's median "
+        "test utterance",
     )
     parser.add_argument(
         "--scores",
@@ -27,17 +33,48 @@ def _export_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _export(arguments: argparse.Namespace) -> str:
+    from dispatch_sb.publish.run import export_run, read_scores
+
+    if not arguments.scores:
+        _check_scored(arguments.training)
+    folder = export_run(
+        arguments.training,
+        arguments.folder,
+        _read_card(arguments.card) if arguments.card else None,
+        read_scores(arguments.scores or []),
+        arguments.example,
+    )
+    return (
+        f"{folder} is ready: read its README.md before you share it.\n"
+        f'In Python: dispatch_sb.load_student("{folder}")'
+    )
+
+
+def _check_scored(training: str) -> None:
+    """Refuses scores that are of other weights than those exported."""
+    from dispatch_sb.provenance import state_hash
+    from dispatch_sb.publish.facts import scores_of_run
+    from dispatch_sb.publish.run import student_of_run
+
+    scored = scores_of_run(training).get("weights_sha256", {}).get("student")
+    if scored not in (None, state_hash(student_of_run(training))):
+        raise ValueError(
+            f"The scores.json of {training} are of other weights than its "
+            "best checkpoint: give the training's command again with "
+            "--test_only."
+        )
+
+
+def _read_card(path: str):
+    """What a person wrote for the card."""
     from pathlib import Path
 
     import yaml
 
-    from dispatch_sb.publish.run import export_run, read_scores
-
-    own = [f"test set of the run={Path(arguments.training) / 'scores.json'}"]
-    about = yaml.safe_load(Path(arguments.card).read_text(encoding="utf-8"))
-    scores = read_scores(arguments.scores or own)
-    folder = export_run(arguments.training, arguments.folder, about, scores)
-    return f"{folder} is ready: see its README.md."
+    try:
+        return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path} is not YAML ({error}).") from error
 
 
 COMMAND = Command(
@@ -46,5 +83,6 @@ COMMAND = Command(
     _export_arguments,
     _export,
     examples="""\
+  dispatch-sb export results/dispatch/1986 my-model
   dispatch-sb export results/dispatch/1986 my-model --card card.yaml""",
 )

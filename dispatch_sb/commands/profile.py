@@ -11,10 +11,10 @@ from dispatch_sb.commands.command import Command
 
 def _profile_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "folder",
+        "model",
         nargs="?",
-        help="folder of a pretrained model (with config.json); without it, "
-        "the sizes of FastEnhancer",
+        help="folder of a model of dispatch-sb or of a run, or a hub id; "
+        "without it, the sizes of FastEnhancer",
     )
     parser.add_argument(
         "--size",
@@ -39,10 +39,10 @@ def _profile(arguments: argparse.Namespace) -> str:
     from dispatch_sb.models import FastEnhancer, profile
     from dispatch_sb.models.profile_table import format_profiles
 
-    if arguments.folder and arguments.size:
-        raise ValueError("Give a folder or --size, not both.")
-    if arguments.folder:
-        models = {arguments.folder: profile.model_of_folder(arguments.folder)}
+    if arguments.model and arguments.size:
+        raise ValueError("Give a model or --size, not both.")
+    if arguments.model:
+        models = {arguments.model: _open(arguments.model)}
     else:
         sizes = arguments.size or "TBSML"
         models = {
@@ -54,6 +54,19 @@ def _profile(arguments: argparse.Namespace) -> str:
         for name, model in models.items()
     ]
     return format_profiles(profiles)
+
+
+def _open(source: str):
+    """A model whose latency is known."""
+    from dispatch_sb.publish.open import open_model
+
+    model = open_model(source)
+    if not hasattr(model, "latency"):
+        raise ValueError(
+            f"{source} does not state its latency: only models of "
+            "dispatch-sb have a profile."
+        )
+    return model
 
 
 COMMAND = Command(

@@ -20,6 +20,8 @@ class Metric:
         Digits behind the point in tables.
     worst : float
         Bottom of its scale: what validation reports if no file has a score.
+    higher_is_better : bool
+        Whether a larger value is a better one.
 
     Example
     -------
@@ -30,6 +32,7 @@ class Metric:
     label: str
     decimals: int
     worst: float
+    higher_is_better: bool = True
 
 
 CATALOGUE = {
@@ -44,19 +47,23 @@ CATALOGUE = {
     "dnsmos_sig": Metric("DNSMOS SIG", 2, 1.0),
     "dnsmos_bak": Metric("DNSMOS BAK", 2, 1.0),
     "dnsmos_ovrl": Metric("DNSMOS OVRL", 2, 1.0),
+    "wer": Metric("WER (%)", 1, 100.0, higher_is_better=False),
 }
-ALL = tuple(CATALOGUE)
+# Needs a recogniser and transcripts, see `dispatch_sb.word_errors`: not among
+# the metrics of a pair of signals.
+WORDS = ("wer",)
+ALL = tuple(name for name in CATALOGUE if name not in WORDS)
 COMPOSITE = ("csig", "cbak", "covl")
 DNSMOS = ("dnsmos_sig", "dnsmos_bak", "dnsmos_ovrl")
 
 
 def check_metrics(metrics: tuple[str, ...]) -> None:
-    """Refuse metric names that do not exist.
+    """Refuse names that are no metric of a pair of signals.
 
     Arguments
     ---------
     metrics : tuple of str
-        Names, keys of `CATALOGUE`.
+        Names, of `ALL`.
 
     Raises
     ------
@@ -67,11 +74,11 @@ def check_metrics(metrics: tuple[str, ...]) -> None:
     -------
     >>> check_metrics(("pesq", "stoi"))
     """
-    unknown = [name for name in metrics if name not in CATALOGUE]
+    unknown = [name for name in metrics if name not in ALL]
     if unknown:
         raise ValueError(
             f"unknown metrics {', '.join(unknown)}: "
-            f"choose among {', '.join(CATALOGUE)}"
+            f"choose among {', '.join(ALL)}"
         )
 
 
@@ -81,7 +88,7 @@ def flavours(metrics: tuple[str, ...] = ALL) -> dict[str, str]:
     Arguments
     ---------
     metrics : tuple of str
-        Names, keys of `CATALOGUE`.
+        Names, of `ALL`.
 
     Returns
     -------

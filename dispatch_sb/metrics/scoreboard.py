@@ -28,7 +28,7 @@ __all__ = [
     "write_scores",
 ]
 
-RESERVED = ("files", "flavours", "differences")
+RESERVED = ("files", "flavours", "differences", "wer")
 
 
 def score_systems(

@@ -95,8 +95,15 @@ def _cell(summary, decimals, signed):
 
 
 def _failures(files, system, metric):
-    """One line if the metric failed on files of the system, else none."""
-    rows = {n: row[system][metric] for n, row in files.items() if system in row}
+    """One line if the metric failed on files of the system, else none.
+
+    A file may lack the metric: without words there is no word error rate.
+    """
+    rows = {
+        name: row[system][metric]
+        for name, row in files.items()
+        if metric in row.get(system, {})
+    }
     reasons = {}
     for name, value in rows.items():
         if not is_score(value):

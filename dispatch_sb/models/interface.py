@@ -88,6 +88,33 @@ def load_weights(model: nn.Module, path: str | os.PathLike) -> None:
             f"{path} is damaged or holds more than tensors "
             f"({type(error).__name__}): download or export it again."
         ) from error
+    load_state(model, state, path)
+
+
+def load_state(model: nn.Module, state, path: str | os.PathLike) -> None:
+    """Gives a model the tensors of a file, all of them or none.
+
+    Arguments
+    ---------
+    model : torch.nn.Module
+        Receives the weights, on whatever device it is.
+    state : dict
+        Tensors by name.
+    path : str or path
+        Where they were read from, for the message.
+
+    Raises
+    ------
+    ValueError
+        If they are not those of this model, see ``load_weights``.
+
+    Example
+    -------
+    >>> load_state(nn.Linear(2, 3), {}, "model.safetensors")
+    Traceback (most recent call last):
+    ...
+    ValueError: model.safetensors does not fit Linear: missing keys: ...
+    """
     problems = _differences(model, state)
     if problems:
         raise ValueError(

@@ -1,28 +1,22 @@
-"""The model card: what a model is, what it learned from, how well it scores,
-and the lines that run it.
+"""The model card: what a model is, what it learned from and how, how well it
+scores, and the lines that run it.
 
 Authors
  * The dispatch-sb contributors, 2026
 """
 
-import math
 from collections.abc import Mapping, Sequence
 
 import yaml
 
-METRICS = {
-    "pesq": "PESQ-WB",
-    "stoi": "STOI",
-    "estoi": "ESTOI",
-    "si_sdr": "SI-SDR (dB)",
-    "segmental_snr": "Segmental SNR (dB)",
-    "csig": "CSIG",
-    "cbak": "CBAK",
-    "covl": "COVL",
-    "dnsmos_sig": "DNSMOS SIG",
-    "dnsmos_bak": "DNSMOS BAK",
-    "dnsmos_ovrl": "DNSMOS OVRL",
-}
+from dispatch_sb.publish.card_parts import (
+    CODE,
+    STREAMING,
+    data_table,
+    evaluation,
+    hub_licence,
+    score_section,
+)
 
 BODY = """\
 # {name}
@@ -31,28 +25,10 @@ BODY = """\
 
 ## Use
 
-Inside this folder (or with its hub id instead of the dot):
+Install dispatch-sb; then, inside this folder (or with its hub id instead of
+the dot). This reads numbers and tensors only, no code of the folder runs:
 
-```python
-import torch
-
-from dispatch_sb.data.audio import read_audio, write_audio
-from dispatch_sb.teachers import load_teacher
-
-enhance = load_teacher("{source}", sample_rate={sample_rate})
-noisy = torch.from_numpy(read_audio("{example}", {sample_rate}))
-write_audio("enhanced.wav", enhance(noisy[None])[0].numpy(), {sample_rate})
-```
-
-Through SpeechBrain's own interface (with dispatch-sb installed):
-
-```python
-from speechbrain.inference.enhancement import WaveformEnhancement
-
-enhancer = WaveformEnhancement.from_hparams(source="{source}")
-enhanced = enhancer.enhance_file("{example}")
-```
-
+{code}
 ## Scores
 
 Means over files with 95 % bootstrap intervals.
@@ -81,9 +57,14 @@ def model_card(
     licence: str = "apache-2.0",
     seeds: Sequence[int] = (),
     command: str = "",
+    method: str = "",
+    teacher: str = "",
+    versions: str = "",
+    credit: str = "",
     system: str = "student",
     source: str = ".",
     sample_rate: int = 16000,
+    latency_ms: float | None = None,
     example: str = "example.wav",
 ) -> str:
     """Writes a hub model card with a machine-readable head.
@@ -100,17 +81,28 @@ def model_card(
     scores : mapping
         Name of a test set to the body of its ``scores.json``.
     licence : str
-        Of the weights, as the hub writes it.
+        Of the weights.
     seeds : sequence of int
         Of the training.
     command : str
         What trained it.
+    method : str
+        How it was trained, in Markdown.
+    teacher : str
+        Whom it learned from, at which revision, in Markdown.
+    versions : str
+        With what it was trained, in Markdown.
+    credit : str
+        Whose sound the example is, in Markdown.
     system : str
         Which of the systems in ``scores`` this model is.
     source : str
         Folder or hub id that the code of the card loads.
     sample_rate : int
         Of the model, in Hz.
+    latency_ms : float, optional
+        Algorithmic latency of a model that can stream, in milliseconds;
+        without it the card shows no streaming.
     example : str
         Noisy file that the code of the card enhances.
 
@@ -138,37 +130,38 @@ def model_card(
     True
     """
     _check_complete(name, licence, data, scores, system)
-    head = {
-        "license": licence,
+    code = CODE if latency_ms is None else CODE + STREAMING
+    body = BODY.format(
+        name=name,
+        description=_paragraphs(description, credit),
+        code=code.format(
+            source=source, rate=sample_rate, example=example, latency=latency_ms
+        ),
+        scores="\n\n".join(
+            score_section(test_set, body, system)
+            for test_set, body in scores.items()
+        ),
+        training=_training(method, teacher, seeds, versions, command),
+        data=data_table(data),
+        licence=f"Weights: {licence}. The data's licences are above.",
+    )
+    head = _head(name, licence, scores, system)
+    front = yaml.safe_dump(head, sort_keys=False, allow_unicode=True)
+    return f"---\n{front}---\n\n{body}"
+
+
+def _head(name, licence, scores, system) -> dict:
+    """What the hub reads: filters, licence and results."""
+    results = [
+        evaluation(test_set, body[system]) for test_set, body in scores.items()
+    ]
+    return {
+        **hub_licence(licence),
         "library_name": "speechbrain",
         "pipeline_tag": "audio-to-audio",
         "tags": ["speech-enhancement", "speechbrain", "dispatch-sb"],
-        "model-index": [
-            {
-                "name": name,
-                "results": [
-                    _result(test_set, body[system])
-                    for test_set, body in scores.items()
-                ],
-            }
-        ],
+        "model-index": [{"name": name, "results": results}],
     }
-    front = yaml.safe_dump(head, sort_keys=False, allow_unicode=True)
-    body = BODY.format(
-        name=name,
-        description=description,
-        source=source,
-        sample_rate=sample_rate,
-        example=example,
-        scores="\n\n".join(
-            _score_section(test_set, body, system)
-            for test_set, body in scores.items()
-        ),
-        training=_training(seeds, command),
-        data=_data_table(data),
-        licence=f"Weights: {licence}. The data's licences are above.",
-    )
-    return f"---\n{front}---\n\n{body}"
 
 
 def _check_complete(name, licence, data, scores, system) -> None:
@@ -192,87 +185,15 @@ def _check_complete(name, licence, data, scores, system) -> None:
             )
 
 
-def _result(test_set: str, metrics: Mapping) -> dict:
-    """One entry of the hub's model-index."""
-    return {
-        "task": {"type": "audio-to-audio", "name": "Speech enhancement"},
-        "dataset": {"type": test_set, "name": test_set},
-        "metrics": [
-            {
-                "type": key,
-                "name": f"{METRICS[key]}, 95 % interval {_interval(value)}, "
-                f"{value['n']} files",
-                "value": round(float(value["mean"]), 4),
-            }
-            for key, value in metrics.items()
-            if key in METRICS and _is_number(value["mean"])
-        ],
-    }
+def _training(method, teacher, seeds, versions, command: str) -> str:
+    """How it was trained, as far as that is known."""
+    seeds = f"Seeds: {', '.join(map(str, seeds))}." if seeds else ""
+    lines = command.strip("\n")
+    block = f"Trained with:\n\n```bash\n{lines}\n```" if lines else ""
+    text = _paragraphs(method, teacher, seeds, versions, block)
+    return text or "Not recorded."
 
 
-def _score_section(test_set: str, body: Mapping, system: str) -> str:
-    """Table of one test set: this model beside the noisy input."""
-    columns = [column for column in ("noisy", system) if column in body]
-    titles = ["this model" if c == system else c for c in columns]
-    rows = [
-        ["", *titles, "files"],
-        ["---"] * (len(columns) + 2),
-    ]
-    for key, title in METRICS.items():
-        if key in body[system]:
-            cells = [_cell(body[column].get(key)) for column in columns]
-            rows.append([title, *cells, _files(body[system][key])])
-    flavours = list(dict.fromkeys(body.get("flavours", {}).values()))
-    note = "\n\n" + "; ".join(flavours) + "." if flavours else ""
-    return f"### {test_set}\n\n{_table(rows)}{note}"
-
-
-def _cell(value) -> str:
-    """Mean and interval of one metric."""
-    if not value or not _is_number(value["mean"]):
-        return "–"
-    return f"{value['mean']:.3f} {_interval(value)}"
-
-
-def _interval(value: Mapping) -> str:
-    """[low, high], as text."""
-    low, high = value["ci95"]
-    return f"[{low:.3f}, {high:.3f}]"
-
-
-def _files(value: Mapping) -> str:
-    """How many files are in the mean, and how many failed."""
-    failed = value.get("failed", 0)
-    return f"{value['n']}, {failed} failed" if failed else str(value["n"])
-
-
-def _is_number(value) -> bool:
-    """Whether a mean exists: it does not if every file failed."""
-    return value is not None and math.isfinite(value)
-
-
-def _training(seeds: Sequence[int], command: str) -> str:
-    """Seeds and command, as far as they are known."""
-    lines = []
-    if seeds:
-        lines.append(f"Seeds: {', '.join(str(seed) for seed in seeds)}.")
-    if command:
-        lines.append(f"Trained with:\n\n```bash\n{command}\n```")
-    return "\n\n".join(lines) or "Not recorded."
-
-
-def _data_table(data: Sequence[Mapping[str, str]]) -> str:
-    """What it was trained on, with licences."""
-    rows = [["data", "licence", "use"], ["---"] * 3]
-    for entry in data:
-        name = entry["name"]
-        if entry.get("url"):
-            name = f"[{name}]({entry['url']})"
-        rows.append([name, entry["licence"], entry.get("use", "training")])
-    return _table(rows)
-
-
-def _table(rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table."""
-    cells = ([cell.replace("|", "\\|") for cell in row] for row in rows)
-    return "\n".join(f"| {' | '.join(row)} |" for row in cells)
+def _paragraphs(*texts: str) -> str:
+    """Texts with an empty line between them; empty ones are left out."""
+    return "\n\n".join(text.strip() for text in texts if text.strip())

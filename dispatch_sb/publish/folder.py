@@ -1,5 +1,5 @@
-"""A model becomes a folder in the hub's layout, which ``load_teacher`` and
-SpeechBrain's ``WaveformEnhancement.from_hparams`` both load.
+"""A model becomes a folder in the hub's layout, which ``load_student``,
+``load_teacher`` and SpeechBrain's ``WaveformEnhancement`` all load.
 
 Authors
  * The dispatch-sb contributors, 2026
@@ -11,6 +11,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import safetensors.torch
 import torch
 import yaml
 from torch import nn
@@ -21,6 +22,7 @@ from dispatch_sb.data.audio import write_audio
 FILES = (
     "hyperparams.yaml",
     "enhance_model.ckpt",
+    "model.safetensors",
     "config.json",
     "README.md",
     "example.wav",
@@ -92,7 +94,8 @@ def write_model_folder(
     >>> folder = getfixture("tmp_path") / "tiny"
     >>> path = write_model_folder(FastEnhancer.from_size("T"), folder, "# Tiny")
     >>> sorted(file.name for file in path.iterdir())
-    ['README.md', 'config.json', 'enhance_model.ckpt', 'hyperparams.yaml']
+    ['README.md', 'config.json', 'enhance_model.ckpt', 'hyperparams.yaml',
+     'model.safetensors']
     """
     description = describe(model)
     folder = Path(folder)
@@ -162,7 +165,10 @@ def _write_files(building: Path, model, description, card, example) -> None:
         model_class=description["class"],
         arguments="".join(f"    {line}\n" for line in arguments.splitlines()),
     )
-    state = {key: value.cpu() for key, value in model.state_dict().items()}
+    state = {
+        key: value.detach().cpu().contiguous()
+        for key, value in model.state_dict().items()
+    }
     texts = {
         "hyperparams.yaml": hyperparams,
         "config.json": json.dumps(config, indent=2) + "\n",
@@ -171,6 +177,9 @@ def _write_files(building: Path, model, description, card, example) -> None:
     for name, text in texts.items():
         (building / name).write_text(text, encoding="utf-8")
     torch.save(state, building / "enhance_model.ckpt")
+    # For `load_student`, and for everyone who does not unpickle.
+    tensors = safetensors.torch.save(state, metadata={"format": "pt"})
+    (building / "model.safetensors").write_bytes(tensors)
     if example is not None:
         samples = torch.as_tensor(example).detach().cpu().float().numpy()
         write_audio(

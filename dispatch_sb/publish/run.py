@@ -4,6 +4,7 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
+import inspect
 import io
 import json
 import os
@@ -11,17 +12,38 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import ruamel.yaml
-import soundfile
 from hyperpyyaml import load_hyperpyyaml
 from speechbrain.utils.checkpoints import Checkpointer
 from torch import nn
 
+from dispatch_sb.data.audio import read_audio
 from dispatch_sb.models.interface import load_weights
 from dispatch_sb.publish.card import model_card
+from dispatch_sb.publish.corpora import (
+    TEST_SETS,
+    corpus_of,
+    credit_of_example,
+    training_data,
+    unknown_folders,
+)
+from dispatch_sb.publish.example import median_example
+from dispatch_sb.publish.facts import facts_of_run, scores_of_run
 from dispatch_sb.publish.folder import write_model_folder
+from dispatch_sb.publish.settings import Settings, read_settings
+
+TEMPLATE = """\
+licence: apache-2.0  # of the weights
+description: What the model is, and for whom. Leave it out for a standard one.
+data:
+"""
+TEMPLATE_ENTRY = """\
+    - name: {name}
+      licence: CC BY 4.0, or whatever it is
+      use: {use}
+"""
 
 
-def load_student(run_folder: str | os.PathLike) -> nn.Module:
+def student_of_run(run_folder: str | os.PathLike) -> nn.Module:
     """Builds a run's student with the weights of its best epoch.
 
     Only the student is constructed, not the teacher or anything else. Load
@@ -42,22 +64,16 @@ def load_student(run_folder: str | os.PathLike) -> nn.Module:
     FileNotFoundError
         If the folder holds no run, or no checkpoint with validation PESQ.
     """
-    folder = Path(run_folder)
-    recipe = folder / "hyperparams.yaml"
-    if not recipe.is_file():
-        raise FileNotFoundError(
-            f"{folder} is no run: it has no hyperparams.yaml. Give the "
-            "output_folder of a training."
-        )
-    checkpoint = Checkpointer(folder / "save").find_checkpoint(max_key="pesq")
+    settings = read_settings(run_folder)
+    saved = settings.folder / "save"
+    checkpoint = Checkpointer(saved).find_checkpoint(max_key="pesq")
     if checkpoint is None:
         raise FileNotFoundError(
-            f"{folder / 'save'} holds no checkpoint that was validated by "
-            "PESQ: train to the end, or at least for pesq_every epochs."
+            f"{saved} holds no checkpoint that was validated by PESQ: train "
+            "to the end, or at least for pesq_every epochs."
         )
-    tree = ruamel.yaml.YAML().load(recipe.read_text(encoding="utf-8"))
     text = io.StringIO()
-    ruamel.yaml.YAML().dump({"student": tree["student"]}, text)
+    ruamel.yaml.YAML().dump({"student": settings.tree["student"]}, text)
     student = load_hyperpyyaml(text.getvalue())["student"]
     load_weights(student, checkpoint.paramfiles["student"])
     return student.eval()
@@ -66,8 +82,9 @@ def load_student(run_folder: str | os.PathLike) -> nn.Module:
 def export_run(
     run_folder: str | os.PathLike,
     folder: str | os.PathLike,
-    about: Mapping,
-    scores: Mapping[str, Mapping],
+    about: Mapping | None = None,
+    scores: Mapping[str, Mapping] | None = None,
+    example: str | os.PathLike | None = None,
 ) -> Path:
     """Writes a run's student as a model folder.
 
@@ -77,12 +94,17 @@ def export_run(
         The ``output_folder`` of a training.
     folder : str or os.PathLike
         Written or replaced.
-    about : Mapping
-        What only a person knows: ``description``, ``data`` (a list of
-        ``name`` and ``licence`` each), perhaps ``name``, ``licence``,
-        ``command`` and ``example``, a noisy file.
-    scores : Mapping
-        Name of a test set to what its ``scores.json`` holds.
+    about : Mapping, optional
+        What only a person knows, or knows better than the run: any argument
+        of ``model_card``, and ``example``. Of a run on data that are not
+        known here, ``data`` (a list of ``name`` and ``licence`` each) is
+        needed.
+    scores : Mapping, optional
+        Name of a test set to what its ``scores.json`` holds; by default the
+        run's own.
+    example : str or os.PathLike, optional
+        A noisy file for others to try the model on; by default the median
+        test utterance.
 
     Returns
     -------
@@ -92,26 +114,29 @@ def export_run(
     Raises
     ------
     FileNotFoundError
-        If there is no run.
+        If there is no run, no scores, or the example's file is not found.
     ValueError
-        If the card would lack description, data or scores.
+        If the card would lack what its readers rely on; the message holds a
+        template of what to write.
     """
-    missing = [key for key in ("description", "data") if not about.get(key)]
-    if missing:
-        raise ValueError(
-            f"The card lacks {' and '.join(missing)}: a model is not shared "
-            "without them."
-        )
-    about = {"name": Path(folder).name, **about}
-    example = about.pop("example", None)
-    seeds = sorted({body["seed"] for body in scores.values() if "seed" in body})
-    student = load_student(run_folder)
-    return write_model_folder(
-        student,
-        folder,
-        model_card(scores=scores, seeds=seeds, **about),
-        example=None if example is None else soundfile.read(example)[0],
-    )
+    settings = read_settings(run_folder)
+    about = _known_keys(about or {})
+    student = student_of_run(run_folder)
+    scores = scores or _own_scores(settings)
+    data = about.get("data") or training_data(settings)
+    if not data:
+        raise ValueError(_what_to_write(settings))
+    card = facts_of_run(settings, student)
+    example = example or about.pop("example", None)
+    if example is None:
+        name, example = median_example(settings)
+        card["credit"] = credit_of_example(settings, name)
+    card |= {key: value for key, value in about.items() if value}
+    card |= {"name": card.get("name", Path(folder).name), "data": data}
+    seeds = {body["seed"] for body in scores.values() if "seed" in body}
+    readme = model_card(**{"seeds": sorted(seeds), **card, "scores": scores})
+    noisy = read_audio(example, student.sample_rate)
+    return write_model_folder(student, folder, readme, noisy)
 
 
 def read_scores(pairs: list[str]) -> dict[str, dict]:
@@ -130,7 +155,7 @@ def read_scores(pairs: list[str]) -> dict[str, dict]:
     Raises
     ------
     ValueError
-        If an argument has no ``=``.
+        If an argument has no ``=``, or a file is no JSON.
     FileNotFoundError
         If there is no such file.
     """
@@ -139,5 +164,53 @@ def read_scores(pairs: list[str]) -> dict[str, dict]:
         name, equals, path = pair.partition("=")
         if not equals:
             raise ValueError(f"{pair!r} must be NAME=PATH_OF_SCORES_JSON.")
-        scores[name] = json.loads(Path(path).read_text(encoding="utf-8"))
+        try:
+            scores[name] = json.loads(Path(path).read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ValueError(f"{path} is not JSON ({error}).") from error
     return scores
+
+
+def _own_scores(settings: Settings) -> dict[str, dict]:
+    """The run's own scores under the name of its test set."""
+    scores = scores_of_run(settings.folder)
+    if not scores:
+        raise FileNotFoundError(
+            f"{settings.folder / 'scores.json'} is missing: let the training "
+            "finish, give its command again with --test_only, or name other "
+            "scores with --scores."
+        )
+    return {TEST_SETS[corpus_of(settings)]: scores}
+
+
+def _known_keys(about: Mapping) -> dict:
+    """What a person wrote, without keys that no card has."""
+    if not isinstance(about, Mapping):
+        raise ValueError(
+            "A card must hold keys and values, as in `description: ...`; got "
+            f"a {type(about).__name__}."
+        )
+    known = {*inspect.signature(model_card).parameters, "example"}
+    known -= {"scores", "system", "source"}
+    wrong = sorted({str(key) for key in about} - known)
+    if wrong:
+        raise ValueError(
+            f"A card has no {', '.join(wrong)}; its keys are "
+            f"{', '.join(sorted(known))}."
+        )
+    return dict(about)
+
+
+def _what_to_write(settings: Settings) -> str:
+    """One sentence, and a card file to fill in."""
+    folders = unknown_folders(settings)
+    entries = "".join(
+        TEMPLATE_ENTRY.format(name=name, use=use)
+        for name, use in folders.items()
+    )
+    return (
+        "The card lacks data: a model is not shared without naming the data "
+        "that it learned from, and their licences, which only you know "
+        f"({', '.join(folders)}). Write them into a file, for example "
+        f"card.yaml, and give it with --card:\n\n{TEMPLATE}{entries}"
+    )

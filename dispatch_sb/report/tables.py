@@ -86,12 +86,13 @@ def score_table(run: Run) -> str:
         A `<table>`: a row per metric, a column per system.
     """
     columns = {name.capitalize(): run.scores[name] for name in run.systems}
+    metrics = metrics_of(run)
     return _table(
         "Mean of each metric with its 95 % bootstrap interval; higher is "
-        "better everywhere. Files on which a metric failed are counted, and "
-        "are in no mean.",
+        f"better{_exceptions(metrics)}. Files on which a metric failed are "
+        "counted, and are in no mean.",
         columns,
-        metrics_of(run),
+        metrics,
     )
 
 
@@ -155,6 +156,12 @@ def failures(run: Run) -> str:
         f"<details><summary>Failed measurements: {len(failed)}</summary>"
         f"<ul>{''.join(failed[:MOST_FAILURES])}{more}</ul></details>"
     )
+
+
+def _exceptions(metrics: Mapping[str, Metric]) -> str:
+    """Names the metrics of which less is better, or says that none is."""
+    labels = [m.label for m in metrics.values() if not m.higher_is_better]
+    return f", but lower for {', '.join(labels)}" if labels else " everywhere"
 
 
 def _table(

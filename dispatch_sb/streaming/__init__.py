@@ -4,6 +4,12 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
+from dispatch_sb.streaming.chunked import ChunkedEnhancer, enhancer_of
 from dispatch_sb.streaming.enhancer import StreamingEnhancer, StreamState
 
-__all__ = ["StreamState", "StreamingEnhancer"]
+__all__ = [
+    "ChunkedEnhancer",
+    "StreamState",
+    "StreamingEnhancer",
+    "enhancer_of",
+]

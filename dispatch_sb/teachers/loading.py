@@ -4,9 +4,6 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
-import importlib
-import json
-from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from hyperpyyaml import load_hyperpyyaml
@@ -23,20 +20,12 @@ from dispatch_sb.teachers.adapters import (
     guess_interface,
     sample_rate_of,
 )
-
-# Finds one file of a model by its name, wherever the model comes from; None if
-# the model has no such file.
-Finder = Callable[[str], Path | None]
-
-EXPECTED = (
-    "a pretrained folder holds hyperparams.yaml, the .ckpt files named by its "
-    "pretrainer (such as enhance_model.ckpt) and, best, a config.json with "
-    '"speechbrain_interface" or, for our own models, "model"'
-)
-MODELS = "dispatch_sb.models"
+from dispatch_sb.teachers.own import build_own as build_own
+from dispatch_sb.teachers.own import load_own, read_config
+from dispatch_sb.teachers.sources import EXPECTED, Finder
 
 
-def load_model(find: Finder, source: str) -> nn.Module:
+def load_model(find: Finder, source: str, kind: str = "Teacher") -> nn.Module:
     """Builds the network of a pretrained folder and loads its weights.
 
     Our own models (``config.json`` has ``"model"``) are built from their class
@@ -49,6 +38,8 @@ def load_model(find: Finder, source: str) -> nn.Module:
         File name to path, None for a file that is not there.
     source : str
         Where the files come from, for messages.
+    kind : str
+        What messages call it.
 
     Returns
     -------
@@ -64,80 +55,14 @@ def load_model(find: Finder, source: str) -> nn.Module:
         If the files contradict each other, or the interface is unknown.
     """
     try:
-        config = _read_config(find("config.json"))
+        config = read_config(find("config.json"))
         if "model" in config:
-            return _load_own(config["model"], find)
+            return load_own(config["model"], find)
         return _load_speechbrain(config.get("speechbrain_interface"), find)
     except FileNotFoundError as error:
-        raise FileNotFoundError(f"Teacher {source}: {error}") from error
+        raise FileNotFoundError(f"{kind} {source}: {error}") from error
     except ValueError as error:
-        raise ValueError(f"Teacher {source}: {error}") from error
-
-
-def build_own(description: Mapping) -> nn.Module:
-    """Builds one of our models from what its ``config.json`` says.
-
-    Arguments
-    ---------
-    description : mapping
-        ``{"class": "dispatch_sb.models.Name", "arguments": {...}}``.
-
-    Returns
-    -------
-    torch.nn.Module
-        With fresh weights.
-
-    Raises
-    ------
-    ValueError
-        If the class is not a network of ``dispatch_sb.models``, or does not
-        take the arguments.
-
-    Example
-    -------
-    >>> build_own({"class": "os.system", "arguments": {"command": "true"}})
-    Traceback (most recent call last):
-    ...
-    ValueError: ...'os.system' is not a model of dispatch_sb.models...
-    """
-    path = str(description.get("class"))
-    arguments = description.get("arguments", {})
-    model_class = _own_class(path)
-    if model_class is None:
-        raise ValueError(
-            f"config.json: the class {path!r} is not a model of {MODELS}: "
-            "update dispatch-sb, or load a SpeechBrain folder without "
-            '"model" in its config.json'
-        )
-    try:
-        return model_class(**arguments)
-    except TypeError as error:
-        raise ValueError(
-            f"config.json: {path} does not take these arguments ({error})"
-        ) from error
-
-
-def _own_class(path: str) -> type | None:
-    """The class of that dotted path if it is a network of ours, else None."""
-    module_name, _, name = path.rpartition(".")
-    if module_name != MODELS and not module_name.startswith(MODELS + "."):
-        return None
-    try:
-        found = getattr(importlib.import_module(module_name), name, None)
-    except ImportError:
-        return None
-    # Names that our modules merely import are not ours.
-    is_network = isinstance(found, type) and issubclass(found, nn.Module)
-    return found if is_network and found.__module__.startswith(MODELS) else None
-
-
-def _load_own(description: Mapping, find: Finder) -> nn.Module:
-    """One of our models with the weights of ``enhance_model.ckpt``."""
-    if not isinstance(description, Mapping):
-        raise ValueError('config.json: "model" must hold "class", "arguments"')
-    model = build_own(description)
-    load_weights(model, _needed(find, "enhance_model.ckpt"))
-    return model
+        raise ValueError(f"{kind} {source}: {error}") from error
 
 
 def _load_speechbrain(interface: str | None, find: Finder) -> nn.Module:
@@ -230,17 +155,6 @@ def _check_covered(model: nn.Module, pretrainer: Pretrainer) -> None:
             f"{', '.join(random)}: list their network among the loadables of "
             "the pretrainer in hyperparams.yaml"
         )
-
-
-def _read_config(path: Path | None) -> dict:
-    """``config.json``, or nothing if there is none."""
-    if path is None:
-        return {}
-    try:
-        config = json.loads(Path(path).read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is not JSON ({error}): repair it") from error
-    return config if isinstance(config, dict) else {}
 
 
 def _needed(find: Finder, name: str) -> Path:

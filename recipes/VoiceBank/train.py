@@ -35,6 +35,7 @@ from dispatch_sb.config import MINI, load_recipe
 from dispatch_sb.data import DynamicMixture, pair_dataset
 from dispatch_sb.data.own import prepare_own, prepare_own_training
 from dispatch_sb.evaluation import evaluate_run
+from dispatch_sb.word_errors import check_word_errors
 
 SETUP_ERRORS = (ValueError, OSError, RuntimeError, ImportError)
 
@@ -171,6 +172,9 @@ def set_up(arguments: list):
     recipe = Path(hparams["output_folder"]) / "hyperparams.yaml"
     run_on_main(recipe.write_text, args=[resolved])
     run_on_main(prepare_data, args=[hparams])
+    run_on_main(
+        check_word_errors, args=[hparams["wer"], hparams["test_manifest"]]
+    )
     valid = pair_dataset(hparams["valid_manifest"], data_root(hparams))
     return hparams, run_opts, training_set(hparams), valid
 

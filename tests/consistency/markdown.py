@@ -63,11 +63,13 @@ def anchors(text):
 
 
 def commands(readme):
-    """All commands of a README, in its shell blocks and in backticks."""
+    """All commands of a README, in its shell blocks and in backticks. The
+    shell of a page of the docs stays in its folder from block to block."""
     text = readme.read_text(encoding="utf-8")
-    found = []
+    stays = readme.parent == ROOT / "docs"
+    found, folder = [], ROOT
     for block in blocks(text, *SHELLS):
-        folder = ROOT
+        folder = folder if stays else ROOT
         for line in block.replace("\\\n", " ").splitlines():
             for words in split(line):
                 if words[0] == "cd" and len(words) > 1:

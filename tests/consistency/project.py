@@ -9,11 +9,20 @@ import functools
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-CODE = ("benchmarks", "dispatch_sb", "recipes", "tests", "tools")
+CODE = (
+    "benchmarks",
+    "dispatch_sb",
+    "docs",
+    "examples",
+    "recipes",
+    "tests",
+    "tools",
+)
 WRITTEN_BY_RUNS = {
     ".venv",
     ".git",
     ".pytest_cache",
+    "_build",
     "data",
     "results",
 }
@@ -47,6 +56,11 @@ def python_files(*folders):
 def readmes():
     """All README.md files of the project."""
     return found(".", "README.md")
+
+
+def documents():
+    """All READMEs, and the pages of the docs."""
+    return [*readmes(), *found("docs", "*.md")]
 
 
 @functools.cache

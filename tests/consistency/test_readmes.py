@@ -1,4 +1,5 @@
-"""What the READMEs name exists: links, files, commands, options, imports.
+"""What the READMEs and the pages of the docs name exists: links, files,
+commands, options, imports. The pages' blocks are run in tests/docs.
 
 Authors
  * The dispatch-sb contributors, 2026
@@ -13,7 +14,15 @@ from pathlib import Path
 
 import markdown
 import pytest
-from project import RECIPE, ROOT, found, label, python_files, readmes
+from project import (
+    RECIPE,
+    ROOT,
+    documents,
+    found,
+    label,
+    python_files,
+    readmes,
+)
 from recipe_keys import RUN_OPTIONS, keys_of
 
 from dispatch_sb.cli import build_parser
@@ -46,7 +55,7 @@ def written_by_code(name):
     return any(last in text for text in texts)
 
 
-@pytest.mark.parametrize("readme", readmes(), ids=label)
+@pytest.mark.parametrize("readme", documents(), ids=label)
 def test_links_lead_somewhere(readme):
     text = readme.read_text(encoding="utf-8")
     broken = []
@@ -64,14 +73,14 @@ def test_links_lead_somewhere(readme):
     assert broken == []
 
 
-@pytest.mark.parametrize("readme", readmes(), ids=label)
+@pytest.mark.parametrize("readme", documents(), ids=label)
 def test_no_blank_is_left_to_fill_in(readme):
     text = markdown.prose(readme.read_text(encoding="utf-8"))
     plain = re.sub(r"`[^`\n]*`", "", text)
     assert re.findall(r"\b[A-Z]{2,}_[A-Z_]+\b", plain) == []
 
 
-@pytest.mark.parametrize("readme", readmes(), ids=label)
+@pytest.mark.parametrize("readme", documents(), ids=label)
 def test_named_files_exist_or_are_written_by_the_code(readme):
     names = markdown.named_files(readme.read_text(encoding="utf-8"))
     unknown = [
@@ -82,7 +91,7 @@ def test_named_files_exist_or_are_written_by_the_code(readme):
     assert unknown == []
 
 
-@pytest.mark.parametrize("readme", readmes(), ids=label)
+@pytest.mark.parametrize("readme", documents(), ids=label)
 def test_commands_work(readme):
     problems = [
         f"{problem} in `{command.where}`"
@@ -166,7 +175,7 @@ def place(name, folder, readme):
     return next((path for path in candidates if path.is_file()), None)
 
 
-@pytest.mark.parametrize("readme", readmes(), ids=label)
+@pytest.mark.parametrize("readme", documents(), ids=label)
 def test_python_blocks_parse_and_import_what_exists(readme):
     text = readme.read_text(encoding="utf-8")
     for block in markdown.blocks(text, "python", "py"):

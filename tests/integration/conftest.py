@@ -1,29 +1,53 @@
-"""A hub on 127.0.0.1 and a process that asks it, started once for all tests.
+"""A hub on 127.0.0.1 and processes that ask it, started once for all tests.
 
 Authors
  * The dispatch-sb contributors, 2026
 """
 
 import pytest
+from hub_pusher import USERS, Pusher, complete_folder
 from hub_server import HubServer
 from hub_worker import Worker
 
 
 @pytest.fixture(scope="session")
-def running(tmp_path_factory):
-    """The hub and the worker, started once."""
-    hub = HubServer()
+def running_hub():
+    """The hub, started once."""
+    hub = HubServer(users=USERS)
     hub.start()
-    worker = Worker(hub.endpoint, tmp_path_factory.mktemp("home"))
-    yield hub, worker
-    worker.close()
+    yield hub
     hub.stop()
 
 
+@pytest.fixture(scope="session")
+def worker(running_hub, tmp_path_factory):
+    """A process that loads teachers."""
+    worker = Worker(running_hub.endpoint, tmp_path_factory.mktemp("home"))
+    yield worker
+    worker.close()
+
+
+@pytest.fixture(scope="session")
+def push(running_hub, tmp_path_factory):
+    """A process that runs `dispatch-sb push`."""
+    pusher = Pusher(running_hub.endpoint, tmp_path_factory.mktemp("home"))
+    yield pusher
+    pusher.close()
+
+
 @pytest.fixture
-def hub(running):
-    running[0].requests.clear()
-    return running[0]
+def hub(running_hub):
+    """The hub as it was at first: empty, and in order."""
+    running_hub.repositories.clear()
+    running_hub.requests.clear()
+    running_hub.faults.clear()
+    return running_hub
+
+
+@pytest.fixture
+def model(tmp_path):
+    """A folder that is fit to be pushed."""
+    return complete_folder(tmp_path / "model")
 
 
 @pytest.fixture
@@ -38,11 +62,6 @@ def offline(hub):
     yield stop
     if stopped:
         hub.start()
-
-
-@pytest.fixture
-def worker(running):
-    return running[1]
 
 
 @pytest.fixture

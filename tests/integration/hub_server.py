@@ -1,28 +1,54 @@
 """A model hub on 127.0.0.1 that speaks enough of the Hugging Face protocol
-for the real client to download from it.
+for the real client to create, upload, commit, tag, list and download.
 
 Authors
  * The dispatch-sb contributors, 2026
 """
 
-import hashlib
-import json
-import re
 import threading
+from dataclasses import dataclass, field
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
-RESOLVE = re.compile(
-    r"/(?P<repo>[^/]+/[^/]+)/resolve/(?P<rev>[^/]+)/(?P<file>.+)"
-)
-API = re.compile(
-    r"/api/models/(?P<repo>[^/]+/[^/]+)"
-    r"/(?P<what>revision|tree)/(?P<rev>[^/?]+)"
-)
+import hub_reading
+import hub_writing
+from hub_answers import Answer, Request, refused
+from hub_state import Repository
+
+ROUTES = hub_reading.ROUTES + hub_writing.ROUTES
 
 
+@dataclass
+class Fault:
+    """What goes wrong, and how often.
+
+    Arguments
+    ---------
+    request : str
+        Beginning of the ``METHOD path`` that it happens to.
+    status : int, optional
+        Answered instead; 0 to answer nothing and close the connection; None
+        to do what was asked, only later.
+    read : int, optional
+        So many bytes of the body are read before that; all by default.
+    hold : threading.Event, optional
+        What to wait for when so much has been read.
+    times : int
+        How often.
+    """
+
+    request: str
+    status: int | None = 0
+    read: int | None = None
+    hold: threading.Event | None = None
+    times: int = 1
+
+
+@dataclass
 class HubServer:
-    """Serves published folders until it is stopped; can be started again.
+    """Serves repositories until it is stopped; can be started again.
 
     Example
     -------
@@ -33,11 +59,12 @@ class HubServer:
     >>> hub.stop()
     """
 
-    def __init__(self):
-        self.commits = {}  # repo -> commit -> file name -> content
-        self.branches = {}  # repo -> branch or tag -> commit
-        self.requests = []  # "METHOD path" of every request
-        self.port = 0
+    repositories: dict = field(default_factory=dict)  # name -> Repository
+    users: dict = field(default_factory=dict)  # token -> User
+    faults: list = field(default_factory=list)  # what is going to go wrong
+    requests: list = field(default_factory=list)  # "METHOD path" of each
+    journal: list = field(default_factory=list)  # the same with the outcome
+    port: int = 0
 
     @property
     def endpoint(self) -> str:
@@ -51,80 +78,96 @@ class HubServer:
             for path in sorted(Path(folder).rglob("*"))
             if path.is_file()
         }
-        content = repr(files) + repr(len(self.commits.get(repo, {})))
-        commit = hashlib.sha1(content.encode()).hexdigest()
-        self.commits.setdefault(repo, {})[commit] = files
-        self.branches.setdefault(repo, {})[branch] = commit
-        return commit
+        repository = self.repositories.setdefault(repo, Repository())
+        return repository.commit(files, "published", branch)
 
     def start(self) -> None:
         """Listens, after a first start on the same port as before."""
         handler = type("Handler", (_Handler,), {"hub": self})
         self.server = ThreadingHTTPServer(("127.0.0.1", self.port), handler)
         self.port = self.server.server_address[1]
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        serve = partial(self.server.serve_forever, poll_interval=0.05)
+        threading.Thread(target=serve, daemon=True).start()
 
     def stop(self) -> None:
         """Refuses connections from now on."""
         self.server.shutdown()
         self.server.server_close()
 
+    def take_fault(self, line: str) -> Fault | None:
+        """What is to go wrong with a request, if anything."""
+        for fault in self.faults:
+            if fault.times > 0 and line.startswith(fault.request):
+                fault.times -= 1
+                return fault
+        return None
+
 
 class _Handler(BaseHTTPRequestHandler):
-    """Answers the client's HEAD and GET requests."""
+    """Turns what comes over the socket into requests for the routes."""
 
     hub: HubServer
 
-    def do_HEAD(self):
-        self._answer()
-
     def do_GET(self):
-        self._answer()
+        line = f"{self.command} {self.path}"
+        self.hub.requests.append(line)
+        fault = self.hub.take_fault(line)
+        body = self._body(fault and fault.read)
+        if fault and fault.hold:
+            fault.hold.wait(60)
+        sent = f"{line} [{len(body)} bytes]" if body else line
+        if fault and fault.status == 0:
+            self.hub.journal.append(f"{sent} -> connection cut")
+            self.close_connection = True
+            return
+        if fault and fault.status:
+            answer = refused(fault.status, "Out of order")
+        else:
+            answer = self._route(body)
+        got = len(answer.content)
+        self.hub.journal.append(f"{sent} -> {answer.status} [{got} bytes]")
+        self._send(answer)
 
-    def _answer(self):
-        self.hub.requests.append(f"{self.command} {self.path}")
-        match = RESOLVE.fullmatch(self.path) or API.match(self.path)
-        if match is None or match["repo"] not in self.hub.commits:
-            return self._error(401, "RepoNotFound")
-        repo, revision = match["repo"], match["rev"]
-        commit = self.hub.branches[repo].get(revision, revision)
-        files = self.hub.commits[repo].get(commit)
-        if files is None:
-            return self._error(404, "RevisionNotFound")
-        if match.re is API:
-            listing = self._listing(match["what"], repo, commit, files)
-            return self._send(json.dumps(listing).encode(), {})
-        if match["file"] not in files:
-            return self._error(404, "EntryNotFound", commit)
-        content = files[match["file"]]
-        etag = f'"{hashlib.sha256(content).hexdigest()}"'
-        self._send(content, {"ETag": etag, "X-Repo-Commit": commit})
+    do_HEAD = do_POST = do_PUT = do_GET
 
-    @staticmethod
-    def _listing(what, repo, commit, files):
-        """The JSON of the two API calls."""
-        if what == "revision":
-            siblings = [{"rfilename": name} for name in files]
-            return {"id": repo, "sha": commit, "siblings": siblings}
-        return [
-            {"type": "file", "path": name, "size": len(content), "oid": "0"}
-            for name, content in files.items()
-        ]
+    def _route(self, body: bytes) -> Answer:
+        """Finds the route of a path and asks it."""
+        path = unquote(urlsplit(self.path).path)
+        method = "GET" if self.command == "HEAD" else self.command
+        token = self.headers.get("Authorization", "").removeprefix("Bearer ")
+        user = self.hub.users.get(token)
+        if token and user is None and not path.endswith("whoami-v2"):
+            return refused(401, "Invalid credentials in Authorization header")
+        for wanted, pattern, route in ROUTES:
+            match = pattern.fullmatch(path)
+            if match and wanted == method:
+                return route(Request(self.hub, match, body, user))
+        return refused(404, "No such page")
 
-    def _send(self, content: bytes, headers: dict, status: int = 200):
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(content)
+    def _body(self, limit: int | None) -> bytes:
+        """What came with the request, or the beginning of it."""
+        if self.headers.get("Transfer-Encoding") == "chunked":
+            parts = []
+            while size := int(self.rfile.readline(), 16):
+                parts.append(self.rfile.read(size))
+                self.rfile.readline()
+            self.rfile.readline()
+            return b"".join(parts)[:limit]
+        size = int(self.headers.get("Content-Length") or 0)
+        return self.rfile.read(size if limit is None else min(limit, size))
 
-    def _error(self, status: int, code: str, commit: str = ""):
-        headers = {"X-Error-Code": code, "X-Error-Message": code}
-        if commit:
-            headers["X-Repo-Commit"] = commit
-        self._send(b"", headers, status)
+    def _send(self, answer: Answer):
+        """Writes an answer; one that nobody waits for is dropped."""
+        try:
+            self.send_response(answer.status)
+            for name, value in answer.headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(answer.content)))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(answer.content)
+        except (BrokenPipeError, ConnectionResetError):
+            self.close_connection = True
 
     def log_message(self, *arguments):
         """Keeps the test's output clean."""

@@ -44,18 +44,25 @@ for line in sys.stdin:
 """
 
 
+def loopback_environment(endpoint: str, home, token: str = "") -> dict:
+    """Environment of a process that knows no hub but the loopback one."""
+    mine = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("HF_", "HUGGING"))
+        and name.lower() not in ("http_proxy", "all_proxy")
+    }
+    mine |= {"HF_ENDPOINT": endpoint, "HF_HOME": str(home)}
+    mine |= {"HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
+    mine |= {"HF_TOKEN": token} if token else {}
+    return {**mine, "OMP_NUM_THREADS": "1"}
+
+
 class Worker:
     """A process whose ``load_teacher`` asks the loopback hub."""
 
     def __init__(self, endpoint: str, home):
-        environment = {**os.environ, "HF_ENDPOINT": endpoint}
-        environment["HF_HOME"] = str(home)
-        environment["OMP_NUM_THREADS"] = "1"
-        for name in list(environment):
-            if name in ("HF_HUB_OFFLINE", "HF_HUB_ETAG_TIMEOUT"):
-                del environment[name]
-            elif name.lower() in ("http_proxy", "all_proxy"):
-                del environment[name]
+        environment = loopback_environment(endpoint, home)
         self.process = subprocess.Popen(
             [sys.executable, "-c", WORKER],
             stdin=subprocess.PIPE,

@@ -27,6 +27,7 @@ def test_an_interrupted_download_is_not_taken_for_the_model(
     hub, worker, offline, savedir, tmp_path
 ):
     folder = model_folder(tmp_path / "model", seed=1)
+    (folder / "model.safetensors").unlink()
     weights = (folder / "enhance_model.ckpt").read_bytes()
     (folder / "enhance_model.ckpt").unlink()
     commit = hub.publish("lab/part", folder)

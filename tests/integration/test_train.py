@@ -10,13 +10,17 @@ from pathlib import Path
 
 import pytest
 import torch
+from huggingface_hub import ModelCard
 from ruamel.yaml import YAML
+from speechbrain.inference.enhancement import WaveformEnhancement
 from tiny_corpus import write_tiny_corpus
 
+from dispatch_sb import load_student
 from dispatch_sb.cli import main
 from dispatch_sb.data import read_audio
 from dispatch_sb.models import FastEnhancer
 from dispatch_sb.publish import write_model_folder
+from dispatch_sb.publish.run import export_run
 from dispatch_sb.teachers import load_teacher
 
 RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "VoiceBank"
@@ -124,14 +128,22 @@ def test_a_run_becomes_a_model(finished, corpus, tmp_path, capsys):
     """Its folder gives the run's own output, and is scored like a run."""
     output, _ = finished
     card, model = tmp_path / "card.yaml", tmp_path / "model"
-    card.write_text("description: Tiny.\ndata: [{name: a, licence: CC0}]\n")
+    card.write_text("data: [{name: a, licence: CC0}]\n")
     assert main(["export", str(output), str(model), "--card", str(card)]) == 0
     noisy = corpus / "noisy_testset_wav_16k"
-    loaded = load_teacher(str(model))
+    student, teacher = load_student(model), load_teacher(model)
+    speechbrain = WaveformEnhancement.from_hparams(
+        source=str(model), run_opts={"device": "cpu"}
+    )
     for path in sorted(noisy.iterdir()):
-        enhanced = loaded(torch.from_numpy(read_audio(path))[None])[0]
+        batch = torch.from_numpy(read_audio(path))[None]
         expected = read_audio(output / "enhanced" / "student" / path.name)
-        assert torch.equal(enhanced, torch.from_numpy(expected))
+        expected = torch.from_numpy(expected)
+        with torch.no_grad():
+            assert torch.equal(student(batch)[0], expected)
+        assert torch.equal(teacher(batch)[0], expected)
+        assert torch.equal(speechbrain.enhance_batch(batch)[0], expected)
+        assert torch.equal(speechbrain.enhance_file(str(path)), expected)
     words = ["evaluate", str(model), "--noisy", str(noisy), "--workers", "1"]
     words += ["--clean", str(corpus / "clean_testset_wav_16k")]
     assert main([*words, "--output", str(tmp_path / "scores")]) == 0
@@ -139,6 +151,30 @@ def test_a_run_becomes_a_model(finished, corpus, tmp_path, capsys):
     scores = json.loads((tmp_path / "scores" / "scores.json").read_text())
     run_scores = json.loads((output / "scores.json").read_text())
     assert scores["student"]["si_sdr"] == run_scores["student"]["si_sdr"]
+
+
+def test_a_model_tells_where_it_came_from(finished, tmp_path):
+    """Its card is written by the run; the hub's parser reads its scores."""
+    output, _ = finished
+    data = [{"name": "syllables", "licence": "CC0"}]
+    model = export_run(output, tmp_path / "model", {"data": data})
+    card = ModelCard.load(model / "README.md")
+    run_scores = json.loads((output / "scores.json").read_text())
+    found = {r.metric_type: r for r in card.data.eval_results}
+    pesq = run_scores["student"]["pesq"]
+    assert found["pesq"].metric_value == pytest.approx(pesq["mean"], abs=1e-4)
+    assert found["pesq"].metric_args["ci95"] == pytest.approx(
+        pesq["ci95"], abs=1e-4
+    )
+    for words in (
+        "Method `dispatch`",
+        "Seeds: 1986.",
+        "python train.py hparams/dispatch.yaml",
+        "--number_of_epochs 2",
+        "Teacher: `tiny`",
+        run_scores["weights_sha256"]["teacher"],
+    ):
+        assert words in card.text
 
 
 def test_a_model_is_not_shared_without_its_data(finished, tmp_path, capsys):

@@ -57,7 +57,7 @@ def test_profile_shows_all_sizes_without_arguments(capsys, monkeypatch):
 @pytest.mark.parametrize(
     "argv, message",
     [
-        (["profile", "/nowhere"], "config.json is missing"),
+        (["profile", "/nowhere"], "There is no folder /nowhere"),
         (["profile", "/nowhere", "--size", "T"], "not both"),
         (["profile", "--size", "T", "--seconds", "0"], "must be positive"),
     ],

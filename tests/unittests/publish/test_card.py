@@ -15,6 +15,7 @@ from huggingface_hub import ModelCard
 from dispatch_sb.data.audio import read_audio
 from dispatch_sb.models import FastEnhancer
 from dispatch_sb.publish import model_card, write_model_folder
+from dispatch_sb.publish.card_parts import hub_licence
 
 DATA = [
     {"name": "A", "licence": "CC0-1.0", "url": "https://example.org/a"},
@@ -54,6 +55,11 @@ def card(scores):
         scores=scores,
         seeds=[1, 2],
         command="python train.py hparams/dispatch.yaml",
+        method="With patience.",
+        teacher="Teacher: Big.",
+        versions="With torch 2.",
+        credit="`example.wav` is by A.",
+        latency_ms=32.0,
     )
 
 
@@ -62,18 +68,38 @@ def test_the_hub_reads_the_head(card):
     assert head.license == "apache-2.0"
     assert "speech-enhancement" in head.tags
     assert head.model_name == "tiny"
-    results = {
-        (r.dataset_name, r.metric_type): (r.metric_value, r.metric_name)
-        for r in head.eval_results
-    }
+    results = {(r.dataset_name, r.metric_type): r for r in head.eval_results}
     assert set(results) == {
         ("excerpt", "pesq"),
         ("excerpt", "si_sdr"),
         ("mini", "pesq"),
     }
-    mean, name = results["excerpt", "pesq"]
-    assert mean == 2.25
-    assert name == "PESQ-WB, 95 % interval [2.150, 2.350], 33 files"
+    pesq = results["excerpt", "pesq"]
+    assert pesq.metric_value == 2.25
+    expected = "PESQ-WB, 95 % interval [2.150, 2.350], 33 files"
+    assert pesq.metric_name == expected
+    assert pesq.metric_args == {"ci95": [2.15, 2.35], "files": 33, "failed": 2}
+    # What the hub does not list as a dataset gets an id that could be one.
+    assert {r.dataset_type for r in head.eval_results} == {"excerpt", "mini"}
+
+
+def test_the_hub_gets_back_what_it_read(card):
+    data = ModelCard(card).data
+    again = ModelCard(f"---\n{data.to_yaml()}\n---\n").data
+    assert again.eval_results == data.eval_results
+    assert again.to_dict() == data.to_dict()
+
+
+@pytest.mark.parametrize(
+    "licence, expected",
+    [
+        ("Apache-2.0", {"license": "apache-2.0"}),
+        ("CC BY-NC 4.0", {"license": "cc-by-nc-4.0"}),
+        ("GPL-2+", {"license": "other", "license_name": "gpl-2+"}),
+    ],
+)
+def test_licences_are_named_as_the_hub_does(licence, expected):
+    assert hub_licence(licence) == expected
 
 
 def test_people_read_scores_data_seeds_and_command(card):
@@ -85,7 +111,8 @@ def test_people_read_scores_data_seeds_and_command(card):
         "P.862.2 without Corrigendum 2.",
         "| [A](https://example.org/a) | CC0-1.0 | training |",
         "| B \\| C | CC-BY-4.0 | noise |",
-        "Seeds: 1, 2.",
+        "A tiny enhancer.\n\n`example.wav` is by A.\n",
+        "With patience.\n\nTeacher: Big.\n\nSeeds: 1, 2.\n\nWith torch 2.\n",
         "python train.py hparams/dispatch.yaml",
         "Weights: apache-2.0.",
     ):
@@ -104,17 +131,38 @@ def test_the_code_runs_in_the_folder(card, tmp_path, monkeypatch):
     folder = write_model_folder(model, tmp_path / "tiny", card, noisy)
     monkeypatch.chdir(folder)
     blocks = re.findall(r"```python\n(.*?)```", card, flags=re.DOTALL)
-    assert len(blocks) == 2
-    names = {}
-    for block in blocks:
-        exec(compile(block, "README.md", "exec"), names)
+    plain, speechbrain, streamed = (run_block(block) for block in blocks)
     example = torch.from_numpy(read_audio("example.wav"))[None]
     with torch.no_grad():
         expected = model(example)[0]
-    written = torch.from_numpy(read_audio("enhanced.wav"))
-    torch.testing.assert_close(written, expected)
-    torch.testing.assert_close(names["enhanced"], expected)
+    assert plain.equal(expected)
+    assert torch.from_numpy(read_audio("enhanced.wav")).equal(expected)
+    torch.testing.assert_close(speechbrain, expected)
+    torch.testing.assert_close(streamed[0], expected, atol=1e-5, rtol=0)
     assert not os.path.islink("enhance_model.ckpt")
+
+
+def run_block(block):
+    """Runs a block on its own; what it calls ``enhanced``."""
+    names = {}
+    exec(compile(block, "README.md", "exec"), names)
+    return names["enhanced"]
+
+
+def test_a_model_that_cannot_stream_shows_no_streaming(scores):
+    card = model_card("tiny", "", data=DATA, scores=scores)
+    assert "StreamingEnhancer" not in card and "load_student" in card
+
+
+def test_the_teacher_stands_beside_its_student(scores):
+    scores["mini"]["teacher"] = {"pesq": value(3.0)}
+    card = model_card("tiny", "", data=DATA, scores=scores)
+    assert "|  | this model | its teacher | files |" in card
+    assert "| 2.000 [1.900, 2.100] | 3.000 [2.900, 3.100] | 35 |" in card
+    own = model_card(
+        "big", "", DATA, {"mini": scores["mini"]}, system="teacher"
+    )
+    assert "|  | this model | files |" in own
 
 
 @pytest.mark.parametrize("missing", ["licence", "data", "scores"])

@@ -49,6 +49,7 @@ def test_the_layout_is_complete(model, noisy, tmp_path):
         "enhance_model.ckpt",
         "example.wav",
         "hyperparams.yaml",
+        "model.safetensors",
     ]
     config = json.loads((path / "config.json").read_text())
     assert config == {

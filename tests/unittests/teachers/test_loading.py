@@ -41,6 +41,13 @@ def own_folder(tmp_path):
     return write_model_folder(FastEnhancer(**TINY), tmp_path / "own", "# Card")
 
 
+@pytest.fixture
+def old_folder(own_folder):
+    """As it was written before there was model.safetensors."""
+    (own_folder / "model.safetensors").unlink()
+    return own_folder
+
+
 def speechbrain_twin(interface, folder, **options):
     """What SpeechBrain itself makes of the folder."""
     return interface.from_hparams(
@@ -164,8 +171,8 @@ def test_wrong_arguments_are_named():
 
 
 @pytest.mark.parametrize("own", [True, False])
-def test_weights_that_do_not_fit_are_listed(tmp_path, own_folder, own):
-    folder = own_folder
+def test_weights_that_do_not_fit_are_listed(tmp_path, old_folder, own):
+    folder = old_folder
     if not own:
         folder = write_folder(tmp_path / "theirs", WAVEFORM)
     path = folder / "enhance_model.ckpt"
@@ -184,8 +191,8 @@ def test_weights_that_do_not_fit_are_listed(tmp_path, own_folder, own):
 
 
 @pytest.mark.parametrize("damage", ["truncated", "empty", "pickle", "text"])
-def test_damaged_weights_are_refused(own_folder, damage):
-    path = own_folder / "enhance_model.ckpt"
+def test_damaged_weights_are_refused(old_folder, damage):
+    path = old_folder / "enhance_model.ckpt"
     content = path.read_bytes()
     if damage == "pickle":
         torch.save({"weight": print}, path)
@@ -197,13 +204,13 @@ def test_damaged_weights_are_refused(own_folder, damage):
         }
         path.write_bytes(changed[damage])
     with pytest.raises(ValueError, match="enhance_model.ckpt is damaged or"):
-        load_teacher(own_folder)
+        load_teacher(old_folder)
 
 
-def test_missing_weights_are_named(own_folder):
-    (own_folder / "enhance_model.ckpt").unlink()
+def test_missing_weights_are_named(old_folder):
+    (old_folder / "enhance_model.ckpt").unlink()
     with pytest.raises(FileNotFoundError, match="enhance_model.ckpt is miss"):
-        load_teacher(own_folder)
+        load_teacher(old_folder)
 
 
 def test_a_network_without_weights_is_refused(tmp_path):

@@ -1,0 +1,68 @@
+"""`--model`, for commands whose arguments are the user's audio.
+
+Authors
+ * The dispatch-sb contributors, 2026
+"""
+
+import argparse
+import functools
+import os
+from collections.abc import Callable
+
+MODEL_VARIABLE = "DISPATCH_SB_MODEL"
+
+
+def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds `--model`, `--revision` and `--device`.
+
+    Arguments
+    ---------
+    parser : argparse.ArgumentParser
+        Of the sub-command.
+    """
+    parser.add_argument(
+        "--model",
+        help="a run's folder, a model's folder, or a hub id; default: the "
+        f"environment variable {MODEL_VARIABLE}. SpeechBrain's own folders "
+        "are code: use only what you trust",
+    )
+    parser.add_argument("--revision", help="of a hub id: commit, tag or branch")
+    parser.add_argument("--device", default="cpu", help="cpu (default) or cuda")
+
+
+def model_loader(arguments: argparse.Namespace) -> Callable:
+    """What loads the model that was asked for.
+
+    Arguments
+    ---------
+    arguments : argparse.Namespace
+        With the options of `add_model_arguments`.
+
+    Returns
+    -------
+    callable
+        Picklable, returns the model in eval mode.
+
+    Raises
+    ------
+    ValueError
+        If there is no model, or no such device.
+    """
+    import torch
+
+    from dispatch_sb.publish.open import open_model
+
+    source = arguments.model or os.environ.get(MODEL_VARIABLE)
+    if not source:
+        raise ValueError(
+            "which model? Give --model a run's folder, a model's folder or "
+            f"a hub id, or set {MODEL_VARIABLE} to it."
+        )
+    if arguments.device.startswith("cuda") and not torch.cuda.is_available():
+        raise ValueError(
+            f"there is no {arguments.device} here (torch sees no GPU): leave "
+            "--device out."
+        )
+    return functools.partial(
+        open_model, source, arguments.revision, arguments.device
+    )

@@ -1,0 +1,76 @@
+"""`dispatch-sb push`: a model folder becomes a model on the hub.
+
+Authors
+ * The dispatch-sb contributors, 2026
+"""
+
+import argparse
+
+from dispatch_sb.commands.command import Command
+
+
+def _push_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", help="a model folder, see dispatch-sb export")
+    parser.add_argument("name", metavar="USER/NAME", help="its id on the hub")
+    parser.add_argument(
+        "--public",
+        action="store_true",
+        help="a new model is visible to all; without this, to its owners only",
+    )
+    parser.add_argument(
+        "--update",
+        action="store_true",
+        help="the model exists: commit onto it; files that only the hub has "
+        "are kept",
+    )
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="list what would be sent, created and changed; touch nothing",
+    )
+    parser.add_argument("--message", help="of the commit")
+    parser.add_argument("--tag", help="names the commit, such as v1.0")
+    parser.add_argument(
+        "--revision",
+        metavar="BRANCH",
+        default="main",
+        help="with --update: the branch to commit to, made if it is not there",
+    )
+
+
+def _push(arguments: argparse.Namespace) -> str:
+    from dispatch_sb.publish import push
+    from dispatch_sb.publish.push_dry_run import dry_run
+
+    wanted = push.Push(
+        arguments.folder,
+        arguments.name,
+        public=arguments.public,
+        update=arguments.update,
+        message=arguments.message,
+        tag=arguments.tag,
+        branch=arguments.revision,
+    )
+    if arguments.dry_run:
+        return dry_run(wanted)
+    try:
+        return push.format_pushed(push.push_folder(wanted))
+    except KeyboardInterrupt:
+        raise RuntimeError(
+            "Interrupted: repeat the command, it goes on where it stopped."
+        ) from None
+
+
+COMMAND = Command(
+    "push",
+    "put a model folder on the Hugging Face hub",
+    _push_arguments,
+    _push,
+    examples="""\
+  dispatch-sb push my-model USER/small --dry-run
+  dispatch-sb push my-model USER/small --tag v1.0
+  dispatch-sb push my-model USER/small --update --message "Longer training"
+
+the token comes from HF_TOKEN or `hf auth login`; an interrupted push goes on
+when the command is repeated""",
+)

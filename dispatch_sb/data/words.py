@@ -1,0 +1,93 @@
+"""Transcripts: what is said in the files of a corpus.
+
+Authors
+ * The dispatch-sb contributors, 2026
+"""
+
+import json
+import os
+from pathlib import Path
+
+
+def read_words(source: str | os.PathLike) -> dict[str, str]:
+    """Reads what is said, by the names of the audio files.
+
+    Arguments
+    ---------
+    source : str or os.PathLike
+        A folder with a text file for each audio file, of the same name but
+        for the suffix (``p232_001.txt``, as VoiceBank-DEMAND has them); a
+        ``.json`` file that maps names to texts; or a text file with a name
+        and its words on each line (as Kaldi's ``text`` and LibriSpeech's
+        ``.trans.txt``).
+
+    Returns
+    -------
+    dict of str
+        One line of text by name, without suffix.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such folder or file.
+    ValueError
+        If there are no transcripts in it.
+
+    Example
+    -------
+    >>> path = getfixture("tmp_path") / "text"
+    >>> _ = path.write_text("ann_01 hello there\\nann_02.wav good bye\\n")
+    >>> read_words(path)
+    {'ann_01': 'hello there', 'ann_02': 'good bye'}
+    """
+    source = Path(source)
+    if source.is_dir():
+        words = {
+            path.stem: path.read_text("utf-8", "replace")
+            for path in sorted(source.glob("[!.]*.txt"))
+        }
+    elif source.is_file():
+        text = source.read_text("utf-8", "replace")
+        words = _of_json(source, text) if _is_json(source) else _of_lines(text)
+    else:
+        raise FileNotFoundError(
+            f"There are no transcripts {source}: give a folder of text files, "
+            "a JSON file, or a file with a name and its words on each line."
+        )
+    words = {key: " ".join(text.split()) for key, text in words.items()}
+    words = {key: text for key, text in words.items() if text}
+    if not words:
+        raise ValueError(
+            f"{source} has no transcripts: it needs .txt files, or a name and "
+            "its words on each line."
+        )
+    return words
+
+
+def _is_json(path: Path) -> bool:
+    """Whether a file's name says that it is JSON."""
+    return path.suffix.lower() == ".json"
+
+
+def _of_json(path: Path, text: str) -> dict[str, str]:
+    """Texts by name, from JSON."""
+    try:
+        words = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"{path} is not JSON ({error}): repair it.") from error
+    if not isinstance(words, dict):
+        raise ValueError(f"{path} must map names to texts.")
+    return {_name(key): str(value) for key, value in words.items()}
+
+
+def _of_lines(text: str) -> dict[str, str]:
+    """Texts by name, from lines that begin with the name."""
+    parts = (line.split(maxsplit=1) for line in text.splitlines())
+    return {_name(part[0]): part[1] for part in parts if len(part) == 2}
+
+
+def _name(file: str) -> str:
+    """A file's name without the suffix of audio."""
+    path = Path(file)
+    audio = path.suffix.lower() in (".wav", ".flac", ".ogg")
+    return path.stem if audio else path.name

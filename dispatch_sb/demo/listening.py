@@ -1,0 +1,136 @@
+"""One visit without the page: a recording goes in; what student and teacher
+make of it, the maps and the scores come out.
+
+Authors
+ * The dispatch-sb contributors, 2026
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from dispatch_sb.demo.followed import Followed, followed
+from dispatch_sb.demo.models import Models, enhance
+from dispatch_sb.demo.recording import fit_clean, read_recording
+from dispatch_sb.metrics.pair import score_pair
+from dispatch_sb.report.gallery import knowledge_gap
+
+METRICS = ("pesq", "stoi", "si_sdr")
+
+
+@dataclass
+class Listening:
+    """What there is to hear and to see.
+
+    Arguments
+    ---------
+    signals : dict
+        Waveforms `[samples]` of noisy, student, and those of teacher and
+        clean that there are; equally long.
+    sample_rate : int
+        In Hz.
+    seconds : dict
+        How long student and teacher took, in s.
+    notes : list of str
+        What was converted, in sentences.
+    followed : Followed or None
+        Where the teacher was followed; None without a teacher.
+    gap : dict or None
+        The loss' details against the clean speech; None without teacher or
+        clean.
+    scores : dict
+        Metrics of noisy, student and teacher; empty without clean.
+    """
+
+    signals: dict[str, np.ndarray]
+    sample_rate: int
+    seconds: dict[str, float] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    followed: Followed | None = None
+    gap: dict | None = None
+    scores: dict[str, dict] = field(default_factory=dict)
+
+
+def listen(
+    models: Models,
+    noisy: str | os.PathLike | None,
+    clean: str | os.PathLike | None = None,
+) -> Listening:
+    """Enhances a recording and compares the results.
+
+    Arguments
+    ---------
+    models : Models
+        Student, perhaps teacher, and loss.
+    noisy : str, os.PathLike or None
+        The recording, any format that libsndfile reads.
+    clean : str, os.PathLike or None
+        The same recording without noise, if there is one.
+
+    Returns
+    -------
+    Listening
+        Whatever can be computed of what was given.
+
+    Raises
+    ------
+    ValueError
+        If a file cannot be used, or none was given: the reason in a sentence.
+    """
+    if noisy is None:
+        raise ValueError("There is no recording yet: drop or record one first.")
+    rate = models.sample_rate
+    recording = read_recording(noisy, rate, "recording")
+    notes = [*recording.notes, *models.notes]
+    result = Listening({}, rate, notes=notes)
+    reference = None
+    if clean is not None:
+        reference = read_recording(clean, rate, "clean recording")
+        result.notes += reference.notes
+        recording, reference = fit_clean(recording, reference, rate)
+    result.signals["noisy"] = recording.samples
+    for name, network in models.networks.items():
+        result.signals[name], result.seconds[name] = enhance(
+            network, recording.samples, name
+        )
+    if models.teacher is not None:
+        result.followed = followed(models.loss, result.signals)
+    if reference is not None:
+        result.scores = scores_of(result.signals, reference.samples, rate)
+        result.signals["clean"] = reference.samples
+        if models.teacher is not None:
+            result.gap = knowledge_gap(models.loss, result.signals)
+    return result
+
+
+def scores_of(
+    signals: Mapping[str, np.ndarray], clean: np.ndarray, sample_rate: int
+) -> dict[str, dict]:
+    """Scores every signal against the clean speech.
+
+    Arguments
+    ---------
+    signals : mapping
+        Waveforms `[samples]` by name.
+    clean : np.ndarray
+        The clean speech `[samples]`.
+    sample_rate : int
+        In Hz.
+
+    Returns
+    -------
+    dict
+        Name to metric to value, or to {"error": reason}.
+
+    Example
+    -------
+    >>> speech = np.random.default_rng(0).normal(size=16000)
+    >>> scores_of({"noisy": speech}, speech, 8000)["noisy"]["pesq"]
+    {'error': 'wide-band PESQ needs 16000 Hz, not 8000'}
+    """
+    return {
+        name: score_pair(clean, signal, sample_rate, METRICS)
+        for name, signal in signals.items()
+    }

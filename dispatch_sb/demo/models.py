@@ -1,0 +1,210 @@
+"""The models that a page shows: a student, perhaps its teacher, and the loss
+that tells where the teacher was followed.
+
+Authors
+ * The dispatch-sb contributors, 2026
+"""
+
+import os
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import nn
+
+from dispatch_sb.demo.run_parts import distillation_loss, teacher_source
+from dispatch_sb.losses import DFKD, DistillationLoss, TopGap
+from dispatch_sb.publish.open import is_run, open_model
+from dispatch_sb.publish.settings import read_settings
+from dispatch_sb.teachers import FrozenTeacher
+
+
+@dataclass
+class Models:
+    """What a page shows.
+
+    Arguments
+    ---------
+    student : torch.nn.Module
+        Waveforms `[batch, samples]` in and out.
+    sample_rate : int
+        The student's, in Hz; the page works at it.
+    teacher : torch.nn.Module or None
+        Waveforms `[batch, samples]` in and out, at the student's rate.
+    loss : DistillationLoss
+        Patches and distances of the maps.
+    sources : dict
+        Folder or hub id of student and teacher, for display.
+    notes : list of str
+        What the page should say about them.
+    """
+
+    student: nn.Module
+    sample_rate: int
+    teacher: nn.Module | None
+    loss: nn.Module
+    sources: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def networks(self) -> dict[str, nn.Module]:
+        """Those of student and teacher that there are."""
+        both = {"student": self.student, "teacher": self.teacher}
+        return {k: model for k, model in both.items() if model is not None}
+
+
+def open_models(
+    student: str | os.PathLike,
+    teacher: str | os.PathLike | None = None,
+    teacher_revision: str | None = None,
+    student_revision: str | None = None,
+) -> Models:
+    """Opens student and teacher by name.
+
+    Arguments
+    ---------
+    student : str or os.PathLike
+        A run's folder, which names teacher and loss too, a model's folder, or
+        a hub id.
+    teacher : str or os.PathLike, optional
+        The same for the teacher; without it, the run's, or none.
+    teacher_revision, student_revision : str, optional
+        Commit, tag or branch of a hub id.
+
+    Returns
+    -------
+    Models
+        On the CPU, in eval mode.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError, ConnectionError
+        If one of them cannot be opened: which, why, and the remedy.
+    """
+    network = open_model(str(student), student_revision)
+    rate = getattr(network, "sample_rate", 16000)
+    loss, notes = None, []
+    if is_run(student):
+        settings = read_settings(student)
+        loss = distillation_loss(settings)
+        if teacher is None:
+            known = teacher_source(settings) or (None, None)
+            teacher, teacher_revision = known
+    if loss is not None and loss.sample_rate != rate:
+        raise ValueError(
+            f"{student}: its loss works at {loss.sample_rate} Hz and its "
+            f"student at {rate} Hz; the settings contradict each other."
+        )
+    sources = {"student": str(student)}
+    master = None
+    if teacher is not None:
+        sources["teacher"] = str(teacher)
+        master = open_model(str(teacher), teacher_revision)
+        notes += teacher_notes(master, rate)
+        master = FrozenTeacher(master, sample_rate=rate, resample=True)
+        if loss is None:
+            notes.append(
+                "The maps use the recipe’s distillation loss, as the "
+                "student’s own is not known."
+            )
+    loss = usual_loss(rate) if loss is None else loss
+    return Models(network.eval(), rate, master, loss, sources, notes)
+
+
+def usual_loss(sample_rate: int = 16000) -> DistillationLoss:
+    """The loss of the recipe, for models whose own is not known.
+
+    Arguments
+    ---------
+    sample_rate : int
+        In Hz.
+
+    Returns
+    -------
+    DistillationLoss
+        DISPatch with multi-scale patches on DFKD, 80 % selected.
+
+    Example
+    -------
+    >>> usual_loss(48000).selection.ratio
+    0.8
+    """
+    host = DFKD(beta=0.5, patch_bins=(10, 40), floor_db=-40)
+    return DistillationLoss(host, TopGap(0.8), sample_rate=sample_rate)
+
+
+def teacher_notes(teacher: nn.Module, sample_rate: int) -> list[str]:
+    """What changes a teacher's output before it is heard.
+
+    Arguments
+    ---------
+    teacher : torch.nn.Module
+        As opened.
+    sample_rate : int
+        The rate of the page in Hz.
+
+    Returns
+    -------
+    list of str
+        Sentences, none where nothing does.
+
+    Example
+    -------
+    >>> teacher_notes(FrozenTeacher(nn.Identity(), match_level=True), 16000)
+    ['The teacher normalises its level: it is heard at the level of its input.']
+    """
+    notes = []
+    if getattr(teacher, "match_level", False):
+        notes.append(
+            "The teacher normalises its level: it is heard at the level of "
+            "its input."
+        )
+    rate = getattr(teacher, "sample_rate", sample_rate)
+    if rate != sample_rate:
+        notes.append(
+            f"The teacher works at {rate} Hz: its input is converted from "
+            f"{sample_rate} Hz and its output back."
+        )
+    return notes
+
+
+@torch.no_grad()
+def enhance(
+    network: nn.Module, samples: np.ndarray, name: str
+) -> tuple[np.ndarray, float]:
+    """Runs a network on one recording.
+
+    Arguments
+    ---------
+    network : torch.nn.Module
+        Waveforms `[batch, samples]` in and out.
+    samples : np.ndarray
+        The recording `[samples]`.
+    name : str
+        What the error calls the network.
+
+    Returns
+    -------
+    tuple of np.ndarray and float
+        float32 samples `[samples]`, and how long it took in s.
+
+    Raises
+    ------
+    RuntimeError
+        If the output is not finite.
+
+    Example
+    -------
+    >>> enhance(nn.Identity(), np.ones(3, dtype="float32"), "student")[0]
+    array([1., 1., 1.], dtype=float32)
+    """
+    begin = time.perf_counter()
+    enhanced = network(torch.from_numpy(samples)[None])[0].float().cpu().numpy()
+    seconds = time.perf_counter() - begin
+    if not np.isfinite(enhanced).all():
+        raise RuntimeError(
+            f"The {name} returned NaN or infinity: its weights are damaged, "
+            "or it cannot take this recording."
+        )
+    return enhanced, seconds

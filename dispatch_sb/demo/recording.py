@@ -1,0 +1,250 @@
+"""A visitor's audio file becomes what the models take, or a sentence about
+why it cannot.
+
+Authors
+ * The dispatch-sb contributors, 2026
+"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from dispatch_sb.data.audio import AudioInfo, probe, read_channels, resample
+
+LONGEST = 60.0  # s
+SHORTEST = 0.25  # s: what PESQ needs, and more than one window of the losses
+SILENT = 1e-5  # largest sample of what counts as silent: -100 dB
+SLACK = 0.05  # s by which a clean recording may be longer or shorter
+
+
+class Recording(NamedTuple):
+    """A recording that the models can take.
+
+    Arguments
+    ---------
+    samples : np.ndarray
+        One channel of float32 samples `[samples]`, as loud as in the file.
+    notes : list of str
+        What was converted, in sentences.
+    """
+
+    samples: np.ndarray
+    notes: list[str]
+
+
+def read_recording(
+    path: str | os.PathLike,
+    sample_rate: int,
+    name: str = "recording",
+    longest: float = LONGEST,
+) -> Recording:
+    """Reads any audio file as one channel at a sample rate.
+
+    Channels are averaged, the rate is changed with soxr, the level stays.
+
+    Arguments
+    ---------
+    path : str or os.PathLike
+        Any format that libsndfile reads.
+    sample_rate : int
+        The rate that the models work at, in Hz.
+    name : str
+        What the messages call it.
+    longest : float
+        How long it may be, in s.
+
+    Returns
+    -------
+    Recording
+        Its samples, and what was converted.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is no audio, too long, too short, silent, or not finite.
+
+    Example
+    -------
+    >>> import soundfile
+    >>> path = getfixture("tmp_path") / "stereo.wav"
+    >>> soundfile.write(path, np.full((48000, 2), 0.5), 48000)
+    >>> recording = read_recording(path, 16000)
+    >>> recording.samples.shape, recording.notes
+    ((16000,), ['The recording was converted from 48000 Hz, 2 channels to
+    16000 Hz, one channel.'])
+    """
+    # The header first: a file of hours is refused before it is read.
+    check_length(_or_say_why(probe, path), name, longest)
+    channels, info = _or_say_why(read_channels, path)
+    check_samples(channels, info.sample_rate, name)
+    samples = resample(channels.mean(axis=1), info.sample_rate, sample_rate)
+    return Recording(samples, conversion_notes(info, sample_rate, name))
+
+
+def check_length(info: AudioInfo, name: str, longest: float = LONGEST) -> None:
+    """Refuses what is too long or too short.
+
+    Arguments
+    ---------
+    info : AudioInfo
+        The file's header.
+    name : str
+        What the message calls it.
+    longest : float
+        How long it may be, in s.
+
+    Raises
+    ------
+    ValueError
+        With the length and the remedy.
+
+    Example
+    -------
+    >>> check_length(AudioInfo(1600, 16000, 1), "recording")
+    Traceback (most recent call last):
+    ...
+    ValueError: The recording is 0.10 s long, and 0.25 s are needed: ...
+    """
+    if info.seconds > longest:
+        raise ValueError(
+            f"The {name} is {info.seconds:.1f} s long, and this page takes "
+            f"up to {longest:g} s: cut it with the scissors below its "
+            "waveform, or give the page a shorter one."
+        )
+    if info.seconds < SHORTEST:
+        raise ValueError(
+            f"The {name} is {info.seconds:.2f} s long, and {SHORTEST} s are "
+            "needed: give the page a longer one."
+        )
+
+
+def check_samples(channels: np.ndarray, sample_rate: int, name: str) -> None:
+    """Refuses what is silent or not finite.
+
+    Arguments
+    ---------
+    channels : np.ndarray
+        Samples `[samples, channels]`, full scale 1.
+    sample_rate : int
+        In Hz.
+    name : str
+        What the message calls it.
+
+    Raises
+    ------
+    ValueError
+        Where the first bad sample is, or that there is no sound.
+
+    Example
+    -------
+    >>> check_samples(np.zeros((16000, 1)), 16000, "recording")
+    Traceback (most recent call last):
+    ...
+    ValueError: The recording is silent: ...
+    """
+    finite = np.isfinite(channels).all(axis=1)
+    if not finite.all():
+        place = float(np.argmin(finite)) / sample_rate
+        raise ValueError(
+            f"The {name} holds NaN or infinity, first at {place:.3f} s: "
+            "export it again."
+        )
+    if np.abs(channels).max(initial=0.0) < SILENT:
+        raise ValueError(
+            f"The {name} is silent: check the microphone or the file."
+        )
+
+
+def conversion_notes(
+    info: AudioInfo, sample_rate: int, name: str = "recording"
+) -> list[str]:
+    """Says what `read_recording` converts.
+
+    Arguments
+    ---------
+    info : AudioInfo
+        The file's header.
+    sample_rate : int
+        The rate that it gets, in Hz.
+    name : str
+        What the sentence calls it.
+
+    Returns
+    -------
+    list of str
+        One sentence, or none where nothing is converted.
+
+    Example
+    -------
+    >>> conversion_notes(AudioInfo(44100, 44100, 1), 16000)
+    ['The recording was converted from 44100 Hz to 16000 Hz.']
+    """
+    had, gets = [], []
+    if info.sample_rate != sample_rate:
+        had.append(f"{info.sample_rate} Hz")
+        gets.append(f"{sample_rate} Hz")
+    if info.channels != 1:
+        had.append(f"{info.channels} channels")
+        gets.append("one channel")
+    if not had:
+        return []
+    words = f"from {', '.join(had)} to {', '.join(gets)}"
+    return [f"The {name} was converted {words}."]
+
+
+def fit_clean(noisy: Recording, clean: Recording, sample_rate: int):
+    """Cuts a recording and its clean version to one length.
+
+    Arguments
+    ---------
+    noisy, clean : Recording
+        At one sample rate.
+    sample_rate : int
+        In Hz.
+
+    Returns
+    -------
+    tuple of Recording
+        Noisy and clean, equally long.
+
+    Raises
+    ------
+    ValueError
+        If they differ by more than 0.05 s: then they are not of the same
+        utterance, or one is shifted.
+
+    Example
+    -------
+    >>> long, short = Recording(np.ones(900), []), Recording(np.ones(899), [])
+    >>> [len(one.samples) for one in fit_clean(long, short, 16000)]
+    [899, 899]
+    """
+    lengths = [len(one.samples) / sample_rate for one in (noisy, clean)]
+    if abs(lengths[0] - lengths[1]) > SLACK:
+        raise ValueError(
+            f"The clean recording is {lengths[1]:.2f} s long and the noisy "
+            f"one {lengths[0]:.2f} s: they must hold the same utterance, "
+            "sample for sample. Give another, or none."
+        )
+    end = min(len(noisy.samples), len(clean.samples))
+    return tuple(
+        one._replace(samples=one.samples[:end]) for one in (noisy, clean)
+    )
+
+
+def _or_say_why(read: Callable, path: str | os.PathLike):
+    """Reads something of a file; what is wrong with it is told for a visitor,
+    who knows the file's name, not where the page has put it."""
+    try:
+        return read(path)
+    except ValueError as error:
+        reason = str(error).replace(os.fspath(path), Path(path).name)
+        raise ValueError(
+            f"{reason.rpartition(': ')[0]}: give the page another file, such "
+            "as WAV, FLAC, Ogg or MP3."
+        ) from error

@@ -1,0 +1,209 @@
+"""What a run knows about its student, in the words of a model card.
+
+Authors
+ * The dispatch-sb contributors, 2026
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import yaml
+from torch import nn
+
+from dispatch_sb.publish.command import training_command
+from dispatch_sb.publish.settings import Settings, in_words
+
+HUB_PAGE = "https://huggingface.co"
+SOURCES = {
+    "FastEnhancer": "network: FastEnhancer, arXiv 2509.21867",
+    "DFKD": "distance: DFKD, arXiv 2502.04711",
+    "Gap": "choice of patches: DISPatch, arXiv 2509.15922",
+}
+
+
+def facts_of_run(settings: Settings, student: nn.Module) -> dict:
+    """Everything of a card that no person has to write.
+
+    Arguments
+    ---------
+    settings : Settings
+        Of the run.
+    student : torch.nn.Module
+        Of the run.
+
+    Returns
+    -------
+    dict
+        Arguments of ``model_card``, all but data, licence and scores.
+    """
+    scores = scores_of_run(settings.folder)
+    return {
+        "description": describe_student(student, settings),
+        "method": describe_method(settings, student),
+        "teacher": describe_teacher(settings, scores),
+        "versions": _versions(scores),
+        "command": training_command(settings),
+        "sample_rate": student.sample_rate,
+        "latency_ms": latency_ms(student),
+    }
+
+
+def describe_student(student: nn.Module, settings: Settings) -> str:
+    """What a model is, in a sentence or two.
+
+    Arguments
+    ---------
+    student : torch.nn.Module
+        With ``sample_rate``, perhaps with ``latency``.
+    settings : Settings
+        Of its run.
+
+    Returns
+    -------
+    str
+        Markdown.
+    """
+    size = sum(parameter.numel() for parameter in student.parameters())
+    causal = "causal " if hasattr(student, "initial_state") else ""
+    latency = latency_ms(student)
+    behind = "" if latency is None else f", {latency:g} ms algorithmic latency"
+    return (
+        f"A {causal}speech enhancement model ({type(student).__name__}, "
+        f"{size:,} parameters): noisy waveform in, enhanced waveform out, at "
+        f"{student.sample_rate} Hz{behind}. Trained with dispatch-sb, method "
+        f"`{settings.plain.get('method')}`."
+    )
+
+
+def latency_ms(student: nn.Module) -> float | None:
+    """The algorithmic latency of a model that can stream.
+
+    Arguments
+    ---------
+    student : torch.nn.Module
+        Any of ours.
+
+    Returns
+    -------
+    float or None
+        In milliseconds; None for a model that needs the whole waveform.
+
+    Example
+    -------
+    >>> latency_ms(nn.Identity()) is None
+    True
+    """
+    if not hasattr(student, "initial_state"):
+        return None
+    return 1000 * student.latency / student.sample_rate
+
+
+def describe_method(settings: Settings, student: nn.Module) -> str:
+    """How a student was trained, from the classes in its recipe.
+
+    Arguments
+    ---------
+    settings : Settings
+        Of the run.
+    student : torch.nn.Module
+        Of the run.
+
+    Returns
+    -------
+    str
+        Markdown, with the papers where the method is known.
+    """
+    tree, plain = settings.tree, settings.plain
+    lines = [f"Method `{plain.get('method')}`."]
+    if "enhancement_loss" in tree:
+        loss = in_words(tree["enhancement_loss"])
+        lines.append(f"Against clean speech: `{loss}`.")
+    if "distillation_loss" in tree:
+        loss = in_words(tree["distillation_loss"])
+        weight = plain.get("distillation_weight")
+        lines.append(f"Against its teacher: `{loss}`, weight {weight}.")
+    text = " ".join([type(student).__name__, *lines])
+    papers = [paper for name, paper in SOURCES.items() if name in text]
+    if papers:
+        lines.append(f"Sources: {'; '.join(papers)}.")
+    return "\n".join(lines)
+
+
+def describe_teacher(settings: Settings, scores: Mapping) -> str:
+    """Whom a student learned from.
+
+    Arguments
+    ---------
+    settings : Settings
+        Of the run.
+    scores : mapping
+        The run's ``scores.json``.
+
+    Returns
+    -------
+    str
+        Markdown with source, revision and the hash of the weights; empty
+        without a teacher.
+    """
+    source = settings.plain.get("teacher_source")
+    if "distillation_loss" not in settings.tree:
+        return ""
+    known = [_revision(settings, scores)]
+    folder = None if source is None else settings.locate(source)
+    if folder is not None:
+        head = _card_head(folder / "README.md")
+        title = (head.get("model-index") or [{}])[0].get("name", "")
+        name = f"{title} (`{folder.name}`)" if title else f"`{folder.name}`"
+        known = [f"licence {head['license']}"] if "license" in head else []
+    elif source is None:
+        name, known = f"`{in_words(settings.tree.get('teacher'))}`", []
+    elif os.path.isabs(source):
+        name, known = f"`{Path(source).name}`", []
+    else:
+        name = f"[{source}]({HUB_PAGE}/{source})"
+    sha256 = scores.get("weights_sha256", {}).get("teacher")
+    known += [f"weights SHA-256 `{sha256}`"] if sha256 else []
+    return f"Teacher: {', '.join([name, *known])}."
+
+
+def scores_of_run(run_folder: str | os.PathLike) -> dict:
+    """The scores that a run has left.
+
+    Arguments
+    ---------
+    run_folder : str or path
+        The ``output_folder`` of a training.
+
+    Returns
+    -------
+    dict
+        What ``scores.json`` holds; empty if there is none.
+    """
+    path = Path(run_folder) / "scores.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def _revision(settings: Settings, scores: Mapping) -> str:
+    """The commit of a hub teacher if it was recorded, else what was asked."""
+    asked = settings.plain.get("teacher_revision")
+    commit = scores.get("teacher_commit") or asked
+    return f"revision `{commit}`" if commit else "newest revision of that day"
+
+
+def _versions(scores: Mapping) -> str:
+    """When and with what the run was made."""
+    versions = scores.get("versions", {})
+    names = [f"{n} {versions[n]}" for n in versions if n != "numpy"]
+    date = str(scores.get("date", ""))[:10]
+    return f"Scored on {date} with {', '.join(names)}." if names else ""
+
+
+def _card_head(readme: Path) -> dict:
+    """The front matter of a model card; empty if there is none."""
+    if not readme.is_file():
+        return {}
+    parts = readme.read_text(encoding="utf-8").split("---\n", 2)
+    head = yaml.safe_load(parts[1]) if len(parts) == 3 else None
+    return head if isinstance(head, dict) else {}

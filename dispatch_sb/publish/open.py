@@ -1,0 +1,105 @@
+"""Opens whatever a command is given as a model: a run, a folder, a hub id.
+
+Authors
+ * The dispatch-sb contributors, 2026
+"""
+
+import os
+from pathlib import Path
+
+from torch import nn
+
+from dispatch_sb.publish.run import student_of_run
+from dispatch_sb.teachers.frozen import FrozenTeacher
+from dispatch_sb.teachers.hub import try_out
+from dispatch_sb.teachers.loading import load_model
+from dispatch_sb.teachers.own import read_config
+from dispatch_sb.teachers.sources import open_source
+
+SAMPLE_RATE = 16000  # Hz, of SpeechBrain's folders that state none
+
+
+def open_model(
+    source: str | os.PathLike,
+    revision: str | None = None,
+    device: str | None = None,
+) -> nn.Module:
+    """Loads an enhancement model from anything that holds one.
+
+    Our own models execute nothing. The YAML of a run, and of a folder of
+    SpeechBrain's own format, is code: open only what you trust.
+
+    Arguments
+    ---------
+    source : str or path
+        The ``output_folder`` of a training (its best student), a model's
+        folder, or a hub id.
+    revision : str, optional
+        Of a hub id: commit, tag or branch.
+    device : str, optional
+        Where to put the model, such as ``"cuda"``.
+
+    Returns
+    -------
+    torch.nn.Module
+        Noisy waveforms [batch, samples] in, enhanced ones of the same shape
+        out, at ``model.sample_rate`` Hz; in evaluation mode. Our own models
+        also have ``hop`` and ``latency``, in samples.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such thing, or files are missing from it.
+    ConnectionError
+        If the hub cannot be reached and the files are not here yet.
+    ValueError
+        If what is there cannot be used.
+
+    Example
+    -------
+    >>> open_model("no/such/model")
+    Traceback (most recent call last):
+    ...
+    FileNotFoundError: There is no folder no/such/model, ...
+    """
+    if is_run(source):
+        model = student_of_run(source)
+    else:
+        # config.json first: of our own models no YAML is even downloaded.
+        keys = ("config.json", "hyperparams.yaml")
+        find, _ = open_source(source, revision, kind="model", keys=keys)
+        model = load_model(find, str(source), kind="Model")
+        if "model" not in read_config(find("config.json")):
+            model = _as_waveform_model(model, source)
+    return model.eval().to(device or "cpu")
+
+
+def is_run(folder: str | os.PathLike) -> bool:
+    """Whether a path is the ``output_folder`` of a training.
+
+    Arguments
+    ---------
+    folder : str or path
+        Any path, or a hub id.
+
+    Returns
+    -------
+    bool
+        True if it holds a recipe and checkpoints.
+
+    Example
+    -------
+    >>> is_run("organisation/name")
+    False
+    """
+    folder = Path(folder)
+    return (folder / "hyperparams.yaml").is_file() and (
+        folder / "save"
+    ).is_dir()
+
+
+def _as_waveform_model(model: nn.Module, source) -> nn.Module:
+    """SpeechBrain's network with outputs as long and as loud as its inputs."""
+    rate = getattr(model, "sample_rate", SAMPLE_RATE)
+    forgets = try_out(model, rate, source)
+    return FrozenTeacher(model, sample_rate=rate, match_level=forgets)

@@ -1,0 +1,183 @@
+"""What a run's ``hyperparams.yaml`` says, read without executing it.
+
+Authors
+ * The dispatch-sb contributors, 2026
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ruamel.yaml
+
+MINI = "mini"  # the data_folder of the mini corpus
+TUPLE = "!tuple"  # HyperPyYAML's mark, once it is loaded, of a text "(1, 2)"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A run's folder and its recipe.
+
+    Arguments
+    ---------
+    folder : pathlib.Path
+        The ``output_folder`` of a training.
+    text : str
+        Its ``hyperparams.yaml``.
+    tree : mapping
+        The same, parsed; tags such as ``!new:`` are kept, not executed.
+    """
+
+    folder: Path
+    text: str
+    tree: Mapping[str, Any]
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        """The keys whose values are written out: numbers, texts, lists."""
+        return {
+            key: value
+            for key, value in self.tree.items()
+            if tag_of(value) is None and not isinstance(value, Mapping)
+        }
+
+    @property
+    def data_root(self) -> Path | None:
+        """What ``{data_root}`` in the run's manifests stands for; None if
+        that folder is not found from here."""
+        name = self.plain.get("data_folder")
+        if name == MINI:
+            name = self.plain.get("mini_folder")
+        if name is None:
+            return self.folder / "manifests"
+        return self.locate(name)
+
+    def manifest(self, part: str) -> Path:
+        """The manifest of ``train``, ``valid`` or ``test``."""
+        inside = self.folder / "manifests" / f"{part}.json"
+        named = self.plain.get(f"{part}_manifest", inside)
+        return inside if inside.is_file() else self.locate(named) or inside
+
+    def locate(self, name: str | os.PathLike) -> Path | None:
+        """A path that the recipe names, relative to wherever it was run:
+        here, or in a folder above the run's; None if it is not found."""
+        for base in (Path.cwd(), *self.folder.resolve().parents):
+            if (base / name).exists():
+                return base / name
+        return None
+
+
+def read_settings(run_folder: str | os.PathLike) -> Settings:
+    """Reads the recipe that a run has left in its folder.
+
+    Arguments
+    ---------
+    run_folder : str or path
+        The ``output_folder`` of a training.
+
+    Returns
+    -------
+    Settings
+        The recipe.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder holds no run.
+
+    Example
+    -------
+    >>> folder = getfixture("tmp_path")
+    >>> text = "seed: 1\\nloss: !new:os.system [ls]\\n"
+    >>> _ = (folder / "hyperparams.yaml").write_text(text)
+    >>> read_settings(folder).plain
+    {'seed': 1}
+    """
+    folder = Path(run_folder)
+    recipe = folder / "hyperparams.yaml"
+    if not recipe.is_file():
+        raise FileNotFoundError(
+            f"{folder} is no run: it has no hyperparams.yaml. Give the "
+            "output_folder of a training."
+        )
+    text = recipe.read_text(encoding="utf-8")
+    return Settings(folder, text, ruamel.yaml.YAML().load(text))
+
+
+def tag_of(node: Any) -> str | None:
+    """The YAML tag that is written at a node.
+
+    Arguments
+    ---------
+    node : any
+        A part of ``Settings.tree``.
+
+    Returns
+    -------
+    str or None
+        Such as ``"!new:torch.nn.Linear"``.
+
+    Example
+    -------
+    >>> tag_of(ruamel.yaml.YAML().load("!name:torch.relu"))
+    '!name:torch.relu'
+    """
+    tag = getattr(getattr(node, "tag", None), "value", None)
+    return None if tag == TUPLE else tag
+
+
+def scalar(node: Any) -> Any:
+    """A value without tags, as it is written.
+
+    Arguments
+    ---------
+    node : any
+        A number, a text, or a tuple such as ``(10, 40)``.
+
+    Returns
+    -------
+    any
+        The same; a tuple as its text.
+
+    Example
+    -------
+    >>> scalar(0.5)
+    0.5
+    """
+    return str(node.value) if hasattr(node, "value") else node
+
+
+def in_words(node: Any) -> str:
+    """A part of a recipe in the form of a Python expression.
+
+    Arguments
+    ---------
+    node : any
+        A part of ``Settings.tree``.
+
+    Returns
+    -------
+    str
+        Classes without their packages, arguments by name.
+
+    Example
+    -------
+    >>> text = "!new:a.Loss\\nhost: !new:b.DFKD\\n  beta: 0.5\\n"
+    >>> in_words(ruamel.yaml.YAML().load(text))
+    'Loss(host=DFKD(beta=0.5))'
+    """
+    tag = tag_of(node)
+    if tag is None and isinstance(node, list):
+        return str([scalar(item) for item in node])
+    if tag is None:
+        return str(scalar(node))
+    name = tag.rpartition(":")[2].rpartition(".")[2]
+    if isinstance(node, Mapping):
+        arguments = [f"{key}={in_words(node[key])}" for key in node]
+    elif isinstance(node, list):
+        arguments = [in_words(item) for item in node]
+    else:
+        arguments = []
+    return f"{name}({', '.join(arguments)})"

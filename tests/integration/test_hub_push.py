@@ -1,0 +1,176 @@
+"""Models that are pushed to a hub, by the real client to a real server on
+127.0.0.1: one commit with all of the folder, or nothing at all.
+
+Authors
+ * The dispatch-sb contributors, 2026
+"""
+
+import pytest
+from hub_pusher import (
+    LIMITED,
+    READ,
+    complete_folder,
+    contents,
+    files_at,
+    uploads,
+)
+from hub_worker import same
+
+
+def writes(hub) -> list[str]:
+    """Requests that could change anything."""
+    return [line for line in hub.requests if not line.startswith("GET ")]
+
+
+def test_a_new_model_is_private_and_one_commit(hub, push, model):
+    done = push(model, "lab/new", "--message", "First light")
+    repository = hub.repositories["lab/new"]
+    assert repository.private
+    assert repository.branches == {"main": done.commit}
+    assert list(repository.titles.values()) == ["initial commit", "First light"]
+    assert files_at(hub, "lab/new", done.commit) == contents(model)
+    assert len(uploads(hub)) == 2
+
+
+def test_it_says_how_the_model_is_used(hub, push, model):
+    done = push(model, "team/told", "--tag", "v1.0")
+    assert done.out.startswith(
+        f"{hub.endpoint}/team/told (private)\n"
+        f"commit {done.commit}, tag v1.0: README.md, config.json, "
+    )
+    commit = done.commit
+    assert f"--teacher_source team/told --teacher_revision {commit}" in done.out
+    assert f'load_student("team/told", revision="{commit}")' in done.out
+    assert hub.repositories["team/told"].tags == {"v1.0": commit}
+
+
+def test_a_public_model_can_be_loaded_by_all(hub, push, worker, model, savedir):
+    commit = push(model, "lab/public", "--public").commit
+    assert not hub.repositories["lab/public"].private
+    answer = worker.load("lab/public", revision=commit, savedir=savedir)
+    assert same(answer, model)
+
+
+def test_hidden_files_stay_here_and_folders_go(hub, push, model):
+    (model / ".env").write_text("secret")
+    (model / ".git").mkdir()
+    (model / ".git" / "config").write_text("secret")
+    (model / "pictures").mkdir()
+    (model / "pictures" / "gap.png").write_bytes(b"png")
+    commit = push(model, "lab/hidden").commit
+    files = files_at(hub, "lab/hidden", commit)
+    assert files.pop("pictures/gap.png") == b"png"
+    assert not [name for name in files if name.startswith(".")]
+
+
+def test_a_finished_push_done_again_sends_nothing(hub, push, model):
+    commit = push(model, "lab/twice").commit
+    hub.requests.clear()
+    again = push(model, "lab/twice", "--tag", "v1")
+    assert again.commit == commit
+    assert "all files were there already" in again.out
+    assert hub.repositories["lab/twice"].tags == {"v1": commit}
+    assert writes(hub) == ["POST /api/models/lab/twice/tag/" + commit]
+
+
+def test_an_update_sends_what_changed_and_keeps_the_rest(
+    hub, push, model, tmp_path
+):
+    (model / "notes.txt").write_text("Kept.")
+    first = push(model, "lab/update").commit
+    newer = complete_folder(tmp_path / "newer", seed=2)
+    hub.requests.clear()
+    done = push(newer, "lab/update", "--update")
+    second = done.commit
+    assert done.out.splitlines()[1] == (
+        f"commit {second}: enhance_model.ckpt, model.safetensors"
+    )
+    assert hub.repositories["lab/update"].branches == {"main": second}
+    assert files_at(hub, "lab/update", second) == {
+        **contents(newer),
+        "notes.txt": b"Kept.",
+    }
+    assert files_at(hub, "lab/update", first) == contents(model)
+    assert len(uploads(hub)) == 2
+
+
+def test_an_update_of_a_branch_leaves_main_alone(hub, push, model, tmp_path):
+    main = push(model, "lab/branch").commit
+    newer = complete_folder(tmp_path / "newer", seed=2)
+    done = push(newer, "lab/branch", "--update", "--revision", "trial")
+    branches = hub.repositories["lab/branch"].branches
+    assert branches == {"main": main, "trial": done.commit}
+    assert done.commit != main
+
+
+@pytest.mark.parametrize("token", ["", LIMITED])
+def test_a_dry_run_touches_nothing(hub, push, model, token):
+    done = push(model, "lab/dry", "--dry-run", token=token)
+    assert done.status == 0, done.err
+    assert "Would create lab/dry on" in done.out and "(private):" in done.out
+    for name in contents(model):
+        assert f"B  {name}\n" in done.out
+    assert "6 files to commit" in done.out
+    assert ("Not checked (there is no token)" in done.out) == (token == "")
+    assert writes(hub) == []
+    assert "lab/dry" not in hub.repositories
+
+
+def test_a_dry_run_without_a_network_says_so(hub, push, model, offline):
+    offline()
+    done = push(model, "lab/dry", "--dry-run", "--public")
+    assert done.status == 0 and done.seconds < 2
+    assert "lab/dry on" in done.out and "(public), if that is free" in done.out
+    assert f"Not checked ({hub.endpoint} cannot be reached" in done.out
+
+
+def test_a_dry_run_compares_with_what_is_there(hub, push, model):
+    (model / "old.txt").write_text("Old.")
+    commit = push(model, "lab/compared").commit
+    (model / "old.txt").unlink()
+    (model / "new.txt").write_text("New.")
+    with open(model / "README.md", "a") as stream:
+        stream.write("\nMore.\n")
+    hub.requests.clear()
+    done = push(model, "lab/compared", "--update", "--dry-run")
+    assert "Would commit to main of lab/compared" in done.out
+    listed = {line.split()[-1]: line.split()[0] for line in lines_of(done)}
+    assert listed == {
+        "README.md": "changed",
+        "config.json": "unchanged",
+        "enhance_model.ckpt": "unchanged",
+        "example.wav": "unchanged",
+        "hyperparams.yaml": "unchanged",
+        "model.safetensors": "unchanged",
+        "new.txt": "new",
+        "old.txt": "kept",
+    }
+    assert writes(hub) == []
+    assert hub.repositories["lab/compared"].branches == {"main": commit}
+
+
+def test_a_dry_run_without_a_token_asks_what_anyone_may(hub, push, model):
+    update = ("--update", "--dry-run", "--tag", "v2")
+    unseen = push(model, "lab/unseen", *update, token="")
+    assert "of lab/unseen on" in unseen.out
+    assert ", if it exists, tag v2:" in unseen.out
+    push(model, "lab/seen", "--public")
+    seen = push(model, "lab/seen", *update, token="")
+    assert "Would commit to main of lab/seen" in seen.out
+    assert "(public), tag v2:" in seen.out
+    assert "0 files to commit" in seen.out
+
+
+def lines_of(done) -> list[str]:
+    """The indented lines of a dry run."""
+    return [line for line in done.out.splitlines() if line.startswith("  ")]
+
+
+def test_a_dry_run_fails_where_the_push_would(hub, push, model):
+    push(model, "lab/would")
+    (model / "new.txt").write_text("New.")
+    taken = push(model, "lab/would", "--dry-run").error
+    assert "add --update" in taken
+    assert (
+        "may only read" in push(model, "lab/a", "--dry-run", token=READ).error
+    )

@@ -1,0 +1,111 @@
+"""The step that is exported gives what the whole model gives."""
+
+import pytest
+import torch
+from torch import nn
+
+from dispatch_sb.models import FastEnhancer
+from dispatch_sb.models.real_fourier import RealFourier
+from dispatch_sb.models.streaming_step import StreamingStep
+
+
+def trained_like(model):
+    """Weights and statistics of norms far from where they begin, so that
+    everything in the network matters."""
+    for parameter in model.parameters():
+        if parameter.dim() == 1:
+            nn.init.normal_(parameter, 0.5, 0.3)
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm1d):
+            nn.init.normal_(module.running_mean, std=0.2)
+            nn.init.uniform_(module.running_var, 0.5, 1.5)
+    return model.eval()
+
+
+def stream(step, waveform):
+    """All of a waveform through the step, the beginning dropped."""
+    state, hops = step.initial_state().values(), []
+    for hop in waveform.split(step.hop, dim=1):
+        enhanced, *state = step(hop, *state)
+        hops.append(enhanced)
+    return torch.cat(hops, dim=1)[:, step.latency - step.hop :]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"hop": 256},
+        {"hop": 160, "blocks": 3, "depth": 3},
+        {"hop": 100, "channels": 12, "block_channels": 24, "heads": 2},
+        {"n_fft": 320, "hop": 80, "block_bins": 7, "sample_rate": 8000},
+        {"blocks": 1, "heads": 1},
+    ],
+    ids=str,
+)
+def test_hop_by_hop_equals_the_whole_waveform(arguments):
+    torch.manual_seed(0)
+    model = trained_like(FastEnhancer(**arguments))
+    noisy = 0.1 * torch.randn(1, 24 * model.hop)
+    with torch.no_grad():
+        expected = model(noisy)
+        actual = stream(StreamingStep(model), noisy)
+    assert (expected - noisy).abs().max() > 0.02  # the network does something
+    torch.testing.assert_close(
+        actual, expected[:, : actual.shape[1]], rtol=0, atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("size", ["T", "B", "S", "M", "L"])
+def test_every_published_size_streams(size):
+    torch.manual_seed(0)
+    model = trained_like(FastEnhancer.from_size(size))
+    noisy = 0.1 * torch.randn(1, 8 * model.hop)
+    with torch.no_grad():
+        actual = stream(StreamingStep(model), noisy)
+        expected = model(noisy)[:, : actual.shape[1]]
+    torch.testing.assert_close(actual, expected, rtol=0, atol=2e-5)
+
+
+def test_silence_stays_silent():
+    step = StreamingStep(FastEnhancer())
+    assert not stream(step, torch.zeros(1, 1024)).any()
+
+
+def test_the_model_is_left_alone():
+    model = FastEnhancer().train()
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    StreamingStep(model)(
+        torch.randn(1, 256), *StreamingStep(model).initial_state().values()
+    )
+    assert model.training and all(p.requires_grad for p in model.parameters())
+    after = model.state_dict()
+    assert all(torch.equal(after[key], before[key]) for key in before)
+
+
+@pytest.mark.parametrize("length", [2, 8, 24, 200, 320, 512, 1000])
+def test_the_transform_is_fourier_s(length):
+    torch.manual_seed(0)
+    frame = torch.randn(1, length)
+    fourier = RealFourier(length)
+    expected = torch.fft.rfft(frame.double())[:, :-1]
+    spectrum = fourier(frame)
+    torch.testing.assert_close(
+        torch.complex(*spectrum.double().unbind(1)),
+        expected,
+        rtol=0,
+        atol=1e-4,
+    )
+    # torch's inverse of the same spectrum with a highest bin of zero
+    without = nn.functional.pad(expected, (0, 1))
+    torch.testing.assert_close(
+        fourier.inverse(spectrum).double(),
+        torch.fft.irfft(without, n=length),
+        rtol=0,
+        atol=1e-5,
+    )
+
+
+@pytest.mark.parametrize("length", [0, 1, 511])
+def test_an_odd_length_is_refused(length):
+    with pytest.raises(ValueError, match=f"even, got {length}"):
+        RealFourier(length)

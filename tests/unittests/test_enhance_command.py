@@ -1,0 +1,141 @@
+"""`dispatch-sb enhance`, as it is typed.
+
+Authors
+ * The dispatch-sb contributors, 2026
+"""
+
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from dispatch_sb import cli
+from dispatch_sb.teachers import load_teacher
+
+ROOT = Path(__file__).resolve().parents[2]
+MODEL = ROOT / "recipes" / "VoiceBank" / "pretrained" / "fastenhancer-b-16k"
+EXAMPLE = MODEL / "example.wav"
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """An empty working folder with the model in the environment."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DISPATCH_SB_MODEL", str(MODEL))
+    return tmp_path
+
+
+def test_real_speech_is_enhanced_as_the_model_does(here, capsys):
+    assert cli.main(["enhance", str(EXAMPLE), "new/clean.wav"]) == 0
+    assert "1 file enhanced (3.8 s of audio)." in capsys.readouterr().out
+    noisy = soundfile.read(EXAMPLE, dtype="float32")[0]
+    made, rate = soundfile.read("new/clean.wav", dtype="float32")
+    with torch.no_grad():
+        expected = load_teacher(MODEL).model(torch.from_numpy(noisy)[None])
+    assert rate == 16000
+    np.testing.assert_allclose(made, expected[0].numpy(), atol=2**-15)
+    assert np.abs(made - noisy).max() > 0.01
+
+
+def test_a_second_run_keeps_what_is_there(here, capsys):
+    argv = ["enhance", "in", "out"]
+    for name in ("in/a.wav", "in/sub/b.ogg"):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(name, np.zeros((4410, 2)), 44100)
+    assert cli.main(argv) == 0
+    Path("out/a.wav").write_text("mine")
+    assert cli.main(argv) == 0
+    assert "2 existed and were kept" in capsys.readouterr().out
+    assert Path("out/a.wav").read_text() == "mine"
+    assert cli.main([*argv, "--overwrite"]) == 0
+    assert soundfile.info("out/a.wav").channels == 2
+    assert soundfile.info("out/sub/b.ogg").frames == 4410
+
+
+def test_a_broken_file_is_told_and_the_status_is_1(here, capsys):
+    Path("in").mkdir()
+    Path("in/a.wav").write_text("no audio")
+    soundfile.write("in/b.wav", np.zeros(1600), 16000)
+    assert cli.main(["enhance", "in", "out"]) == 1
+    shown = capsys.readouterr().out
+    assert shown.startswith("1 file enhanced (0.1 s of audio); 1 failed.\n")
+    assert "failed: in/a.wav cannot be read as audio" in shown
+    assert os.listdir("out") == ["b.wav"]
+
+
+@pytest.mark.parametrize(
+    "argv, message",
+    [
+        (["nowhere.wav", "b.wav"], "nowhere.wav does not exist"),
+        ([str(EXAMPLE), "b.wav", "--model", "./no"], "no folder ./no"),
+        ([str(EXAMPLE), "b.wav", "--workers", "0"], "workers is 0"),
+        ([str(EXAMPLE), "b.wav", "--format", "m4a"], "m4a is no audio format"),
+        (["-", "folder"], "no audio file's name"),
+    ],
+)
+def test_mistakes_are_one_line(here, capsys, argv, message):
+    assert cli.main(["enhance", *argv]) == 1
+    shown = capsys.readouterr()
+    assert shown.out == "" and list(here.iterdir()) == []
+    assert shown.err.startswith("dispatch-sb enhance: ")
+    assert message in shown.err and shown.err.count("\n") == 1
+
+
+def test_a_model_is_needed(here, capsys, monkeypatch):
+    monkeypatch.delenv("DISPATCH_SB_MODEL")
+    assert cli.main(["enhance", str(EXAMPLE), "b.wav"]) == 1
+    assert "which model? Give --model" in capsys.readouterr().err
+
+
+def test_from_standard_input_to_standard_output(here, monkeypatch):
+    output = io.BytesIO()
+    given = io.TextIOWrapper(io.BytesIO(EXAMPLE.read_bytes()))
+    monkeypatch.setattr("sys.stdin", given)
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(output))
+    assert cli.main(["enhance", "-", "-"]) == 0
+    sys.stdout.flush()
+    wav = output.getvalue()
+    assert wav[:4] == b"RIFF" and len(wav) == EXAMPLE.stat().st_size
+    assert cli.main(["enhance", str(EXAMPLE), "b.wav"]) == 0
+    assert Path("b.wav").read_bytes() == wav
+
+
+def test_ctrl_c_leaves_nothing_and_says_so(here, monkeypatch, capsys):
+    def interrupted(file):
+        yield file.read(4096, dtype="float32", always_2d=True)
+        assert list(here.glob("out/.*.partial"))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("dispatch_sb.streaming.files.read_blocks", interrupted)
+    assert cli.main(["enhance", str(EXAMPLE), "out"]) == 130
+    assert capsys.readouterr().err == "dispatch-sb enhance: interrupted\n"
+    assert list(Path("out").iterdir()) == []
+
+
+def test_nothing_half_written_stays_after_a_kill(here):
+    soundfile.write("in.wav", np.zeros(16000 * 900), 16000)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dispatch_sb.cli"]
+        + ["enhance", "in.wav", "out"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    end = time.monotonic() + 120
+    while not list(here.glob("out/.*.partial")):
+        assert time.monotonic() < end and process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert errors.endswith("dispatch-sb enhance: interrupted\n")
+    assert "Traceback" not in errors
+    assert list(Path("out").iterdir()) == []
