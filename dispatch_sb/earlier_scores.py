@@ -14,7 +14,7 @@ from torch import nn
 
 from dispatch_sb.data import manifest_hash
 from dispatch_sb.provenance import describe_models
-from dispatch_sb.wer_settings import word_error_settings
+from dispatch_sb.recognition.settings import word_error_settings
 
 logger = logging.getLogger(__name__)
 
@@ -35,11 +35,13 @@ def describe_run(models: Mapping[str, nn.Module], hparams: Mapping) -> dict:
         Plain values for ``scores.json``.
     """
     wer = word_error_settings(hparams.get("wer"))
+    origin = getattr(models.get("teacher"), "origin", {})
     return {
         "method": hparams["method"],
         "seed": hparams["seed"],
         "teacher_source": hparams.get("teacher_source"),
         "teacher_revision": hparams.get("teacher_revision"),
+        "teacher_commit": origin.get("revision"),
         "test_manifest_hash": manifest_hash(hparams["test_manifest"]),
         "wer_settings": None if wer is None else wer.describe(),
         **describe_models(models),

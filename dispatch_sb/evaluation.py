@@ -24,9 +24,9 @@ from dispatch_sb.earlier_scores import describe_run, read_scores
 from dispatch_sb.metrics import format_table, score_systems, write_scores
 from dispatch_sb.provenance import describe_models, provenance
 from dispatch_sb.publish.open import open_model
+from dispatch_sb.recognition.settings import word_error_settings
+from dispatch_sb.recognition.word_errors import check_word_errors, score_words
 from dispatch_sb.report import build_report, save_overview
-from dispatch_sb.wer_settings import word_error_settings
-from dispatch_sb.word_errors import check_word_errors, score_words
 
 DEBUG_UTTERANCES = 2
 SAMPLE_RATE = 16000  # Hz
@@ -94,13 +94,13 @@ def score_models(
     workers : int, optional
         Processes that score; one per CPU if None.
     wer : Mapping or str, optional
-        Recogniser for word error rates, see `dispatch_sb.wer_settings`.
+        Recogniser for word error rates, see `dispatch_sb.recognition.settings`.
 
     Returns
     -------
     dict
         See `dispatch_sb.metrics.score_systems`, and
-        `dispatch_sb.word_errors.score_words` if ``wer`` is given.
+        `dispatch_sb.recognition.word_errors.score_words` if ``wer`` is given.
     """
     folder = Path(output_folder) / "enhanced"
     enhanced = {
@@ -211,7 +211,7 @@ def evaluate_folders(
     workers : int, optional
         Processes that score; one per CPU if None.
     wer : Mapping or str, optional
-        Recogniser for word error rates, see `dispatch_sb.wer_settings`.
+        Recogniser for word error rates, see `dispatch_sb.recognition.settings`.
     words : str or Path, optional
         What is said, see `dispatch_sb.data.words.read_words`.
 

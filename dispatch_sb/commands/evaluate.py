@@ -10,7 +10,9 @@ from dispatch_sb.commands.command import Command
 
 
 def _evaluate_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", help="a model's folder, or its hub id")
+    parser.add_argument(
+        "model", help="the folder of a model or of a run, or a hub id"
+    )
     parser.add_argument("--revision", help="of a hub id: commit, tag or branch")
     parser.add_argument("--clean", required=True, help="folder of clean speech")
     parser.add_argument(

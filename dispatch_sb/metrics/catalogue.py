@@ -49,7 +49,7 @@ CATALOGUE = {
     "dnsmos_ovrl": Metric("DNSMOS OVRL", 2, 1.0),
     "wer": Metric("WER (%)", 1, 100.0, higher_is_better=False),
 }
-# Needs a recogniser and transcripts, see `dispatch_sb.word_errors`: not among
+# Needs a recogniser and transcripts, see `dispatch_sb.recognition`: not among
 # the metrics of a pair of signals.
 WORDS = ("wer",)
 ALL = tuple(name for name in CATALOGUE if name not in WORDS)

@@ -10,13 +10,10 @@ Authors
 """
 
 import copy
-import importlib
-import json
 import statistics
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import nn
@@ -238,44 +235,3 @@ def profile_model(
         real_time_factor=factor,
         latency_ms=1000 * model.latency / model.sample_rate,
     )
-
-
-def model_of_folder(folder: str | Path) -> nn.Module:
-    """Builds the model that a pretrained folder describes, without weights.
-
-    Arguments
-    ---------
-    folder : str or Path
-        Holds ``config.json`` with ``{"model": {"class": "dispatch_sb.models.
-        FastEnhancer", "arguments": {...}}}``.
-
-    Returns
-    -------
-    torch.nn.Module
-        The model, with random weights: costs do not depend on them.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no ``config.json``.
-    ValueError
-        If it describes no model of ours.
-    """
-    path = Path(folder) / "config.json"
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"{path} is missing: give the folder of a pretrained model."
-        )
-    try:
-        model = json.loads(path.read_text(encoding="utf-8"))["model"]
-        package, name = model["class"].rsplit(".", 1)
-        if package != "dispatch_sb.models":
-            raise KeyError(package)
-        return getattr(importlib.import_module(package), name)(
-            **model["arguments"]
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ValueError(
-            f"{path} does not describe a model of dispatch_sb.models "
-            f"({error!r}); write the folder again with dispatch_sb.publish."
-        ) from error

@@ -59,6 +59,8 @@ def check_name(name: str) -> None:
             f"USER/{name.strip('/').rpartition('/')[2] or 'small'}."
         )
     try:
+        if not name.isascii():  # which older clients let pass
+            raise HFValidationError(name)
         validate_repo_id(name)
     except HFValidationError as error:
         raise ValueError(

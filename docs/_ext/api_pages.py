@@ -77,7 +77,7 @@ def _homes(modules: dict[str, ModuleType]) -> dict[str, str]:
 
 def _page(room: str, modules: dict, homes: dict) -> str:
     """The page of a room with all its modules."""
-    parts = _titled(room.removeprefix(f"{PACKAGE}."), "=")
+    parts = _titled(room, "=")
     parts += [_about(room, homes)]
     told = [name for name, package in homes.items() if package == room]
     parts += [
@@ -85,7 +85,7 @@ def _page(room: str, modules: dict, homes: dict) -> str:
     ]
     for name in modules:
         if name.startswith(f"{room}."):
-            parts += _titled(name.removeprefix(f"{PACKAGE}."), "-")
+            parts += _titled(name, "-")
             parts += [_about(name, homes)]
     return "\n".join(parts)
 
@@ -110,7 +110,8 @@ def _exported(package: str, full: str, modules: dict) -> str:
     name = _last(full)
     kind = "class" if isinstance(_get(modules, full), type) else "function"
     members = "   :members:\n   :show-inheritance:\n" if kind == "class" else ""
-    return f".. auto{kind}:: {package}.{name}\n{members}"
+    heading = "\n".join(_titled(name, "-"))
+    return f"{heading}\n.. auto{kind}:: {package}.{name}\n{members}"
 
 
 def _get(modules: dict, full: str):

@@ -34,7 +34,7 @@ def _section(name: str, parser: argparse.ArgumentParser) -> str:
     """Summary, examples and arguments of one sub-command."""
     summary = parser.description[:1].upper() + parser.description[1:]
     epilog = (parser.epilog or "").partition("examples:\n")[2]
-    examples, _, notes = textwrap.dedent(epilog).strip().partition("\n\n")
+    examples, _, notes = epilog.rstrip().partition("\n\n")
     options = "\n".join(
         _option(action, parser)
         for action in parser._actions

@@ -35,7 +35,8 @@ from dispatch_sb.config import MINI, load_recipe
 from dispatch_sb.data import DynamicMixture, pair_dataset
 from dispatch_sb.data.own import prepare_own, prepare_own_training
 from dispatch_sb.evaluation import evaluate_run
-from dispatch_sb.word_errors import check_word_errors
+from dispatch_sb.publish.command import note_command
+from dispatch_sb.recognition.word_errors import check_word_errors
 
 SETUP_ERRORS = (ValueError, OSError, RuntimeError, ImportError)
 
@@ -170,7 +171,7 @@ def set_up(arguments: list):
     ddp_init_group(run_opts)
     sb.create_experiment_directory(hparams["output_folder"])
     recipe = Path(hparams["output_folder"]) / "hyperparams.yaml"
-    run_on_main(recipe.write_text, args=[resolved])
+    run_on_main(recipe.write_text, args=[note_command(arguments) + resolved])
     run_on_main(prepare_data, args=[hparams])
     run_on_main(
         check_word_errors, args=[hparams["wer"], hparams["test_manifest"]]

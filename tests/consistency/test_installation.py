@@ -31,7 +31,7 @@ def section(name):
 
 def needed(*folders):
     """Packages that the Python files of some folders import."""
-    own = {path.stem for path in python_files("recipes", "tests")}
+    own = {path.stem for path in python_files("docs", "recipes", "tests")}
     own |= {"dispatch_sb", "setuptools"}
     tops = {
         name.split(".")[0]
@@ -50,7 +50,8 @@ def test_the_package_imports_nothing_undeclared():
 
 def test_the_tests_import_nothing_undeclared():
     declared = requirements(SETUP)
-    assert needed("tests", "benchmarks", "tools") - declared == set()
+    folders = ("tests", "benchmarks", "docs", "examples", "tools")
+    assert needed(*folders) - declared == set()
 
 
 def test_a_recipe_asks_for_versions_as_the_extras_do():

@@ -16,8 +16,9 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path += [str(ROOT / "tests" / name) for name in ("integration",)]
 
-from hub_pusher import USERS  # noqa: E402
+from hub_pusher import USERS, WRITE  # noqa: E402
 from hub_server import HubServer  # noqa: E402
+from hub_worker import loopback_environment  # noqa: E402
 from world import build_world  # noqa: E402
 
 
@@ -34,17 +35,14 @@ def hub():
 def environment(hub, tmp_path_factory):
     """The variables of the shells of all pages."""
     folder = tmp_path_factory.mktemp("programs")
+    home = tmp_path_factory.mktemp("home")
     local = {
-        **{k: v for k, v in os.environ.items() if "proxy" not in k.lower()},
+        **loopback_environment(hub.endpoint, home, WRITE),
         "PATH": f"{folder}:{os.environ['PATH']}",
         "PYTHONPATH": str(ROOT),
         "OMP_NUM_THREADS": "1",
-        "HF_ENDPOINT": hub.endpoint,
-        "HF_HOME": str(tmp_path_factory.mktemp("home")),
-        "HF_TOKEN": next(iter(USERS)),
     }
-    for name in ("HF_HUB_OFFLINE", "DISPATCH_SB_MODEL"):
-        local.pop(name, None)
+    local.pop("DISPATCH_SB_MODEL", None)
     socket = folder / "socket"
     client = f'exec "{sys.executable}" -I -S "{HERE}/warm_client.py"'
     for name in ("python", "dispatch-sb"):

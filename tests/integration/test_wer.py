@@ -24,9 +24,12 @@ from dispatch_sb.evaluation import evaluate_folders
 from dispatch_sb.metrics import format_table
 from dispatch_sb.models import FastEnhancer
 from dispatch_sb.publish import write_model_folder
-from dispatch_sb.transcription import load_recogniser, transcribe_files
-from dispatch_sb.wer_settings import WordErrorSettings
-from dispatch_sb.word_errors import check_word_errors, score_words
+from dispatch_sb.recognition.settings import WordErrorSettings
+from dispatch_sb.recognition.transcription import (
+    load_recogniser,
+    transcribe_files,
+)
+from dispatch_sb.recognition.word_errors import check_word_errors, score_words
 
 RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "VoiceBank"
 
@@ -111,7 +114,9 @@ def test_what_was_recognised_is_not_recognised_again(
         key: scores[key]
         for key in ("noisy", "student", "differences", "files", "flavours")
     }
-    monkeypatch.setattr("dispatch_sb.transcription.Recogniser.transcribe", None)
+    monkeypatch.setattr(
+        "dispatch_sb.recognition.transcription.Recogniser.transcribe", None
+    )
     block = {"source": str(recogniser), "batch_size": 3}
     again = score_words(known, entries, output, WordErrorSettings(**block))
     assert again["noisy"]["wer"] == scores["noisy"]["wer"]

@@ -4,7 +4,6 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
-import json
 import time
 
 import pytest
@@ -107,39 +106,6 @@ def test_the_real_time_factor_is_time_per_second_on_one_thread():
 def test_lengths_and_runs_must_be_positive(seconds, runs):
     with pytest.raises(ValueError, match="must be positive"):
         profile.real_time_factor(Slow(0.0), seconds, runs)
-
-
-def test_a_model_is_rebuilt_from_its_folder(tmp_path):
-    arguments = dict(FastEnhancer.from_size("T").config, blocks=1)
-    described = {
-        "class": "dispatch_sb.models.FastEnhancer",
-        "arguments": arguments,
-    }
-    path = tmp_path / "config.json"
-    path.write_text(json.dumps({"model": described}))
-    assert profile.model_of_folder(tmp_path).config == arguments
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "not json",
-        "{}",
-        '{"model": {"class": "os.system", "arguments": {}}}',
-        '{"model": {"class": "dispatch_sb.models.Gone", "arguments": {}}}',
-        '{"model": {"class": "dispatch_sb.models.FastEnhancer", '
-        '"arguments": {"colour": 1}}}',
-    ],
-)
-def test_a_folder_of_something_else_is_refused(tmp_path, text):
-    (tmp_path / "config.json").write_text(text)
-    with pytest.raises(ValueError, match="config.json does not describe"):
-        profile.model_of_folder(tmp_path)
-
-
-def test_a_folder_without_config_is_refused(tmp_path):
-    with pytest.raises(FileNotFoundError, match="config.json is missing"):
-        profile.model_of_folder(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from dispatch_sb.config import compose
-from dispatch_sb.wer_settings import word_error_settings
-from dispatch_sb.word_errors import reference_words
+from dispatch_sb.recognition.settings import word_error_settings
+from dispatch_sb.recognition.word_errors import reference_words
 
 
 @pytest.mark.parametrize("nothing", [None, "", {}, {"source": None}])

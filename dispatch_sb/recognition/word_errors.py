@@ -24,12 +24,15 @@ from dispatch_sb.metrics.wer import (
     summarise_words,
 )
 from dispatch_sb.metrics.wording import WordNormaliser
-from dispatch_sb.transcription import (
+from dispatch_sb.recognition.settings import (
+    WordErrorSettings,
+    word_error_settings,
+)
+from dispatch_sb.recognition.transcription import (
     Recogniser,
     load_recogniser,
     transcribe_files,
 )
-from dispatch_sb.wer_settings import WordErrorSettings, word_error_settings
 
 logger = logging.getLogger(__name__)
 

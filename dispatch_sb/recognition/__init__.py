@@ -1,0 +1,5 @@
+"""Word error rates: does enhancement help a recogniser?
+
+Authors
+ * The dispatch-sb contributors, 2026
+"""
