@@ -46,6 +46,8 @@ DEMO = ["gradio>=6,<7"]
 LIVE = ["sounddevice>=0.5,<1"]
 DOCS = [
     "sphinx>=8,<10",
+    "docutils>=0.20,<1",
+    "math-core>=0.2,<1",  # formulas as MathML: no script from a network
     "furo>=2025.7,<2027",
     "myst-parser>=4,<6",
     "sphinx-copybutton>=0.5.2,<1",

@@ -153,7 +153,7 @@ def enhance_jobs(
         done = []
         for outcome in outcomes:
             done.append(outcome)
-            bar.set_postfix_str(f", {len(done)}/{len(jobs)} files", False)
+            bar.set_postfix_str(f"{len(done)}/{len(jobs)} files", False)
         return done
 
 

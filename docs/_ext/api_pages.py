@@ -5,6 +5,7 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
+import functools
 import importlib
 import pkgutil
 from pathlib import Path
@@ -54,6 +55,7 @@ def public_name(name: str) -> str:
     return f"{home}.{name.rpartition('.')[2]}"
 
 
+@functools.cache
 def _modules() -> dict[str, ModuleType]:
     """All modules of the package by name, the package itself first."""
     root = importlib.import_module(PACKAGE)
