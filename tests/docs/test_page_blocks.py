@@ -33,6 +33,10 @@ NOT_RUN = {
     "--noisy data/VoiceBank/noisy_testset_wav_16k "
     "--output results/teacher-scores": MINUTES,
     f"{TRAIN}dispatch.yaml --data_folder data/VoiceBank "
+    "--teacher_source my-teacher --output_folder results/from-my-teacher": (
+        "tests/integration/test_hub_round_trip.py"
+    ),
+    f"{TRAIN}dispatch.yaml --data_folder data/VoiceBank "
     "--teacher_source lab/small-student --teacher_revision v1.0 "
     "--output_folder results/grandchild": (
         "tests/integration/test_hub_round_trip.py"
