@@ -9,7 +9,7 @@ BIN := $(CURDIR)/$(VENV)/bin
 CHECKED := benchmarks dispatch_sb docs examples recipes tests tools conftest.py setup.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart test lint format clean
+.PHONY: help setup quickstart test lint docs format clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -33,10 +33,15 @@ lint: setup ## Check style of Python and YAML.
 	"$(BIN)/ruff" format --check $(CHECKED)
 	"$(BIN)/yamllint" --strict .
 
+docs: setup ## Build the documentation in docs/_build/html.
+	"$(BIN)/python" -m sphinx -q -W --keep-going -b html docs docs/_build/html
+	@echo "Open docs/_build/html/index.html"
+
 format: setup ## Rewrite Python files in the house style.
 	"$(BIN)/ruff" check --fix $(CHECKED)
 	"$(BIN)/ruff" format $(CHECKED)
 
 clean: ## Remove .venv and caches; results and data stay.
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache
+	rm -rf docs/_build docs/api
 	find $(CHECKED) -name __pycache__ -type d -prune -exec rm -rf {} +

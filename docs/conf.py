@@ -54,7 +54,6 @@ html_theme = "furo"
 html_title = "dispatch-sb"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
-smartquotes_action = "qe"  # two hyphens begin an option
 html_copy_source = False
 html_show_sourcelink = False
 pygments_style = "friendly"

@@ -22,13 +22,18 @@ from dispatch_sb.data.manifest import (
     write_single_manifest,
 )
 from dispatch_sb.data.mixing import DynamicMixture, write_mixtures
-from dispatch_sb.data.pipeline import located_manifest, pair_dataset
+from dispatch_sb.data.pipeline import (
+    check_fills_a_batch,
+    located_manifest,
+    pair_dataset,
+)
 
 __all__ = [
     "AudioInfo",
     "ConversionError",
     "DynamicMixture",
     "ManifestError",
+    "check_fills_a_batch",
     "convert_folder",
     "located_manifest",
     "manifest_hash",

@@ -8,6 +8,7 @@ Authors
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sized
 from pathlib import Path
 
 import torch
@@ -237,3 +238,32 @@ def located_manifest(
         }
         for key, entry in entries.items()
     }
+
+
+def check_fills_a_batch(dataset: Sized, batch_size: int) -> None:
+    """Refuses a training set that would not make a single step.
+
+    Arguments
+    ---------
+    dataset : Sized
+        What is trained on; a last batch that is not full is left out.
+    batch_size : int
+        Items in a batch.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer items than that.
+
+    Example
+    -------
+    >>> check_fills_a_batch(["a", "b"], 8)
+    Traceback (most recent call last):
+    ...
+    ValueError: There are 2 items to train on, not even one batch of 8: ...
+    """
+    if len(dataset) < batch_size:
+        raise ValueError(
+            f"There are {len(dataset)} items to train on, not even one batch "
+            f"of {batch_size}: lower batch_size, or give more data."
+        )

@@ -125,7 +125,7 @@ def evaluation(test_set: str, metrics: Mapping) -> dict:
                 f"{value['n']} files",
                 "value": round(float(value["mean"]), 4),
                 "args": {
-                    "ci95": [round(float(x), 4) for x in value["ci95"]],
+                    "ci95": _rounded(value["ci95"]),
                     "files": value["n"],
                     "failed": value.get("failed", 0),
                 },
@@ -239,9 +239,16 @@ def _cell(value) -> str:
 
 
 def _interval(value: Mapping) -> str:
-    """[low, high], as text."""
-    low, high = value["ci95"]
-    return f"[{low:.3f}, {high:.3f}]"
+    """[low, high], as text; of a single file there is none."""
+    bounds = [f"{x:.3f}" for x in value["ci95"] if x is not None]
+    return f"[{', '.join(bounds)}]" if bounds else "[unknown]"
+
+
+def _rounded(interval: Sequence) -> list | None:
+    """[low, high] for the card's head, None if it is unknown."""
+    if None in interval:
+        return None
+    return [round(float(x), 4) for x in interval]
 
 
 def _files(value: Mapping) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 
 SYSTEMS = ("noisy", "student", "teacher")
 # Keys of scores.json that hold scores; all others describe the run.
-TABLES = (*SYSTEMS, "files", "flavours", "differences")
+TABLES = (*SYSTEMS, "files", "flavours", "differences", "wer_settings")
 
 
 @dataclass

@@ -81,6 +81,9 @@ def escaped(text: str) -> str:
     Returns
     -------
     str
-        One line in which nothing has a special meaning.
+        One line in which nothing has a special meaning, and options stand
+        out as code.
     """
-    return re.sub(r"([\\*`|_<>])", r"\\\1", " ".join(text.split()))
+    plain = re.sub(r"([\\*`|_<>])", r"\\\1", " ".join(text.split()))
+    # Options as code: typography makes a dash of two hyphens.
+    return re.sub(r"(?<![\w-])(--[a-z][\w-]*)", r"``\1``\\ ", plain)

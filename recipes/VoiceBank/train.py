@@ -32,7 +32,11 @@ from voicebank_prepare import prepare_voicebank
 
 from dispatch_sb.brain import DistillationBrain
 from dispatch_sb.config import MINI, load_recipe
-from dispatch_sb.data import DynamicMixture, pair_dataset
+from dispatch_sb.data import (
+    DynamicMixture,
+    check_fills_a_batch,
+    pair_dataset,
+)
 from dispatch_sb.data.own import prepare_own, prepare_own_training
 from dispatch_sb.evaluation import evaluate_run
 from dispatch_sb.publish.command import note_command
@@ -177,7 +181,9 @@ def set_up(arguments: list):
         check_word_errors, args=[hparams["wer"], hparams["test_manifest"]]
     )
     valid = pair_dataset(hparams["valid_manifest"], data_root(hparams))
-    return hparams, run_opts, training_set(hparams), valid
+    train = training_set(hparams)
+    check_fills_a_batch(train, hparams["batch_size"])
+    return hparams, run_opts, train, valid
 
 
 def main(arguments: list) -> None:

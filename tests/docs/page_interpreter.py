@@ -11,16 +11,26 @@ import os
 import sys
 import traceback
 
-namespace = {"__name__": "__main__"}
-for line in sys.stdin:
-    request = json.loads(line)
-    os.chdir(request["folder"])
-    printed, failure = io.StringIO(), ""
-    try:
-        with contextlib.redirect_stdout(printed):
-            exec(compile(request["code"], request["where"], "exec"), namespace)
-    except BaseException:
-        failure = traceback.format_exc()
-    answer = {"printed": printed.getvalue(), "failure": failure}
-    sys.stdout.write(json.dumps(answer) + "\n")
-    sys.stdout.flush()
+
+def main():
+    """Answers every block with what it printed, and its traceback if any."""
+    namespace = {"__name__": "__main__"}
+    for line in sys.stdin:
+        request = json.loads(line)
+        os.chdir(request["folder"])
+        printed, failure = io.StringIO(), ""
+        try:
+            with contextlib.redirect_stdout(printed):
+                exec(
+                    compile(request["code"], request["where"], "exec"),
+                    namespace,
+                )
+        except BaseException:
+            failure = traceback.format_exc()
+        answer = {"printed": printed.getvalue(), "failure": failure}
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

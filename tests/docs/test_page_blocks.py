@@ -2,11 +2,14 @@
 
 import doctest
 import json
+import pydoc
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
 from pages import ROOT, blocks_of, command_lines, pages
+from ruamel.yaml import YAML
 
 HERE = Path(__file__).resolve().parent
 TRAIN = "python train.py hparams/"
@@ -40,6 +43,11 @@ NOT_RUN = {
     "--teacher_source lab/small-student --teacher_revision v1.0 "
     "--output_folder results/grandchild": (
         "tests/integration/test_hub_round_trip.py"
+    ),
+    "dispatch-sb onnx results/dispatch/1986 student.onnx --audio noisy.wav "
+    "--int8 --clean data/VoiceBank/clean_testset_wav_16k "
+    "--noisy data/VoiceBank/noisy_testset_wav_16k": (
+        "tests/unittests/publish/test_onnx.py"
     ),
     "dispatch-sb demo --student results/dispatch/1986": (
         "tests/integration/test_demo_page.py"
@@ -136,6 +144,16 @@ def test_every_block_is_of_a_known_kind(page):
     known = SHELL | SHOWN | {"python"}
     unknown = [b.where for b in blocks_of(page) if b.language not in known]
     assert unknown == []
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
+def test_yaml_blocks_are_yaml_and_name_what_exists(page):
+    """They parse, and what they construct can be imported."""
+    for block in blocks_of(page):
+        if block.language == "yaml":
+            assert YAML().load(block.text), block.where
+            for name in re.findall(r"!(?:new|apply|name):(\S+)", block.text):
+                assert pydoc.locate(name), f"{block.where}: {name}"
 
 
 def test_what_is_not_run_is_on_some_page():

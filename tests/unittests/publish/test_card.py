@@ -124,6 +124,17 @@ def test_a_test_set_without_noisy_scores_has_one_column(card):
     assert mini.splitlines()[2] == "|  | this model | files |"
 
 
+def test_a_single_file_has_no_interval():
+    one = {"mean": 2.0, "ci95": [None, None], "n": 1, "failed": 0}
+    card = model_card(
+        "tiny", "Tiny.", data=DATA, scores={"one": {"student": {"pesq": one}}}
+    )
+    assert "| PESQ-WB | 2.000 [unknown] | 1 |" in card
+    (result,) = ModelCard(card).data.eval_results
+    assert result.metric_value == 2.0
+    assert result.metric_args["ci95"] is None
+
+
 def test_the_code_runs_in_the_folder(card, tmp_path, monkeypatch):
     torch.manual_seed(0)
     model = FastEnhancer(channels=8, block_channels=4).eval()
