@@ -17,7 +17,7 @@ def _onnx_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--audio",
         help="noisy speech that the file is checked on; default: the model "
-        "folder's example.wav",
+        "folder's example.wav, or a test file of the run",
     )
     add("--name", help="of the model; default: as its card says")
     add("--licence", help="of the weights; default: as its card says")
@@ -43,8 +43,8 @@ def _onnx(arguments: argparse.Namespace) -> str:
     audio = arguments.audio or source.example
     if audio is None:
         raise ValueError(
-            f"{arguments.model} has no example.wav: give --audio, a file of "
-            "noisy speech that the ONNX file is checked on."
+            f"No example of {arguments.model} is here: give --audio, a file "
+            "of noisy speech that the ONNX file is checked on."
         )
     content, difference = write_onnx(
         source.model,
@@ -102,7 +102,7 @@ COMMAND = Command(
     _onnx_arguments,
     _onnx,
     examples="""\
-  dispatch-sb onnx results/dispatch/1986 student.onnx --audio noisy.wav
+  dispatch-sb onnx results/dispatch/1986 student.onnx
   dispatch-sb onnx recipes/VoiceBank/pretrained/fastenhancer-b-16k b.onnx \\
       --int8 --clean /data/clean --noisy /data/noisy""",
 )

@@ -12,7 +12,9 @@ import yaml
 from huggingface_hub import ModelCard
 from torch import nn
 
+from dispatch_sb.publish.example import median_example
 from dispatch_sb.publish.open import is_run, open_model
+from dispatch_sb.publish.settings import read_settings
 from dispatch_sb.teachers.sources import open_source
 
 UNKNOWN = "not stated"
@@ -30,7 +32,8 @@ class CardedModel(NamedTuple):
     licence : str
         As its card says, or "not stated".
     example : pathlib.Path or None
-        Noisy speech, if the folder holds ``example.wav``.
+        Noisy speech: the folder's ``example.wav``, or the run's median test
+        utterance; None if it is not there.
     """
 
     model: nn.Module
@@ -59,12 +62,21 @@ def open_with_card(
     model = open_model(source, revision)
     name = Path(source).resolve().name
     if is_run(source):
-        return CardedModel(model, name, UNKNOWN, None)
+        return CardedModel(model, name, UNKNOWN, _example_of_run(source))
     find, _ = open_source(source, revision, kind="model")
     stated_name, licence = read_card(find("README.md"))
     return CardedModel(
         model, stated_name or name, licence or UNKNOWN, find("example.wav")
     )
+
+
+def _example_of_run(source: str | os.PathLike) -> Path | None:
+    """The run's own example, if its corpus is still there."""
+    try:
+        _, path = median_example(read_settings(source))
+    except (OSError, ValueError, LookupError, StopIteration):
+        return None  # another file can be named
+    return path
 
 
 def read_card(path: Path | None) -> tuple[str | None, str | None]:

@@ -1,6 +1,7 @@
 """`dispatch-sb onnx`: one file, equal to torch, that says what it is."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from finished_run import write_run
 
 import dispatch_sb
 from dispatch_sb.cli import main
@@ -216,6 +218,15 @@ def test_wrong_arguments(extra, message, tmp_path, monkeypatch, capsys):
     assert main(["onnx", str(FOLDER), *extra]) == 1
     assert message in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_a_run_is_checked_on_its_own_test_file(tmp_path, capsys):
+    folder, output = write_run(tmp_path), tmp_path / "student.onnx"
+    assert main(["onnx", str(folder), str(output)]) == 0
+    assert output.is_file() and "eve_0003.wav" in capsys.readouterr().out
+    shutil.rmtree(tmp_path / "corpus")
+    assert main(["onnx", str(folder), str(tmp_path / "again.onnx")]) == 1
+    assert "give --audio" in capsys.readouterr().err
 
 
 def test_without_speech_there_is_no_file(model, tmp_path):
