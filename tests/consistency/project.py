@@ -54,8 +54,14 @@ def python_files(*folders):
 
 
 def readmes():
-    """All README.md files of the project."""
-    return found(".", "README.md")
+    """All README.md files of the project, less the cards of models that
+    somebody exported into its folders."""
+    return [
+        path
+        for path in found(".", "README.md")
+        if not (path.parent / "config.json").is_file()
+        or path.parent.parent == RECIPE / "pretrained"
+    ]
 
 
 def documents():

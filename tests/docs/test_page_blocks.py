@@ -44,7 +44,7 @@ NOT_RUN = {
     "--output_folder results/grandchild": (
         "tests/integration/test_hub_round_trip.py"
     ),
-    "dispatch-sb onnx results/dispatch/1986 student.onnx --audio noisy.wav "
+    "dispatch-sb onnx results/dispatch/1986 student.onnx "
     "--int8 --clean data/VoiceBank/clean_testset_wav_16k "
     "--noisy data/VoiceBank/noisy_testset_wav_16k": (
         "tests/unittests/publish/test_onnx.py"
