@@ -10,7 +10,9 @@ from collections.abc import Mapping, Sequence
 import yaml
 
 from dispatch_sb.publish.card_parts import (
+    ANYWHERE,
     CODE,
+    INSIDE,
     STREAMING,
     data_table,
     evaluation,
@@ -25,8 +27,8 @@ BODY = """\
 
 ## Use
 
-Install dispatch-sb; then, inside this folder (or with its hub id instead of
-the dot). This reads numbers and tensors only, no code of the folder runs:
+Install dispatch-sb; then, {inside}.
+This reads numbers and tensors only; no code that came with the model runs:
 
 {code}
 ## Scores
@@ -62,7 +64,6 @@ def model_card(
     versions: str = "",
     credit: str = "",
     system: str = "student",
-    source: str = ".",
     sample_rate: int = 16000,
     latency_ms: float | None = None,
     example: str = "example.wav",
@@ -96,8 +97,6 @@ def model_card(
         Whose sound the example is, in Markdown.
     system : str
         Which of the systems in ``scores`` this model is.
-    source : str
-        Folder or hub id that the code of the card loads.
     sample_rate : int
         Of the model, in Hz.
     latency_ms : float, optional
@@ -134,9 +133,8 @@ def model_card(
     body = BODY.format(
         name=name,
         description=_paragraphs(description, credit),
-        code=code.format(
-            source=source, rate=sample_rate, example=example, latency=latency_ms
-        ),
+        inside=INSIDE,
+        code=code.format(rate=sample_rate, example=example, latency=latency_ms),
         scores="\n\n".join(
             score_section(test_set, body, system)
             for test_set, body in scores.items()
@@ -148,6 +146,31 @@ def model_card(
     head = _head(name, licence, scores, system)
     front = yaml.safe_dump(head, sort_keys=False, allow_unicode=True)
     return f"---\n{front}---\n\n{body}"
+
+
+def card_on_hub(card: str, name: str) -> str:
+    """The card of a folder as readers of the hub need it.
+
+    Arguments
+    ---------
+    card : str
+        From `model_card`; its code loads the folder that it lies in.
+    name : str
+        Hub id, ``USER/NAME``.
+
+    Returns
+    -------
+    str
+        The same card; its code loads the model from the hub.
+
+    Example
+    -------
+    >>> card_on_hub('model = load_student(".")', "lab/small")
+    'model = load_student("lab/small")'
+    """
+    for call in ("load_student(", "from_hparams(source="):
+        card = card.replace(f'{call}"."', f'{call}"{name}"')
+    return card.replace(INSIDE, ANYWHERE)
 
 
 def _head(name, licence, scores, system) -> dict:

@@ -30,13 +30,18 @@ HUB_LICENCES = re.compile(
     r"|cc-by(-nc|-nd|-sa|-nc-sa|-nc-nd)?-(2\.0|2\.5|3\.0|4\.0)"
     r"|openrail(\+\+)?|odbl|eupl-1\.[12]|epl-[12]\.0|other|unknown"
 )
+# What changes when the folder lies on the hub, see `card_on_hub`.
+INSIDE = "inside this folder (or with its hub id instead of\nthe dot)"
+ANYWHERE = (
+    "with a noisy file of your own, or this model's\n`example.wav`, beside you"
+)
 CODE = """\
 ```python
 import torch
 from dispatch_sb import load_student
 from dispatch_sb.data.audio import read_audio, write_audio
 
-model = load_student("{source}")
+model = load_student(".")
 noisy = torch.from_numpy(read_audio("{example}", {rate}))
 with torch.no_grad():
     enhanced = model(noisy[None])[0]
@@ -48,7 +53,7 @@ Through SpeechBrain's own interface, which runs `hyperparams.yaml`:
 ```python
 from speechbrain.inference.enhancement import WaveformEnhancement
 
-enhancer = WaveformEnhancement.from_hparams(source="{source}")
+enhancer = WaveformEnhancement.from_hparams(source=".")
 enhanced = enhancer.enhance_file("{example}")
 ```
 """
@@ -61,7 +66,7 @@ from dispatch_sb import load_student
 from dispatch_sb.data.audio import read_audio
 from dispatch_sb.streaming import StreamingEnhancer
 
-enhancer = StreamingEnhancer(load_student("{source}"))
+enhancer = StreamingEnhancer(load_student("."))
 noisy = torch.from_numpy(read_audio("{example}", {rate}))
 state, ready = enhancer.initial_state(), []
 for block in noisy[None].split(1000, dim=1):  # as a microphone gives them

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from huggingface_hub import CommitOperationAdd, HfApi, constants
 
+from dispatch_sb.publish.card import card_on_hub
 from dispatch_sb.publish.push_checks import (
     check_model_folder,
     check_name,
@@ -91,10 +92,17 @@ class Push:
             )
         check_model_folder(self.folder)
 
+    def contents(self) -> dict[str, Path | bytes]:
+        """What the hub is to hold: the folder's files by name, the card with
+        the model's name in its code."""
+        files = files_to_push(self.folder)
+        card = files["README.md"].read_text(encoding="utf-8")
+        return {**files, "README.md": card_on_hub(card, self.name).encode()}
+
     def look(self, api: HfApi) -> tuple[Remote, Plan]:
         """What the hub has, and what a commit would change there."""
         remote = find_remote(api, self.name, self.branch, self.tag is not None)
-        return remote, compare(files_to_push(self.folder), remote)
+        return remote, compare(self.contents(), remote)
 
     def check_allowed(self, remote: Remote, plan: Plan) -> None:
         """Raises if this would do there what was not asked for.

@@ -7,7 +7,6 @@ Authors
 from huggingface_hub import constants, get_token
 
 from dispatch_sb.publish.push import Push
-from dispatch_sb.publish.push_checks import files_to_push
 from dispatch_sb.publish.push_hub import (
     Remote,
     api_with,
@@ -38,7 +37,7 @@ def dry_run(push: Push) -> str:
     """
     push.check()
     unchecked, remote = "", Remote()
-    plan = Plan(files_to_push(push.folder), tuple(files_to_push(push.folder)))
+    plan = Plan(push.contents(), tuple(push.contents()))
     token, why = get_token(), why_not_online()
     if why:
         unchecked = (

@@ -4,6 +4,7 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,7 @@ class Plan:
     Arguments
     ---------
     files : dict
-        Name to path here, all of them.
+        Name to path here, or to content, all of them.
     new : tuple of str
         Names that the hub does not have.
     changed : tuple of str
@@ -31,7 +32,7 @@ class Plan:
         Names that only the hub has; a push leaves them.
     """
 
-    files: Mapping[str, Path]
+    files: Mapping[str, Path | bytes]
     new: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
@@ -44,16 +45,16 @@ class Plan:
     @property
     def size(self) -> int:
         """Bytes of what a commit would hold."""
-        return sum(self.files[name].stat().st_size for name in self.to_commit)
+        return sum(_length(self.files[name]) for name in self.to_commit)
 
 
-def compare(files: Mapping[str, Path], remote: Remote) -> Plan:
+def compare(files: Mapping[str, Path | bytes], remote: Remote) -> Plan:
     """Sorts a folder's files by what the hub has of them.
 
     Arguments
     ---------
     files : Mapping
-        Name to path here.
+        Name to path here, or to content.
     remote : Remote
         What the hub has.
 
@@ -78,16 +79,24 @@ def compare(files: Mapping[str, Path], remote: Remote) -> Plan:
         tuple(name for name in files if name not in there),
         tuple(
             name
-            for name, path in files.items()
-            if name in there and not _is_same(path, there[name])
+            for name, content in files.items()
+            if name in there and not _is_same(content, there[name])
         ),
         tuple(sorted(there.keys() - files.keys() - {".gitattributes"})),
     )
 
 
-def _is_same(path: Path, content_hash: str | None) -> bool:
+def _length(content: Path | bytes) -> int:
+    """Bytes of a file or of a content."""
+    if isinstance(content, bytes):
+        return len(content)
+    return content.stat().st_size
+
+
+def _is_same(content: Path | bytes, content_hash: str | None) -> bool:
     """Whether a file has a content, by the kind of hash that is given."""
-    with open(path, "rb") as stream:
+    known = isinstance(content, bytes)
+    with io.BytesIO(content) if known else open(content, "rb") as stream:
         if len(content_hash or "") == 64:
             return sha_fileobj(stream).hex() == content_hash
         return git_hash(stream.read()) == content_hash
@@ -170,13 +179,13 @@ def format_plan(plan: Plan) -> str:
         The lines, with sizes.
     """
     lines = []
-    for name, path in plan.files.items():
+    for name, content in plan.files.items():
         what = "unchanged"
         if name in plan.new:
             what = "new"
         elif name in plan.changed:
             what = "changed"
-        lines.append(f"  {what:<10}{_size(path.stat().st_size):>9}  {name}")
+        lines.append(f"  {what:<10}{_size(_length(content)):>9}  {name}")
     lines += [f"  {'kept':<10}{'':>9}  {name}" for name in plan.kept]
     count = len(plan.to_commit)
     files = "1 file" if count == 1 else f"{count} files"

@@ -142,6 +142,15 @@ def files_at(hub, name: str, commit: str) -> dict:
     return files
 
 
-def contents(folder: Path) -> dict:
-    """What a folder holds."""
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+def contents(folder: Path, name: str) -> dict:
+    """What the hub is to hold of a folder: its card loads the model by name."""
+    found = {path.name: path.read_bytes() for path in folder.iterdir()}
+    card = found["README.md"].decode()
+    assert 'load_student(".")' in card
+    card = card.replace('load_student(".")', f'load_student("{name}")')
+    card = card.replace('(source=".")', f'(source="{name}")')
+    inside = "inside this folder (or with its hub id instead of\nthe dot)"
+    assert inside in card
+    anywhere = "with a noisy file of your own, or this model's\n`example.wav`,"
+    found["README.md"] = card.replace(inside, f"{anywhere} beside you").encode()
+    return found

@@ -28,7 +28,7 @@ def test_a_new_model_is_private_and_one_commit(hub, push, model):
     assert repository.private
     assert repository.branches == {"main": done.commit}
     assert list(repository.titles.values()) == ["initial commit", "First light"]
-    assert files_at(hub, "lab/new", done.commit) == contents(model)
+    assert files_at(hub, "lab/new", done.commit) == contents(model, "lab/new")
     assert len(uploads(hub)) == 2
 
 
@@ -87,10 +87,10 @@ def test_an_update_sends_what_changed_and_keeps_the_rest(
     )
     assert hub.repositories["lab/update"].branches == {"main": second}
     assert files_at(hub, "lab/update", second) == {
-        **contents(newer),
+        **contents(newer, "lab/update"),
         "notes.txt": b"Kept.",
     }
-    assert files_at(hub, "lab/update", first) == contents(model)
+    assert files_at(hub, "lab/update", first) == contents(model, "lab/update")
     assert len(uploads(hub)) == 2
 
 
@@ -108,7 +108,7 @@ def test_a_dry_run_touches_nothing(hub, push, model, token):
     done = push(model, "lab/dry", "--dry-run", token=token)
     assert done.status == 0, done.err
     assert "Would create lab/dry on" in done.out and "(private):" in done.out
-    for name in contents(model):
+    for name in contents(model, "lab/dry"):
         assert f"B  {name}\n" in done.out
     assert "6 files to commit" in done.out
     assert ("Not checked (there is no token)" in done.out) == (token == "")

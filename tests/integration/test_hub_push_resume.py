@@ -61,7 +61,7 @@ def test_an_upload_that_is_cut_is_tried_again(hub, push, model):
     first, second = large("lab/cut", model)
     hub.faults.append(Fault(second, read=1000))
     commit = push(model, "lab/cut").commit
-    assert files_at(hub, "lab/cut", commit) == contents(model)
+    assert files_at(hub, "lab/cut", commit) == contents(model, "lab/cut")
     assert sorted(uploads(hub)) == sorted([first, second, second])
 
 
@@ -71,7 +71,7 @@ def test_a_slow_hub_is_waited_for(hub, push, model, release):
     threading.Timer(1, release.set).start()
     done = push(model, "lab/slow")
     assert done.status == 0 and done.seconds > 0.9
-    assert visible(hub, "lab/slow") == contents(model)
+    assert visible(hub, "lab/slow") == contents(model, "lab/slow")
 
 
 def test_a_refused_upload_goes_on(hub, push, model):
@@ -83,7 +83,7 @@ def test_a_refused_upload_goes_on(hub, push, model):
     hub.requests.clear()
     commit = push(model, "lab/refused").commit
     assert uploads(hub) == [second]
-    assert visible(hub, "lab/refused") == contents(model)
+    assert visible(hub, "lab/refused") == contents(model, "lab/refused")
     titles = hub.repositories["lab/refused"].titles
     assert len(titles) == 2 and list(titles)[1] == commit
 
@@ -101,7 +101,7 @@ def test_a_killed_upload_goes_on(hub, push, model, release):
     hub.requests.clear()
     assert push(model, "lab/killed").status == 0
     assert uploads(hub) == [second]
-    assert visible(hub, "lab/killed") == contents(model)
+    assert visible(hub, "lab/killed") == contents(model, "lab/killed")
 
 
 def test_a_lost_answer_is_no_second_commit(hub, push, model, release):

@@ -120,7 +120,9 @@ def pushed(folder, train, shell):
 
 def test_the_student_comes_back_bit_for_bit(running_hub, pushed, folder, shell):
     run, model, commit = pushed
-    assert files_at(running_hub, "lab/small", commit) == contents(model)
+    assert files_at(running_hub, "lab/small", commit) == contents(
+        model, "lab/small"
+    )
     told = shell(
         *(sys.executable, "-c", READER, "lab/small", commit),
         folder / "corpus" / "noisy_testset_wav_16k",
@@ -129,7 +131,9 @@ def test_the_student_comes_back_bit_for_bit(running_hub, pushed, folder, shell):
         home="reader",
     )
     answer = json.loads(told.splitlines()[-1])
-    assert answer["files"] == sorted([".gitattributes", *contents(model)])
+    assert answer["files"] == sorted(
+        [".gitattributes", *contents(model, "lab/small")]
+    )
     assert answer["same"] == [[True, True]] * 3
 
 
