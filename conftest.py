@@ -5,6 +5,8 @@ Authors
 """
 
 collect_ignore = ["setup.py"]
+# They hold no tests, and as test modules their equal names would clash.
+collect_ignore_glob = ["*/conftest.py"]
 
 
 def pytest_addoption(parser):

@@ -7,20 +7,18 @@ Authors
 """
 
 import argparse
-import io
 import shutil
 from pathlib import Path
 
 import numpy as np
 import torch
-from hyperpyyaml import load_hyperpyyaml
 from PIL import Image
-from ruamel.yaml import YAML
 
 from dispatch_sb.data.manifest import read_manifest
 from dispatch_sb.losses import PositiveGap, SoftGap, TopGap
 from dispatch_sb.losses.bands import split_bins
 from dispatch_sb.losses.spectra import to_spectrum
+from dispatch_sb.publish.settings import read_settings
 from dispatch_sb.report.canvas import new_figure, save_png, styled
 from dispatch_sb.report.charts import curves_figure
 from dispatch_sb.report.examples import read_example
@@ -44,24 +42,6 @@ RULES = {
     "soft gap": SoftGap(),
 }
 CURVES = ("loss", "gap", "pesq")
-
-
-def loss_of_run(run: Run) -> torch.nn.Module:
-    """The distillation loss that a run was trained with.
-
-    Arguments
-    ---------
-    run : Run
-        From `read_run`.
-
-    Returns
-    -------
-    DistillationLoss
-    """
-    tree = YAML().load(run.settings)["distillation_loss"]
-    text = io.StringIO()
-    YAML().dump({"loss": tree}, text)
-    return load_hyperpyyaml(text.getvalue())["loss"]
 
 
 @styled
@@ -257,7 +237,7 @@ def main() -> None:
     example = read_example(
         name, rank, manifest[name], root, run.folder, systems
     )
-    loss = loss_of_run(run)
+    loss = read_settings(arguments.run_folder).build("distillation_loss")
     low, high = band_maps(knowledge_gap(loss, example.signals))
     span = widest_gap([low, high], CLOSE_UP)
     save(spectrograms_picture(example.signals, span), "method_spectrograms")

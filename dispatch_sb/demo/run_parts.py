@@ -5,10 +5,6 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
-import io
-
-import ruamel.yaml
-from hyperpyyaml import load_hyperpyyaml
 from torch import nn
 
 from dispatch_sb.publish.settings import Settings
@@ -52,7 +48,4 @@ def distillation_loss(settings: Settings) -> nn.Module | None:
     """
     if "distillation_loss" not in settings.tree:
         return None
-    text = io.StringIO()
-    part = {"distillation_loss": settings.tree["distillation_loss"]}
-    ruamel.yaml.YAML().dump(part, text)
-    return load_hyperpyyaml(text.getvalue())["distillation_loss"]
+    return settings.build("distillation_loss")

@@ -10,6 +10,8 @@ import os
 import torch
 from torch import nn
 
+STREAMING = ("stft", "enhance_spectrum", "initial_state", "fused")
+
 
 class WaveformModel(nn.Module):
     """SpeechBrain's form of an ``enhance_model``: (waveforms, features) out.
@@ -44,6 +46,28 @@ class WaveformModel(nn.Module):
             The enhanced waveforms [batch, samples], and no features.
         """
         return self.model(noisy), None
+
+
+def can_stream(model: nn.Module) -> bool:
+    """Whether a model can enhance sound that is still arriving.
+
+    Arguments
+    ---------
+    model : torch.nn.Module
+        Any.
+
+    Returns
+    -------
+    bool
+        True of causal models with ``stft``, ``enhance_spectrum``,
+        ``initial_state`` and ``fused``, as ``FastEnhancer`` has them.
+
+    Example
+    -------
+    >>> can_stream(nn.Identity())
+    False
+    """
+    return all(hasattr(model, name) for name in STREAMING)
 
 
 def load_weights(model: nn.Module, path: str | os.PathLike) -> None:

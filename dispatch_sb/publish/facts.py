@@ -12,6 +12,7 @@ from pathlib import Path
 import yaml
 from torch import nn
 
+from dispatch_sb.models.interface import can_stream
 from dispatch_sb.publish.command import training_command
 from dispatch_sb.publish.settings import Settings, in_words
 
@@ -66,7 +67,7 @@ def describe_student(student: nn.Module, settings: Settings) -> str:
         Markdown.
     """
     size = sum(parameter.numel() for parameter in student.parameters())
-    causal = "causal " if hasattr(student, "initial_state") else ""
+    causal = "causal " if can_stream(student) else ""
     latency = latency_ms(student)
     behind = "" if latency is None else f", {latency:g} ms algorithmic latency"
     return (
@@ -95,7 +96,7 @@ def latency_ms(student: nn.Module) -> float | None:
     >>> latency_ms(nn.Identity()) is None
     True
     """
-    if not hasattr(student, "initial_state"):
+    if not can_stream(student):
         return None
     return 1000 * student.latency / student.sample_rate
 

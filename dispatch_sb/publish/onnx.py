@@ -17,6 +17,7 @@ from torch import nn
 
 from dispatch_sb import __version__
 from dispatch_sb.data.files import atomic_path
+from dispatch_sb.models.interface import can_stream
 from dispatch_sb.models.streaming_step import StreamingStep
 from dispatch_sb.publish.onnx_runtime import OnnxEnhancer
 
@@ -101,7 +102,7 @@ def onnx_bytes(model: nn.Module, name: str, licence: str) -> bytes:
         If the model is none that can stream.
     """
     needs_onnx()
-    if not hasattr(model, "fused") or not hasattr(model, "enhance_spectrum"):
+    if not can_stream(model):
         raise ValueError(
             f"{type(model).__name__} does not work hop by hop, so it has no "
             "ONNX file: only causal models of dispatch_sb.models have."

@@ -5,14 +5,11 @@ Authors
 """
 
 import inspect
-import io
 import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
-import ruamel.yaml
-from hyperpyyaml import load_hyperpyyaml
 from speechbrain.utils.checkpoints import Checkpointer
 from torch import nn
 
@@ -72,9 +69,7 @@ def student_of_run(run_folder: str | os.PathLike) -> nn.Module:
             f"{saved} holds no checkpoint that was validated by PESQ: train "
             "to the end, or at least for pesq_every epochs."
         )
-    text = io.StringIO()
-    ruamel.yaml.YAML().dump({"student": settings.tree["student"]}, text)
-    student = load_hyperpyyaml(text.getvalue())["student"]
+    student = settings.build("student")
     load_weights(student, checkpoint.paramfiles["student"])
     return student.eval()
 
@@ -191,7 +186,7 @@ def _known_keys(about: Mapping) -> dict:
             f"a {type(about).__name__}."
         )
     known = {*inspect.signature(model_card).parameters, "example"}
-    known -= {"scores", "system", "source"}
+    known -= {"scores", "system"}
     wrong = sorted({str(key) for key in about} - known)
     if wrong:
         raise ValueError(

@@ -1,9 +1,11 @@
-"""What a run's ``hyperparams.yaml`` says, read without executing it.
+"""What a run's ``hyperparams.yaml`` says, read without executing it; and
+single parts of it, built.
 
 Authors
  * The dispatch-sb contributors, 2026
 """
 
+import io
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import ruamel.yaml
+from hyperpyyaml import load_hyperpyyaml
 
 MINI = "mini"  # the data_folder of the mini corpus
 TUPLE = "!tuple"  # HyperPyYAML's mark, once it is loaded, of a text "(1, 2)"
@@ -42,6 +45,14 @@ class Settings:
             for key, value in self.tree.items()
             if tag_of(value) is None and not isinstance(value, Mapping)
         }
+
+    def build(self, key: str) -> Any:
+        """Constructs one part of the recipe, ``student`` for instance, and
+        nothing else. Its YAML can name any code: build parts of runs that you
+        trust."""
+        text = io.StringIO()
+        ruamel.yaml.YAML().dump({key: self.tree[key]}, text)
+        return load_hyperpyyaml(text.getvalue())[key]
 
     @property
     def data_root(self) -> Path | None:

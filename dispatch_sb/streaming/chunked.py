@@ -11,7 +11,8 @@ import torch
 from torch import nn
 from torch.nn.functional import pad
 
-from dispatch_sb.streaming.enhancer import NEEDED, StreamingEnhancer
+from dispatch_sb.models.interface import can_stream
+from dispatch_sb.streaming.enhancer import StreamingEnhancer
 
 CHUNK_SECONDS = 30.0
 OVERLAP_SECONDS = 2.0
@@ -187,7 +188,7 @@ def enhancer_of(
     >>> type(enhancer_of(nn.Identity())).__name__
     'ChunkedEnhancer'
     """
-    if all(hasattr(model, name) for name in NEEDED):
+    if can_stream(model):
         return StreamingEnhancer(model)
     return ChunkedEnhancer(
         model, chunk_seconds=chunk_seconds, overlap_seconds=overlap_seconds

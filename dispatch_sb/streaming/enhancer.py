@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-NEEDED = ("stft", "enhance_spectrum", "initial_state", "fused")
+from dispatch_sb.models.interface import can_stream
 
 
 class StreamState(NamedTuple):
@@ -72,7 +72,7 @@ class StreamingEnhancer:
     """
 
     def __init__(self, model: nn.Module):
-        if not all(hasattr(model, name) for name in NEEDED):
+        if not can_stream(model):
             raise ValueError(
                 f"{type(model).__name__} cannot stream: it is no causal model "
                 "of dispatch_sb.models, so it needs the whole waveform."

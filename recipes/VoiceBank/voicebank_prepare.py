@@ -21,6 +21,7 @@ from dispatch_sb.data import (
     write_pair_manifest,
 )
 from dispatch_sb.data.files import audio_files
+from dispatch_sb.data.words import read_words
 
 logger = logging.getLogger(__name__)
 
@@ -92,7 +93,8 @@ def prepare_voicebank(
     problems = []
     for path, (names, words, choice) in zip(manifests, parts, strict=True):
         clean, noisy = (folders[name] for name in names)
-        words = read_words(Path(data_folder) / words)
+        texts = Path(data_folder) / words
+        words = read_words(texts) if any(texts.glob("*.txt")) else {}
         try:
             manifest = write_pair_manifest(
                 clean, noisy, path, data_folder, words=words, **choice
@@ -231,25 +233,6 @@ def resample_folders(found: dict[str, Path], target: Path) -> dict[str, Path]:
     if problems:
         raise ManifestError("Not everything could be resampled", problems)
     return folders
-
-
-def read_words(folder: Path) -> dict[str, str]:
-    """Reads what is said.
-
-    Arguments
-    ---------
-    folder : pathlib.Path
-        Text files, named as the audio; may be missing.
-
-    Returns
-    -------
-    dict of str
-        One line of text by id.
-    """
-    return {
-        path.stem: " ".join(path.read_text("utf-8", "replace").split())
-        for path in sorted(folder.glob("[!.]*.txt"))
-    }
 
 
 def _rate_of(folder: Path) -> int:
