@@ -1,0 +1,234 @@
+"""The cells of a study: methods times strengths times seeds, each a run.
+
+A study first sweeps the strength of every method with one seed, judged on
+validation speakers alone. Then it repeats every method at its chosen strength
+with all seeds; a run of the sweep that was chosen counts for its seed.
+
+Authors
+ * The dispatch-sb contributors, 2026
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+SWEEP, MAIN = "sweep", "main"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run of a study, or one use of it.
+
+    Arguments
+    ---------
+    stage : str
+        `SWEEP` or `MAIN`.
+    student : str
+        Size of the student.
+    method : str
+        Name of the method in the study.
+    seed : int
+        Of weights and data.
+    strength : float, optional
+        Value of the swept key; None for a method without distillation.
+    recipe : str
+        File name of the method's recipe.
+    options : mapping
+        What the run is given besides.
+
+    Example
+    -------
+    >>> Cell("sweep", "T", "dfkd", 1, 0.5).name
+    'sweep_T_dfkd_0.5_seed1'
+    >>> Cell("main", "T", "none", 2).name
+    'main_T_none_seed2'
+    """
+
+    stage: str
+    student: str
+    method: str
+    seed: int
+    strength: float | None = None
+    recipe: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Unique in a study; the name of its files."""
+        strength = [] if self.strength is None else [f"{self.strength:g}"]
+        words = [self.stage, self.student, self.method, *strength]
+        return "_".join([*words, f"seed{self.seed}"])
+
+    @property
+    def twin(self) -> str:
+        """Name of the sweep's cell that is the same run."""
+        return replace(self, stage=SWEEP).name
+
+
+class Plan:
+    """Which cells a study has, in the order in which they are run.
+
+    Arguments
+    ---------
+    study : mapping
+        ``students``, ``seeds``, ``options`` (of every run), ``sweep`` with
+        ``key``, ``values`` and ``seed``, and ``methods``: by name ``recipe``,
+        ``options``, ``later`` (runs after the others), and one of
+        ``strength`` (fixed), ``like`` (takes the strength that was chosen for
+        another method), ``distils: false``.
+
+    Raises
+    ------
+    ValueError
+        If a method is ``like`` one that is not swept.
+
+    Example
+    -------
+    >>> plan = Plan(
+    ...     {
+    ...         "students": ["T"],
+    ...         "seeds": [1, 2],
+    ...         "options": {},
+    ...         "sweep": {"key": "share", "values": [0.2, 0.5], "seed": 1},
+    ...         "methods": {
+    ...             "none": {"recipe": "baseline.yaml", "distils": False},
+    ...             "l2": {"recipe": "l2.yaml"},
+    ...             "clean": {"recipe": "l2.yaml", "like": "l2"},
+    ...         },
+    ...     }
+    ... )
+    >>> [cell.name for cell in plan.cells({})][:2]
+    ['main_T_none_seed1', 'sweep_T_l2_0.2_seed1']
+    >>> validation = {"sweep_T_l2_0.2_seed1": 1.6, "sweep_T_l2_0.5_seed1": 1.7}
+    >>> [cell.name for cell in plan.main(validation)][:3]
+    ['main_T_none_seed1', 'main_T_l2_0.5_seed1', 'main_T_clean_0.5_seed1']
+    """
+
+    def __init__(self, study: Mapping):
+        self.study = study
+        self.methods: Mapping[str, Mapping] = study["methods"]
+        swept = self._swept()
+        for name, method in self.methods.items():
+            if method.get("like", swept[0] if swept else None) not in swept:
+                raise ValueError(
+                    f"methods: {name} is like {method['like']}, which has no "
+                    f"sweep of its own (those with one: {', '.join(swept)})."
+                )
+
+    def cells(self, validation: Mapping[str, float]) -> list[Cell]:
+        """All cells that are known so far.
+
+        Arguments
+        ---------
+        validation : mapping
+            Validation PESQ of finished cells, by name.
+
+        Returns
+        -------
+        list of Cell
+            The undistilled student of the sweep's seed, the sweep, the rest;
+            methods that are ``later`` after all others.
+        """
+        main = self.main(validation)
+        seed = self.study["sweep"]["seed"]
+        first = [c for c in main if c.strength is None and c.seed == seed]
+        rest = [*self.sweep(), *(c for c in main if c not in first)]
+        rest.sort(key=lambda c: bool(self.methods[c.method].get("later")))
+        return [*first, *rest]
+
+    def sweep(self) -> list[Cell]:
+        """The cells that choose the strengths.
+
+        Returns
+        -------
+        list of Cell
+            All methods with one strength before the next strength.
+        """
+        sweep = self.study["sweep"]
+        return [
+            self._cell(SWEEP, student, method, sweep["seed"], value)
+            for student in self.study["students"]
+            for value in sweep["values"]
+            for method in self._swept()
+        ]
+
+    def main(self, validation: Mapping[str, float]) -> list[Cell]:
+        """The cells that are compared; those whose strength is not chosen yet
+        are left out.
+
+        Arguments
+        ---------
+        validation : mapping
+            Validation PESQ of finished cells, by name.
+
+        Returns
+        -------
+        list of Cell
+            All methods with one seed before the next seed.
+        """
+        cells = []
+        for seed in self.study["seeds"]:
+            for student in self.study["students"]:
+                for name, method in self.methods.items():
+                    strength = self.strength(student, name, validation)
+                    if strength is not None or not method.get("distils", True):
+                        cell = self._cell(MAIN, student, name, seed, strength)
+                        cells.append(cell)
+        return cells
+
+    def strength(
+        self, student: str, method: str, validation: Mapping[str, float]
+    ) -> float | None:
+        """The strength at which a method is compared.
+
+        Arguments
+        ---------
+        student : str
+            Size of the student.
+        method : str
+            Name of the method.
+        validation : mapping
+            Validation PESQ of finished cells, by name.
+
+        Returns
+        -------
+        float or None
+            The one with the best validation PESQ; None without distillation,
+            and until the method's sweep is complete.
+        """
+        settings = self.methods[method]
+        if not settings.get("distils", True) or "strength" in settings:
+            return settings.get("strength")
+        sweep = self.study["sweep"]
+        method = settings.get("like", method)
+        found = {}
+        for value in sorted(sweep["values"]):
+            cell = self._cell(SWEEP, student, method, sweep["seed"], value)
+            if cell.name not in validation:
+                return None
+            found[value] = validation[cell.name]
+        return max(found, key=found.get)
+
+    def _swept(self) -> list[str]:
+        """Names of the methods that have a sweep of their own."""
+        return [
+            name
+            for name, method in self.methods.items()
+            if method.get("distils", True)
+            and not {"like", "strength"} & method.keys()
+        ]
+
+    def _cell(self, stage, student, method, seed, strength) -> Cell:
+        settings = self.methods[method]
+        options = {
+            **self.study["options"],
+            **settings.get("options", {}),
+            "student_size": student,
+            "seed": seed,
+        }
+        if strength is not None:
+            options[self.study["sweep"]["key"]] = strength
+        recipe = settings["recipe"]
+        return Cell(stage, student, method, seed, strength, recipe, options)

@@ -1,0 +1,553 @@
+#!/usr/bin/env python3
+"""Runs a study: methods times strengths times seeds, each a training of its
+own, scored on test sets that chose nothing; and says what came out.
+
+Examples
+--------
+Make the mixtures, record the teacher, and run every cell, two at a time:
+    python study.py hparams/study.yaml
+The same on a GPU, one at a time:
+    python study.py hparams/study.yaml --device cuda --jobs 1
+Where it stands, while it runs (--watch: again and again):
+    python study.py status hparams/study.yaml
+Tables, figures and RESULTS.md from the cells that are finished:
+    python study.py results hparams/study.yaml
+Only the mixtures and the recordings:
+    python study.py prepare hparams/study.yaml
+A study that was interrupted, in any way, goes on with the same command. Any
+key of the file may be given anew: --corpus /data/mine --seeds '[1, 2]'
+
+Authors
+ * The dispatch-sb contributors, 2026
+"""
+
+import argparse
+import functools
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import ruamel.yaml
+from hyperpyyaml import load_hyperpyyaml
+from safetensors.torch import save_file
+
+from dispatch_sb.data.files import atomic_path
+from dispatch_sb.data.manifest import write_single_manifest
+from dispatch_sb.data.mixing import write_mixtures
+from dispatch_sb.evaluation import evaluate_folders
+from dispatch_sb.metrics import score_systems
+from dispatch_sb.runs.plan import MAIN, Cell, Plan
+from dispatch_sb.runs.queue import CellQueue, claimed, is_claimed
+from dispatch_sb.runs.run import Run
+from dispatch_sb.scoring.cells import read_cells, validation_mean
+from dispatch_sb.scoring.results import write_results
+
+HERE = Path(__file__).resolve().parent
+ACTIONS = ("run", "prepare", "status", "results", "cell")
+VALID = "valid"
+NICE = 10
+
+
+class Study:
+    """A study's file and folders.
+
+    Arguments
+    ---------
+    path : str
+        The study's YAML file.
+    overrides : dict
+        Keys that replace those of the file.
+    """
+
+    def __init__(self, path: str, overrides: dict):
+        self.path = path
+        self.overrides = overrides
+        with open(path, encoding="utf-8") as stream:
+            self.settings = load_hyperpyyaml(stream, overrides)
+        self.plan = Plan(self.settings)
+        self.folder = Path(self.settings["folder"])
+        self.published = Path(self.settings["published"])
+        self.pool = Path(self.settings["pool"])
+        self.recordings = self.pool / "teacher"
+
+    @property
+    def pairs(self) -> dict[str, dict[str, Path]]:
+        """Clean and noisy folder of every part and test set."""
+        parts = {
+            name: {kind: self.pool / name / kind for kind in ("clean", "noisy")}
+            for name in self.settings["parts"]
+        }
+        return {**parts, **self.settings["tests"]}
+
+    @property
+    def tests(self) -> list[str]:
+        """Names of the sets that students are scored on."""
+        return [name for name in self.pairs if name != "train"]
+
+    def run_folder(self, cell: Cell) -> Path:
+        """Where a cell trains."""
+        return self.folder / cell.name
+
+    def result_file(self, name: str) -> Path:
+        """What a finished cell leaves, by its name."""
+        return self.published / "cells" / f"{name}.json"
+
+    def done(self) -> set[str]:
+        """Names of the finished cells."""
+        return {p.stem for p in (self.published / "cells").glob("*.json")}
+
+    def validation(self) -> dict[str, float]:
+        """Validation PESQ of the finished cells, by name."""
+        cells = read_cells(self.published / "cells")
+        return {cell["cell"]: validation_mean([cell]) for cell in cells}
+
+    def cells(self) -> list[Cell]:
+        """All cells known by now; a cell of the main part that is the same
+        run as one of the sweep is finished with it."""
+        cells = self.plan.cells(self.validation())
+        for cell in cells:
+            twin, target = map(self.result_file, (cell.twin, cell.name))
+            if cell.stage == MAIN and twin.is_file() and not target.is_file():
+                result = json.loads(twin.read_text(encoding="utf-8"))
+                result |= {"cell": cell.name, "stage": MAIN, "run": cell.twin}
+                write_json(target, result)
+        return cells
+
+
+def prepare(study: Study) -> None:
+    """Writes the mixtures and their lists, and records the teacher.
+
+    Arguments
+    ---------
+    study : Study
+        What is there already is kept.
+    """
+    snr_db = tuple(study.settings["mixing_snr_db"])
+    for name, part in study.settings["parts"].items():
+        folder = study.pool / name
+        speech, noise = folder / "speech.json", folder / "noise.json"
+        write_single_manifest(part["speech"], speech, speakers=part["speakers"])
+        write_single_manifest(part["noise"], noise)
+        write_mixtures(
+            speech,
+            noise,
+            *study.pairs[name].values(),
+            snr_db=snr_db,
+            seed=0,
+            count=part["mixtures"],
+            segment_seconds=part["seconds"],
+        )
+    for name, pair in study.pairs.items():
+        record(study, pair["noisy"], study.recordings / name)
+    score_references(study)
+
+
+def record(study: Study, noisy: Path, folder: Path) -> None:
+    """Runs the teacher over a folder, unless all of it is recorded.
+
+    Arguments
+    ---------
+    study : Study
+        Names the teacher.
+    noisy : pathlib.Path
+        Its input.
+    folder : pathlib.Path
+        Receives its output.
+    """
+    there = {path.stem for path in Path(folder).glob("*.*")}
+    if all(path.stem in there for path in Path(noisy).glob("*.wav")):
+        return
+    words = ["record", study.settings["teacher"], str(noisy), str(folder)]
+    subprocess.run(
+        [sys.executable, "-m", "dispatch_sb.cli", *words], check=True
+    )
+
+
+def score_references(study: Study) -> None:
+    """Scores noisy and teacher's speech, once for the whole study.
+
+    Arguments
+    ---------
+    study : Study
+        Receives ``references.json``.
+    """
+    path = study.published / "references.json"
+    if path.is_file():
+        return
+    references = {"noisy": {}, "teacher": {}}
+    for name in study.tests:
+        pair = study.pairs[name]
+        recorded = {p.stem: p for p in (study.recordings / name).iterdir()}
+        items = [
+            {
+                "id": clean.stem,
+                "clean": clean,
+                "systems": {
+                    "noisy": Path(pair["noisy"]) / clean.name,
+                    "teacher": recorded[clean.stem],
+                },
+            }
+            for clean in sorted(Path(pair["clean"]).glob("*.wav"))
+        ]
+        scores = score_systems(items, metrics=tuple(study.settings["metrics"]))
+        for system, found in references.items():
+            found[name] = {
+                key: row[system] for key, row in scores["files"].items()
+            }
+    write_json(path, references)
+
+
+def run(study: Study, jobs: int, device: str) -> int:
+    """Runs all cells that are not finished.
+
+    Arguments
+    ---------
+    study : Study
+        The study.
+    jobs : int
+        Cells at a time.
+    device : str
+        Where they train.
+
+    Returns
+    -------
+    int
+        Exit status: 0 if every cell is finished.
+    """
+    prepare(study)
+    script = [sys.executable, str(HERE / "study.py"), "cell"]
+    overrides = [f"--{k}={json.dumps(v)}" for k, v in study.overrides.items()]
+    queue = CellQueue(
+        study.cells,
+        study.done,
+        lambda cell: [
+            *(["nice", "-n", str(NICE)] if shutil.which("nice") else []),
+            *[*script, study.path, "--name", cell.name, "--device", device],
+            *overrides,
+        ],
+        lambda cell: study.run_folder(cell) / "cell.log",
+        jobs=jobs,
+        report=lambda text: print(f"{time.strftime('%H:%M:%S')} {text}"),
+    )
+    failed = queue.run()
+    print(table(study))
+    if failed:
+        print(f"Failed: {', '.join(failed)}; the same command tries again.")
+    return 1 if failed else 0
+
+
+def run_cell(study: Study, name: str, device: str) -> int:
+    """Trains one cell, scores it, and writes its result.
+
+    Arguments
+    ---------
+    study : Study
+        The study.
+    name : str
+        The cell's name.
+    device : str
+        Where it trains.
+
+    Returns
+    -------
+    int
+        Exit status.
+    """
+    cell = next((c for c in study.cells() if c.name == name), None)
+    if cell is None:
+        raise ValueError(f"--name {name}: there is no such cell in the study.")
+    folder = study.run_folder(cell)
+    with claimed(folder) as mine:
+        if not mine:
+            print(f"{name} is run by another process.")
+            return 1
+        started = time.monotonic()
+        subprocess.run(train_command(study, cell, device), check=True, cwd=HERE)
+        result = gather(study, cell, device)
+        hours = (time.monotonic() - started) / 3600
+        weights = result.pop("weights")
+        target = study.published / "students" / f"{name}.safetensors"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_path(target) as partial:
+            save_file(weights, partial)
+        write_json(study.result_file(name), {**result, "hours": hours})
+    return 0
+
+
+def train_command(study: Study, cell: Cell, device: str) -> list[str]:
+    """The command line of a cell's training, as a person would give it.
+
+    Arguments
+    ---------
+    study : Study
+        The study.
+    cell : Cell
+        One of its cells.
+    device : str
+        Where it trains.
+
+    Returns
+    -------
+    list of str
+        Words.
+    """
+    folders = {part: study.pool.resolve() / part for part in ("train", VALID)}
+    test = next(name for name in study.settings["parts"] if name not in folders)
+    options = {
+        "output_folder": str(study.run_folder(cell).resolve()),
+        "data_folder": None,
+        "train_pairs": str(folders["train"]),
+        "valid_pairs": str(folders[VALID]),
+        "test_pairs": str(study.pool.resolve() / test),
+        "metrics": list(study.settings["metrics"]),
+        "workers": 1,
+        "examples": 1,
+        **(
+            {"teacher_source": str(study.recordings.resolve())}
+            if study.plan.methods[cell.method].get("distils", True)
+            else {}
+        ),
+        **cell.options,
+    }
+    words = [sys.executable, "train.py", f"hparams/{cell.recipe}"]
+    for key, value in options.items():
+        words += [f"--{key}", json.dumps(value).strip('"')]
+    return [*words, "--device", device, "--noprogressbar"]
+
+
+def gather(study: Study, cell: Cell, device: str) -> dict:
+    """Scores a trained cell on all sets, and collects what it leaves.
+
+    Arguments
+    ---------
+    study : Study
+        The study.
+    cell : Cell
+        A cell whose training is finished.
+    device : str
+        Where its student runs.
+
+    Returns
+    -------
+    dict
+        What its result file holds; and ``weights``.
+    """
+    folder = study.run_folder(cell)
+    run = Run.open(folder)
+    scores = {}
+    for name in study.tests:
+        found = evaluate_folders(
+            str(folder),
+            study.pairs[name]["clean"],
+            study.pairs[name]["noisy"],
+            folder / "sets" / name,
+            device=device,
+            workers=1,
+            metrics=tuple(study.settings["metrics"]),
+        )
+        scores[name] = {k: row["student"] for k, row in found["files"].items()}
+    return {
+        "cell": cell.name,
+        "stage": cell.stage,
+        "method": cell.method,
+        "student": cell.student,
+        "seed": cell.seed,
+        study.settings["sweep"]["key"]: cell.strength,
+        "options": dict(cell.options),
+        "recipe": cell.recipe,
+        "steps": run.epochs[-1]["step"],
+        "best_epoch": run.best["epoch"],
+        "validation_curve": [
+            {"epoch": epoch["epoch"], **epoch["valid"]} for epoch in run.epochs
+        ],
+        "scores": scores,
+        "hashes": run.hashes,
+        "commit": commit(),
+        "machine": f"{platform.machine()}, {os.cpu_count()} CPUs, {device}",
+        "weights": run.student.state_dict(),
+    }
+
+
+def table(study: Study) -> str:
+    """Where the study stands, a line for each cell.
+
+    Arguments
+    ---------
+    study : Study
+        The study.
+
+    Returns
+    -------
+    str
+        Text.
+    """
+    done, validation = study.done(), study.validation()
+    epochs = study.settings["options"]["number_of_epochs"]
+    lines = [f"{'cell':<44} {'state':<10} {'epochs':>7} {'PESQ (valid)':>13}"]
+    cells = study.cells()
+    for cell in cells:
+        folder = study.run_folder(cell)
+        log = folder / "training.jsonl"
+        finished = len(log.read_text().splitlines()) if log.is_file() else 0
+        state = "finished" if cell.name in done else "waiting"
+        if state == "waiting" and is_claimed(folder):
+            state = "running"
+        pesq = validation.get(cell.name)
+        shown = "" if pesq is None else f"{pesq:.3f}"
+        count = f"{epochs if cell.name in done else finished}/{epochs}"
+        lines.append(f"{cell.name:<44} {state:<10} {count:>7} {shown:>13}")
+    finished = len(done & {cell.name for cell in cells})
+    lines.append(f"{finished} of {len(cells)} cells known so far are finished.")
+    return "\n".join(lines)
+
+
+@functools.lru_cache(maxsize=1)
+def commit() -> str:
+    """The commit of this code, marked if files differ from it."""
+    words = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
+    found = subprocess.run(words, cwd=HERE, capture_output=True, text=True)
+    return found.stdout.strip() or "unknown"
+
+
+def write_json(path: Path, content: dict) -> None:
+    """Writes a file whole or not at all.
+
+    Arguments
+    ---------
+    path : pathlib.Path
+        The file.
+    content : dict
+        Plain values.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_path(path) as partial:
+        text = json.dumps(content, indent=1, allow_nan=False)
+        Path(partial).write_text(text + "\n", encoding="utf-8")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line, but for the keys of the study's file.
+
+    Returns
+    -------
+    argparse.ArgumentParser
+        See the examples of this file.
+    """
+    made = argparse.ArgumentParser(
+        description=__doc__.split("Authors")[0],
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    made.add_argument("action", choices=ACTIONS, nargs="?", default="run")
+    made.add_argument("study", help="the study's YAML file")
+    made.add_argument("--jobs", type=int, default=2, help="cells at a time")
+    made.add_argument("--device", default="cpu", help="cpu (default) or cuda")
+    made.add_argument(
+        "--watch", type=float, metavar="SECONDS", help="status, repeatedly"
+    )
+    made.add_argument("--name", help="of one cell (cell)")
+    return made
+
+
+def parse_overrides(words: list[str]) -> dict:
+    """Keys of the study's file that are given anew.
+
+    Arguments
+    ---------
+    words : list of str
+        ``--key value`` pairs, or ``--key=value``.
+
+    Returns
+    -------
+    dict
+        Values as YAML reads them.
+
+    Raises
+    ------
+    ValueError
+        If the words are no such pairs.
+    """
+    words = [part for word in words for part in word.split("=", 1)]
+    names, values = words[::2], words[1::2]
+    wrong = [name for name in names if not name.startswith("--")]
+    if wrong or len(names) != len(values):
+        raise ValueError(f"{' '.join(words)}: options are --key VALUE.")
+    yaml = ruamel.yaml.YAML(typ="safe")
+    return {n[2:]: yaml.load(v) for n, v in zip(names, values)}
+
+
+def main(words: list[str]) -> int:
+    """Runs the command line.
+
+    Arguments
+    ---------
+    words : list of str
+        Those after the program's name.
+
+    Returns
+    -------
+    int
+        Exit status.
+    """
+    if words and words[0] not in ACTIONS and words[0].endswith(".yaml"):
+        words = ["run", *words]
+    arguments, rest = parser().parse_known_args(words)
+    try:
+        study = Study(arguments.study, parse_overrides(rest))
+        if arguments.action == "run":
+            return run(study, arguments.jobs, arguments.device)
+        if arguments.action == "cell":
+            return run_cell(study, arguments.name, arguments.device)
+        if arguments.action == "prepare":
+            prepare(study)
+        elif arguments.action == "results":
+            results(study)
+        else:
+            watch(study, arguments.watch)
+    except (ValueError, OSError) as error:
+        print(f"study.py: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Stopped; the same command goes on from here.", file=sys.stderr)
+        return 130
+    return 0
+
+
+def results(study: Study) -> None:
+    """Writes what the finished cells say.
+
+    Arguments
+    ---------
+    study : Study
+        The study.
+    """
+    planned = [cell.name for cell in study.cells()]
+    written = write_results(
+        study.published / "cells", study.settings, study.published, planned
+    )
+    print("\n".join(str(path) for path in written))
+
+
+def watch(study: Study, seconds: float | None) -> None:
+    """Prints where the study stands, again and again if asked to.
+
+    Arguments
+    ---------
+    study : Study
+        The study.
+    seconds : float, optional
+        Between two tables.
+    """
+    print(table(study))
+    while seconds is not None:
+        time.sleep(seconds)
+        print(f"\033[2J\033[H{table(study)}")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
