@@ -7,7 +7,10 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
+import random
+
 import speechbrain as sb
+import torch
 from speechbrain.utils.distributed import run_on_main
 from torch.nn.parallel import DistributedDataParallel
 
@@ -20,11 +23,12 @@ class DistillationBrain(DistillationMixin, sb.Brain):
 
     The hyperparameters it reads: ``enhancement_loss``, ``schedule``,
     ``number_of_epochs``, ``pesq_every`` (epochs between two PESQ
-    validations), ``workers`` (processes for PESQ), ``train_logger``; and with
-    a teacher ``distillation_loss`` and ``distillation_weight``.
+    validations), ``workers`` (processes for PESQ), ``train_logger``, ``seed``
+    if it is there (what is drawn in an epoch depends on it and on the epoch
+    alone); and with a teacher those of the mixin.
 
     Batches hold ``noisy_sig`` and ``clean_sig``, ``[batch, samples]`` with
-    relative lengths.
+    relative lengths, and ``teacher_sig`` where the teacher was recorded.
     """
 
     def check_distillation(self) -> None:
@@ -107,7 +111,11 @@ class DistillationBrain(DistillationMixin, sb.Brain):
         terms = {"supervised": loss, **terms}
         if self.distils:
             loss = loss + self.distillation(
-                student, batch.noisy_sig, batch.clean_sig
+                student,
+                batch.noisy_sig,
+                batch.clean_sig,
+                teacher=getattr(batch, "teacher_sig", None),
+                supervised=loss,
             )
         self.averages.add({"loss": loss, **terms})
         if stage == sb.Stage.VALID and self.pesq_due:
@@ -122,7 +130,7 @@ class DistillationBrain(DistillationMixin, sb.Brain):
             self.pairs.append(tuple(x.cpu().numpy() for x in pair))
 
     def on_fit_batch_start(self, batch, should_step):
-        """Sets the learning rate from the share of training done.
+        """Sets what depends on the share of training done.
 
         Arguments
         ---------
@@ -133,9 +141,9 @@ class DistillationBrain(DistillationMixin, sb.Brain):
         """
         del batch, should_step
         epochs_done = self.epoch - 1 + (self.step - 1) / self.steps_per_epoch
-        self.rate = self.hparams.schedule.apply(
-            self.optimizer, epochs_done / self.hparams.number_of_epochs
-        )
+        progress = epochs_done / self.hparams.number_of_epochs
+        self.distillation_progress = progress
+        self.rate = self.hparams.schedule.apply(self.optimizer, progress)
 
     def on_stage_start(self, stage, epoch: int | None = None):
         """Starts the averages; draws the epoch's crops.
@@ -143,37 +151,53 @@ class DistillationBrain(DistillationMixin, sb.Brain):
         Arguments
         ---------
         stage : speechbrain.Stage
-            Training or validation.
+            Training, validation or test.
         epoch : int, optional
-            From 1.
+            From 1; None in a test.
         """
         self.averages = TermAverages()
         self.epoch = epoch
+        self.pairs, self.pesq_due = [], False
         if stage == sb.Stage.TRAIN:
             self.train_data.set_epoch(epoch)
-        else:
+            self._seed_epoch(epoch)
+        elif stage == sb.Stage.VALID:
             last = epoch == self.hparams.number_of_epochs
             self.pesq_due = last or epoch % self.hparams.pesq_every == 0
-            self.pairs = []
+        elif self.distillation_progress is None:
+            self.distillation_progress = 1.0
+
+    def _seed_epoch(self, epoch: int) -> None:
+        """Makes what is drawn in an epoch, such as dropout, independent of
+        the epochs before it, which a resumed run has not seen."""
+        seed = getattr(self.hparams, "seed", None)
+        if seed is not None:
+            several = torch.distributed.is_initialized()
+            rank = torch.distributed.get_rank() if several else 0
+            drawn = random.Random(f"{seed}, {epoch}, {rank}")
+            torch.manual_seed(drawn.getrandbits(63))
 
     def on_stage_end(self, stage, stage_loss, epoch: int | None = None):
-        """After validation: PESQ if it is due, logs, a checkpoint.
+        """After validation: PESQ if it is due, logs, a checkpoint; after a
+        test the averages stay in ``test_summary``.
 
         Arguments
         ---------
         stage : speechbrain.Stage
-            Training or validation.
+            Training, validation or test.
         stage_loss : float
             Unused: the mean is among the averages.
         epoch : int, optional
-            From 1.
+            From 1; None in a test.
         """
         del stage_loss
         summary = {**self.averages.summary(), **self.distillation_summary()}
         if stage == sb.Stage.TRAIN:
             self.train_summary = summary
-            return
-        run_on_main(self._finish_epoch, args=[epoch, summary])
+        elif stage == sb.Stage.VALID:
+            run_on_main(self._finish_epoch, args=[epoch, summary])
+        else:
+            self.test_summary = summary
 
     def _finish_epoch(self, epoch: int, summary: dict) -> None:
         """What only the main process does at the end of an epoch."""

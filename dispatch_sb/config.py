@@ -147,8 +147,61 @@ def load_recipe(
             raise ValueError(f"An option is given twice: {error}") from error
     overrides = overrides or {}
     check_overrides(text, overrides, str(path))
+    text, overrides = _with_objects(text, overrides)
     resolved = resolve_references(text, overrides).getvalue()
     return load_hyperpyyaml(text, overrides), resolved
+
+
+def _with_objects(text: str, overrides: Mapping) -> tuple[str, dict]:
+    """The recipe with the overrides that construct an object written into it,
+    and the other overrides: HyperPyYAML would take their tags away."""
+    tree = ruamel.yaml.YAML().load(text)
+    built = {key: x for key, x in overrides.items() if _tag(x) is not None}
+    _lay_over(tree, built)
+    written = io.StringIO()
+    ruamel.yaml.YAML().dump(tree, written)
+    rest = {key: x for key, x in overrides.items() if key not in built}
+    return written.getvalue(), rest
+
+
+def choose(name: str, among: Mapping, **arguments: Any) -> Any:
+    """Constructs what a name stands for, so that a command line can choose
+    among objects that a YAML describes.
+
+    Arguments
+    ---------
+    name : str
+        A key of ``among``.
+    among : Mapping
+        Names, and what constructs the object of that name (``!name:`` in
+        YAML), or None.
+    **arguments : object
+        Given to whatever is chosen.
+
+    Returns
+    -------
+    object
+        What was constructed, or None where that is chosen.
+
+    Raises
+    ------
+    ValueError
+        If there is no such name: which ones there are.
+
+    Example
+    -------
+    >>> choose("entries", {"entries": dict}, a=1)
+    {'a': 1}
+    >>> choose("frames", {"bins": dict, "none": None})
+    Traceback (most recent call last):
+    ...
+    ValueError: There is no 'frames': choose one of bins, none.
+    """
+    if name not in among:
+        known = ", ".join(map(str, among))
+        raise ValueError(f"There is no {name!r}: choose one of {known}.")
+    make = among[name]
+    return None if make is None else make(**arguments)
 
 
 def for_data(data_folder: str | None, mini: Any, full: Any) -> Any:

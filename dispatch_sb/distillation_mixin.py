@@ -5,17 +5,20 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
+import math
 from collections.abc import Mapping
 
 import speechbrain as sb
 import torch
 from speechbrain.utils.logger import get_logger
 
+from dispatch_sb.losses.gradient_share import at_gradient_share
 from dispatch_sb.teachers.frozen import FrozenTeacher
 
 logger = get_logger(__name__)
 
-NEEDED = ("teacher", "distillation_loss", "distillation_weight")
+NEEDED = ("teacher", "distillation_loss")
+WEIGHT, SHARE = "distillation_weight", "distillation_share"
 
 
 class TermAverages:
@@ -63,12 +66,31 @@ class DistillationMixin:
     """Gives a Brain `self.distillation(enhanced, noisy, clean)`, the weighted
     distillation loss to add to its own; stands first among the base classes.
 
-    It reads three hyperparameters. ``teacher``: maps noisy waveforms
-    ``[batch, samples]`` to enhanced ones; it may stand among the modules too.
-    ``distillation_loss``: a `dispatch_sb.losses.DistillationLoss`.
+    It reads these hyperparameters:
+
+    ``teacher``: maps noisy waveforms ``[batch, samples]`` to enhanced ones; it
+    may stand among the modules too. One whose attribute ``live`` is False runs
+    no network: clean speech (`CleanTeacher`), or recordings, which come with
+    the batch.
+
+    ``distillation_loss``: a `dispatch_sb.losses.DistillationLoss`, or
+    `OutputDistillation`.
+
     ``distillation_weight``: a number of 0 or more; with 0 the Brain trains as
     if there were no mixin, the teacher is not run, and the other two are not
-    needed. It is read in every step, so a schedule may change it.
+    needed.
+
+    ``distillation_share``, in place of the weight: the share, in [0, 1), that
+    distillation has of the gradient at the student's output, see
+    `at_gradient_share`. It means the same for every loss, and needs
+    ``supervised=``.
+
+    ``log_details``, optional: whether shares and gaps are logged even if the
+    loss selects nothing, which costs their computation.
+
+    Weight, share and the ratio of a selection may be schedules (see
+    `dispatch_sb.schedules`); the Brain then sets ``distillation_progress``,
+    the share of the training done, from 0 to 1, before every step.
 
     The teacher becomes ``modules.teacher``: it moves to the Brain's device, is
     frozen (see `FrozenTeacher`), and is kept from the optimizer. What was
@@ -82,7 +104,7 @@ class DistillationMixin:
     opt_class : callable, optional
         As for ``speechbrain.Brain``.
     hparams : Mapping, optional
-        As for ``speechbrain.Brain``, with the three above.
+        As for ``speechbrain.Brain``, with those above.
     *args, **kwargs
         The Brain's other arguments.
 
@@ -110,6 +132,9 @@ class DistillationMixin:
     False
     """
 
+    # What schedules depend on, from 0 to 1; None: no schedule may be used.
+    distillation_progress: float | None = None
+
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
         order = cls.__mro__
@@ -124,7 +149,7 @@ class DistillationMixin:
     ):
         modules, hparams = dict(modules or {}), dict(hparams or {})
         teacher = modules.get("teacher", hparams.get("teacher"))
-        if teacher is not None and not isinstance(teacher, FrozenTeacher):
+        if teacher is not None and not hasattr(teacher, "live"):
             teacher = FrozenTeacher(teacher, hparams.get("sample_rate", 16000))
         if teacher is not None:
             modules["teacher"] = teacher
@@ -142,6 +167,8 @@ class DistillationMixin:
         noisy: torch.Tensor | tuple,
         clean: torch.Tensor | tuple,
         lens: torch.Tensor | None = None,
+        teacher: torch.Tensor | tuple | None = None,
+        supervised: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """The distillation loss of a batch, to be added to the Brain's own.
 
@@ -156,13 +183,21 @@ class DistillationMixin:
         clean : torch.Tensor or tuple
             The clean speech, likewise.
         lens : torch.Tensor, optional
-            Relative lengths ``[batch]``, where neither comes with them.
+            Relative lengths ``[batch]``, where none come with the others.
+        teacher : torch.Tensor or tuple, optional
+            The teacher's waveforms, likewise, where they are known already:
+            the teacher is then not run.
+        supervised : torch.Tensor, optional
+            The Brain's own loss, scalar, computed from ``enhanced``; needed
+            with ``distillation_share``.
 
         Returns
         -------
         torch.Tensor
-            Float32 scalar, ``distillation_weight`` included, computed in
-            float32 under autocast too; 0 if the weight is 0.
+            Float32 scalar, weighted, computed in float32 under autocast too.
+            0 if weight or share is 0. Where ``enhanced`` has no gradient, as
+            in validation, it is 0 too if a share decides its weight (the loss
+            is only reported), or if the recorded teacher has no recording.
 
         Raises
         ------
@@ -170,26 +205,93 @@ class DistillationMixin:
             If a hyperparameter is missing, or the signals do not fit.
         """
         self.check_distillation()
-        weight = self.hparams.distillation_weight
-        if weight == 0:
-            return torch.zeros((), device=enhanced.device)
-        noisy, noisy_lens = _waveforms(noisy, enhanced.device)
-        clean, clean_lens = _waveforms(clean, enhanced.device)
-        for given in (clean_lens, noisy_lens):
+        weight, share = self._now(WEIGHT), self._now(SHARE)
+        nothing = torch.zeros((), device=enhanced.device)
+        if not (weight or share):
+            return nothing
+        noisy, clean, teacher = (
+            _waveforms(signal, enhanced.device)
+            for signal in (noisy, clean, teacher)
+        )
+        taught = self._taught(noisy[0], clean[0], teacher[0])
+        if taught is None and not enhanced.requires_grad:
+            return nothing
+        if taught is None:
+            raise ValueError(
+                f"{type(self.modules.teacher).__name__} holds recordings, but "
+                "the batch has none: distillation() needs teacher=, such as "
+                "batch.teacher_sig."
+            )
+        for _, given in (clean, noisy, teacher):
             lens = given if lens is None else lens
-        loss, detail = self.hparams.distillation_loss(
-            enhanced,
-            self.modules.teacher(noisy),
-            clean,
-            lens,
-            return_detail=True,
+        loss, terms = self._compared(enhanced, taught, clean[0], lens)
+        if share is None:
+            value = weight * loss
+        elif enhanced.requires_grad:
+            value, weight = self._shared(loss, supervised, enhanced, share)
+        else:
+            value, weight = nothing, None
+        if enhanced.requires_grad and weight is not self._given(WEIGHT):
+            terms["effective_weight"] = torch.as_tensor(weight)
+        self.distillation_averages.add(terms)
+        return value
+
+    def _taught(self, noisy, clean, known):
+        """What the teacher makes of a batch; None if nobody recorded it."""
+        teacher = self.modules.teacher
+        if known is not None:
+            return known.detach()
+        if hasattr(teacher, "answer"):
+            return teacher.answer(clean)
+        return teacher(noisy) if teacher.live else None
+
+    def _compared(self, enhanced, taught, clean, lens):
+        """The loss before its weight, and the terms to log. Gaps cost their
+        computation: they are asked for where the loss needs them anyway."""
+        compare = self.hparams.distillation_loss
+        selection = getattr(compare, "selection", None)
+        if getattr(selection, "schedule", None) is not None:
+            selection.ratio = self._progressed(selection.schedule)
+        if selection is None and not self._given("log_details"):
+            loss = compare(enhanced, taught, clean, lens)
+            return loss, {"distillation": loss}
+        loss, detail = compare(
+            enhanced, taught, clean, lens, return_detail=True
         )
         terms = {"distillation": loss}
         for band, maps in detail.items():
             terms[f"selected_share_{band}"] = maps["selected_share"].mean()
             terms[f"mean_gap_{band}"] = maps["mean_gap"].mean()
-        self.distillation_averages.add(terms)
-        return weight * loss
+        return loss, terms
+
+    def _shared(self, loss, supervised, enhanced, share):
+        """The loss with its share of the gradient, and its weight."""
+        if supervised is None:
+            raise ValueError(
+                f"{SHARE} is a share beside the supervised loss: give that to "
+                "distillation() as supervised=."
+            )
+        return at_gradient_share(loss, supervised, enhanced, share)
+
+    def _given(self, name):
+        """A hyperparameter, None if there is none."""
+        return getattr(self.hparams, name, None)
+
+    def _now(self, name):
+        """The number that a hyperparameter is at this point of training."""
+        value = self._given(name)
+        return self._progressed(value) if callable(value) else value
+
+    def _progressed(self, schedule):
+        """The value of a schedule."""
+        if self.distillation_progress is None:
+            raise ValueError(
+                f"{type(self).__name__} has a schedule "
+                f"({type(schedule).__name__}), which needs to know how much of "
+                "the training is done: set self.distillation_progress, from 0 "
+                "to 1, in on_fit_batch_start."
+            )
+        return schedule(self.distillation_progress)
 
     def distillation_summary(self) -> dict[str, float]:
         """The stage's means, for the Brain's own log; the next begin anew.
@@ -197,9 +299,10 @@ class DistillationMixin:
         Returns
         -------
         dict[str, float]
-            ``distillation`` (before its weight), and for each band
-            ``selected_share_<band>`` and ``mean_gap_<band>``; of this process'
-            share of the data. Empty if nothing was distilled.
+            ``distillation`` (before its weight), for each band of a loss that
+            selects ``selected_share_<band>`` and ``mean_gap_<band>``, and
+            after training ``effective_weight`` if the weight is not constant;
+            of this process' share of the data. Empty if nothing was distilled.
         """
         summary = self.distillation_averages.summary()
         self.distillation_averages = TermAverages()
@@ -208,21 +311,26 @@ class DistillationMixin:
     def check_distillation(self) -> None:
         """Raises ValueError unless the hyperparameters are complete."""
         given = vars(self.hparams)
-        weight = given.get("distillation_weight")
+        weight, share = given.get(WEIGHT), given.get(SHARE)
+        if weight is not None and share is not None:
+            raise ValueError(
+                f"{WEIGHT}: {weight} and {SHARE}: {share} contradict each "
+                "other: give one of them, and null for the other."
+            )
+        _check_ends(WEIGHT, weight, math.inf)
+        _check_ends(SHARE, share, 1)
         if weight == 0:
             return
         if self.distils:
             given = {**given, "teacher": self.modules.teacher}
         missing = [name for name in NEEDED if given.get(name) is None]
+        if weight is None and share is None:
+            missing.append(WEIGHT)
         if missing:
             raise ValueError(
                 f"{type(self).__name__} distils, but its hyperparameters lack "
                 f"{' and '.join(missing)}: add what is missing to the YAML, or "
                 "distillation_weight: 0 to train without a teacher."
-            )
-        if isinstance(weight, str) or not weight > 0:
-            raise ValueError(
-                f"distillation_weight: {weight} must be a number, 0 or more."
             )
 
     def init_optimizers(self) -> None:
@@ -264,8 +372,21 @@ class DistillationMixin:
             logger.info("Distillation, %s: %s", stage, values)
 
 
+def _check_ends(name, value, limit):
+    """Raises ValueError unless a number, or both ends of a schedule, lie in
+    [0, limit)."""
+    for number in (value(0.0), value(1.0)) if callable(value) else (value,):
+        if number is None:
+            continue
+        if isinstance(number, str) or not 0 <= number < limit:
+            wanted = "0 or more" if limit == math.inf else f"from 0 to {limit}"
+            raise ValueError(f"{name}: {number} must be a number, {wanted}.")
+
+
 def _waveforms(signal, device):
     """Waveforms ``[batch, samples]`` on the device, and lengths or None."""
+    if signal is None:
+        return None, None
     if isinstance(signal, torch.Tensor):
         return signal.to(device), None
     if not isinstance(signal, (tuple, list)) or len(signal) != 2:

@@ -1,4 +1,5 @@
-"""Learning rates that depend on nothing but the progress of training.
+"""Learning rates, weights, shares and ratios that depend on nothing but the
+progress of training: a resumed run gets those of an uninterrupted one.
 
 Authors
  * The dispatch-sb contributors, 2026
@@ -11,8 +12,6 @@ from torch.optim import Optimizer
 
 class WarmupCosine:
     """Linear warm-up, then half a cosine down to a small share.
-
-    It has no state: a resumed run gets the rate of an uninterrupted one.
 
     Arguments
     ---------
@@ -74,3 +73,88 @@ class WarmupCosine:
         for group in optimizer.param_groups:
             group["lr"] = rate
         return rate
+
+
+class Constant:
+    """The same value all the time; a plain number does as well.
+
+    Arguments
+    ---------
+    value : float
+        The value.
+
+    Example
+    -------
+    >>> Constant(0.3)(0.5)
+    0.3
+    """
+
+    def __init__(self, value: float):
+        self.start = self.end = value
+
+    def __call__(self, progress: float) -> float:
+        """The value at ``progress``, the share of training done."""
+        return self.start
+
+
+class Linear:
+    """A straight line from one value to another, which then stays.
+
+    Arguments
+    ---------
+    start : float
+        Value when training begins.
+    end : float
+        Value from ``over`` on.
+    over : float
+        Share of the training that the change takes, in (0, 1].
+
+    Raises
+    ------
+    ValueError
+        If ``over`` is out of range.
+
+    Example
+    -------
+    >>> schedule = Linear(start=0.0, end=0.3, over=0.1)
+    >>> [round(schedule(p), 3) for p in (0.0, 0.05, 0.1, 1.0)]
+    [0.0, 0.15, 0.3, 0.3]
+    """
+
+    def __init__(self, start: float, end: float, over: float = 1.0):
+        if not 0 < over <= 1:
+            raise ValueError(
+                f"over={over} of a schedule must be above 0 and at most 1: the "
+                "share of the training that the change takes."
+            )
+        self.start = start
+        self.end = end
+        self.over = over
+
+    def __call__(self, progress: float) -> float:
+        """The value at ``progress``, the share of training done."""
+        part = self._part(min(max(progress / self.over, 0.0), 1.0))
+        return (1 - part) * self.start + part * self.end
+
+    def _part(self, done: float) -> float:
+        """How much of the change is made when a share of its time is gone."""
+        return done
+
+
+class Cosine(Linear):
+    """Half a cosine from one value to another, which then stays: slow at both
+    ends.
+
+    Arguments
+    ---------
+    start, end, over : see `Linear`
+
+    Example
+    -------
+    >>> schedule = Cosine(start=1.0, end=0.0)
+    >>> [round(schedule(p), 3) for p in (0.0, 0.25, 0.5, 1.0)]
+    [1.0, 0.854, 0.5, 0.0]
+    """
+
+    def _part(self, done: float) -> float:
+        return 0.5 * (1 - math.cos(math.pi * done))

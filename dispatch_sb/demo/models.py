@@ -130,7 +130,7 @@ def usual_loss(sample_rate: int = 16000) -> DistillationLoss:
     >>> usual_loss(48000).selection.ratio
     0.8
     """
-    host = DFKD(beta=0.5, patch_bins=(10, 40), floor_db=-40)
+    host = DFKD(beta=0.5, patch_bins=(10, 40))
     return DistillationLoss(host, TopGap(0.8), sample_rate=sample_rate)
 
 

@@ -22,10 +22,10 @@ def teacher_source(settings: Settings) -> tuple[str, str | None] | None:
     -------
     tuple of str and (str or None), or None
         Folder or hub id, and revision; None for a run without a teacher, or
-        with one that is not named by `teacher_source`.
+        with one that is not named by `teacher_source` or is no model.
     """
     source = settings.plain.get("teacher_source")
-    if source is None or "distillation_loss" not in settings.tree:
+    if source in (None, "clean") or "distillation_loss" not in settings.tree:
         return None
     folder = settings.locate(source)
     return str(folder or source), settings.plain.get("teacher_revision")
@@ -44,8 +44,9 @@ def distillation_loss(settings: Settings) -> nn.Module | None:
     Returns
     -------
     torch.nn.Module or None
-        None for a run without distillation.
+        None for a run without distillation, or whose loss knows no patches.
     """
     if "distillation_loss" not in settings.tree:
         return None
-    return settings.build("distillation_loss")
+    loss = settings.build("distillation_loss")
+    return loss if hasattr(loss, "host") else None

@@ -16,6 +16,7 @@ from dispatch_sb.losses.distances import (
 from dispatch_sb.losses.distillation import DistillationLoss
 from dispatch_sb.losses.selection import (
     PositiveGap,
+    RandomShare,
     SoftGap,
     TopGap,
     TopPositiveGap,
@@ -23,6 +24,7 @@ from dispatch_sb.losses.selection import (
 from dispatch_sb.losses.supervised import EnhancementLoss
 from dispatch_sb.losses.waveform import (
     MultiResolutionSTFT,
+    OutputDistillation,
     SISDRLoss,
     WaveformL1,
 )
@@ -37,7 +39,9 @@ __all__ = [
     "MagnitudeL1",
     "MagnitudeL2",
     "MultiResolutionSTFT",
+    "OutputDistillation",
     "PositiveGap",
+    "RandomShare",
     "SISDRLoss",
     "SoftGap",
     "TopGap",

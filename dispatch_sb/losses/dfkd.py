@@ -35,8 +35,7 @@ class DFKD(Host):
         Level in dB, relative to the teacher's largest bin in the utterance,
         below which patches count as silent, and so as equal: their energies
         and products get this much added. The gradient of a cosine grows as a
-        patch gets quieter; a floor of -40 keeps pauses from outweighing
-        speech.
+        patch gets quieter; this keeps pauses from outweighing speech.
 
     Raises
     ------
@@ -60,7 +59,7 @@ class DFKD(Host):
         patch_bins: int | Sequence[int] = (10, 40),
         band_edges_hz: Sequence[float] | None = None,
         patch_frames: int = 1,
-        floor_db: float = -90.0,
+        floor_db: float = -40.0,
     ):
         super().__init__(patch_bins, band_edges_hz, patch_frames)
         if not -120 <= floor_db <= 0:

@@ -6,6 +6,7 @@ Authors
 """
 
 import math
+from collections.abc import Callable
 from fractions import Fraction
 
 import torch
@@ -84,13 +85,16 @@ class TopGap(SelectionRule):
 
     Arguments
     ---------
-    ratio : float
-        Fraction of the candidates to keep, in (0, 1].
+    ratio : float or callable
+        Fraction of the candidates to keep, in (0, 1]. Or a schedule, a
+        monotonic function of the share of training done: it is kept as
+        `schedule`, `ratio` is its last value, and whoever trains sets `ratio`
+        in every step, as the distillation mixin does.
 
     Raises
     ------
     ValueError
-        If `ratio` is outside (0, 1].
+        If `ratio` is outside (0, 1] at the beginning or at the end.
 
     Example
     -------
@@ -99,8 +103,12 @@ class TopGap(SelectionRule):
     tensor([[[1., 1., 0., 1.]]])
     """
 
-    def __init__(self, ratio: float = 0.8):
+    def __init__(self, ratio: float | Callable[[float], float] = 0.8):
         super().__init__()
+        self.schedule = ratio if callable(ratio) else None
+        if self.schedule is not None:
+            _checked_ratio(self.schedule(0.0))
+            ratio = self.schedule(1.0)
         self.ratio = _checked_ratio(ratio)
 
     def _weights(self, gap, candidate):
@@ -131,8 +139,8 @@ class TopPositiveGap(TopGap):
 
     Arguments
     ---------
-    ratio : float
-        Fraction of the candidates that `TopGap` would keep, in (0, 1].
+    ratio : float or callable
+        Fraction of the candidates that `TopGap` would keep, as there.
 
     Example
     -------
@@ -143,6 +151,31 @@ class TopPositiveGap(TopGap):
 
     def _weights(self, gap, candidate):
         return super()._weights(gap, candidate) & (gap > 0)
+
+
+class RandomShare(TopGap):
+    """As many patches as `TopGap` would keep, drawn at random: what selecting
+    less does by itself, whatever the teacher knows.
+
+    The draws come from torch's generator of the device: under a seed they
+    repeat.
+
+    Arguments
+    ---------
+    ratio : float or callable
+        As for `TopGap`.
+
+    Example
+    -------
+    >>> gap = torch.rand(1, 10, 10)
+    >>> RandomShare(0.8)(gap, gap >= 0).sum()
+    tensor(80.)
+    """
+
+    def _weights(self, gap, candidate):
+        # Float64, where equal draws do not happen.
+        drawn = torch.rand(gap.shape, dtype=torch.float64, device=gap.device)
+        return top_gap(drawn, candidate, self.ratio)
 
 
 class SoftGap(SelectionRule):

@@ -1,7 +1,7 @@
 """Conventional distillation terms without patches or selection: student and
 teacher compared as waveforms, or at several resolutions of the spectrum.
 
-All take estimate and target `[batch, samples]`, optional relative lengths
+The terms take estimate and target `[batch, samples]`, optional relative lengths
 `[batch]`, and reduction "mean" (scalar) or "batch" (`[batch]`). The estimate
 alone gets gradient; everything is computed in float32 (float64 if given
 float64), under autocast too.
@@ -155,6 +155,59 @@ class MultiResolutionSTFT(WaveformTerm):
         logarithm = (first + self.floor).log() - (second + self.floor).log()
         frames = frame_counts(samples, hop)
         return error + mean_inside(logarithm.abs().mean(2), frames)
+
+
+class OutputDistillation(torch.nn.Module):
+    """Makes a term of this page a distillation loss: student against teacher,
+    everywhere, called as `DistillationLoss` is.
+
+    Arguments
+    ---------
+    term : torch.nn.Module
+        Such as `WaveformL1`.
+
+    Example
+    -------
+    >>> student, teacher, clean = torch.zeros(2, 4), torch.ones(2, 4), None
+    >>> OutputDistillation(WaveformL1())(student, teacher, clean)
+    tensor(1.)
+    """
+
+    def __init__(self, term: torch.nn.Module):
+        super().__init__()
+        self.term = term
+
+    def forward(
+        self,
+        student: torch.Tensor,
+        teacher: torch.Tensor,
+        clean: torch.Tensor | None = None,
+        lens: torch.Tensor | None = None,
+        reduction: str = "mean",
+        return_detail: bool = False,
+    ):
+        """The loss.
+
+        Arguments
+        ---------
+        student, teacher : torch.Tensor
+            `[batch, samples]`; the student's alone gets gradient.
+        clean : torch.Tensor, optional
+            Unused: nothing is selected.
+        lens, reduction : see `DistillationLoss`
+        return_detail : bool
+            Whether to return the details as well: there are none.
+
+        Returns
+        -------
+        torch.Tensor
+            Scalar, or `[batch]`.
+        dict
+            Only with `return_detail`, empty.
+        """
+        del clean
+        value = self.term(student, teacher, lens, reduction)
+        return (value, {}) if return_detail else value
 
 
 def _norm(plane):

@@ -123,13 +123,20 @@ def describe_method(settings: Settings, student: nn.Module) -> str:
         lines.append(f"Against clean speech: `{loss}`.")
     if "distillation_loss" in tree:
         loss = in_words(tree["distillation_loss"])
-        weight = plain.get("distillation_weight")
-        lines.append(f"Against its teacher: `{loss}`, weight {weight}.")
+        lines.append(f"Against its teacher: `{loss}`, {_weight(tree)}.")
     text = " ".join([type(student).__name__, *lines])
     papers = [paper for name, paper in SOURCES.items() if name in text]
     if papers:
         lines.append(f"Sources: {'; '.join(papers)}.")
     return "\n".join(lines)
+
+
+def _weight(tree: Mapping) -> str:
+    """How much distillation counted."""
+    share = tree.get("distillation_share")
+    if share is not None:
+        return f"gradient share {in_words(share)}"
+    return f"weight {in_words(tree.get('distillation_weight'))}"
 
 
 def describe_teacher(settings: Settings, scores: Mapping) -> str:
@@ -151,6 +158,8 @@ def describe_teacher(settings: Settings, scores: Mapping) -> str:
     source = settings.plain.get("teacher_source")
     if "distillation_loss" not in settings.tree:
         return ""
+    if source == "clean":
+        return "Teacher: none; a control that copies the clean speech itself."
     known = [_revision(settings, scores)]
     folder = None if source is None else settings.locate(source)
     if folder is not None:

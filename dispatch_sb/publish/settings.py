@@ -16,6 +16,7 @@ import ruamel.yaml
 from hyperpyyaml import load_hyperpyyaml
 
 MINI = "mini"  # the data_folder of the mini corpus
+CHOICE = "!apply:dispatch_sb.config.choose"
 TUPLE = "!tuple"  # HyperPyYAML's mark, once it is loaded, of a text "(1, 2)"
 
 
@@ -180,15 +181,20 @@ def in_words(node: Any) -> str:
     'Loss(host=DFKD(beta=0.5))'
     """
     tag = tag_of(node)
+    given = {}
+    if tag == CHOICE:
+        own = ("name", "among")
+        given = {key: x for key, x in node.items() if key not in own}
+        node = node["among"][node["name"]]
+        tag = tag_of(node)
     if tag is None and isinstance(node, list):
         return str([scalar(item) for item in node])
     if tag is None:
         return str(scalar(node))
     name = tag.rpartition(":")[2].rpartition(".")[2]
-    if isinstance(node, Mapping):
-        arguments = [f"{key}={in_words(node[key])}" for key in node]
-    elif isinstance(node, list):
+    if isinstance(node, list):
         arguments = [in_words(item) for item in node]
     else:
-        arguments = []
+        named = {**(node if isinstance(node, Mapping) else {}), **given}
+        arguments = [f"{key}={in_words(named[key])}" for key in named]
     return f"{name}({', '.join(arguments)})"

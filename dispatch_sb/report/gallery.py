@@ -201,8 +201,8 @@ def _gap_part(example, loss, key, seconds, missing: list[str]) -> str:
 
 def _detail(example: Example, loss: torch.nn.Module | None) -> dict:
     """The loss' details, or a ValueError that says why there are none."""
-    if loss is None:
-        raise ValueError("no distillation loss was given.")
+    if not hasattr(loss, "host"):
+        raise ValueError("no distillation loss with patches was given.")
     if loss.sample_rate != example.sample_rate:
         raise ValueError(
             f"the loss works at {loss.sample_rate} Hz, this file has "

@@ -37,7 +37,8 @@ def save_overview(
     data_root : str or os.PathLike
         What `{data_root}` in the manifest stands for.
     distillation_loss : DistillationLoss or None
-        Draws the knowledge gap; None leaves it out.
+        Draws the knowledge gap; None, or one without patches, leaves it
+        out.
     path : str or os.PathLike
         The picture to write.
 
@@ -60,7 +61,7 @@ def save_overview(
     if not example.signals:
         raise ValueError(f"{name}: {' '.join(example.missing)}")
     options = {}
-    if distillation_loss is not None and "teacher" in example.signals:
+    if hasattr(distillation_loss, "host") and "teacher" in example.signals:
         options["detail"] = knowledge_gap(distillation_loss, example.signals)
         options["hop"] = distillation_loss.hop
         options["patch_frames"] = distillation_loss.host.patch_frames

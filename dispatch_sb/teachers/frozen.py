@@ -53,6 +53,8 @@ class FrozenTeacher(nn.Module):
     True
     """
 
+    live = True  # it enhances whatever it is given
+
     def __init__(
         self,
         model: nn.Module,

@@ -9,6 +9,7 @@ import os
 from speechbrain.utils.logger import get_logger
 from torch import nn
 
+from dispatch_sb.pretrained.clean import CleanTeacher
 from dispatch_sb.teachers.frozen import FrozenTeacher
 from dispatch_sb.teachers.loading import load_model
 from dispatch_sb.teachers.probe import forgets_level
@@ -26,7 +27,7 @@ def load_teacher(
     resample: bool = False,
     delay: int = 0,
     match_level: bool | None = None,
-) -> FrozenTeacher:
+) -> nn.Module:
     """Loads a pretrained enhancement network as a frozen teacher.
 
     A folder of SpeechBrain's format executes its ``hyperparams.yaml``, which
@@ -37,7 +38,8 @@ def load_teacher(
     ---------
     source : str or path
         A local folder, or a hub id such as
-        ``"speechbrain/metricgan-plus-voicebank"``.
+        ``"speechbrain/metricgan-plus-voicebank"``. ``"clean"`` is the clean
+        speech itself, a control.
     revision : str, optional
         Of a hub id: the commit (best: nothing changes under you, and a
         downloaded teacher needs no network), a tag or a branch. Without it the
@@ -59,7 +61,7 @@ def load_teacher(
 
     Returns
     -------
-    FrozenTeacher
+    FrozenTeacher or CleanTeacher
         Waveforms [batch, samples] in and out. Its ``origin`` says where it
         came from: ``{"source": ..., "revision": commit or None}``.
 
@@ -79,6 +81,8 @@ def load_teacher(
     ...
     FileNotFoundError: There is no folder no/such/folder, ...
     """
+    if source == "clean":
+        return CleanTeacher(sample_rate)
     find, commit = open_source(source, revision, savedir)
     model = load_model(find, str(source))
     normalises = try_out(model, sample_rate, source)

@@ -69,7 +69,7 @@ def recipes_reference() -> str:
     """
     files = sorted(RECIPES.glob("*.yaml"))
     trees = {path: YAML().load(path.read_text("utf-8")) for path in files}
-    files.sort(key=lambda path: "extends" in trees[path])
+    files.sort(key=lambda path: _above(path, trees))
     told: set[str] = set()
     return "\n".join(_section(path, trees[path], told) for path in files)
 
@@ -108,6 +108,12 @@ def groups(text: str) -> list[Group]:
     for group in found:
         group.keys = [key for key in group.keys if key.name != "extends"]
     return [group for group in found if group.keys]
+
+
+def _above(path: Path, trees: dict) -> int:
+    """How many files a recipe file extends, one through the other."""
+    base = trees[path].get("extends")
+    return 0 if base is None else 1 + _above(path.parent / base, trees)
 
 
 def _group(title: str, comment: list) -> Group:

@@ -17,9 +17,14 @@ from recipe_keys import (
     used_inside,
 )
 
-from dispatch_sb.config import load_recipe
+from dispatch_sb.config import compose, load_recipe
 
-RECIPES = found("recipes/VoiceBank/hparams", "*.yaml")
+# What other files complete is no recipe by itself.
+RECIPES = [
+    path
+    for path in found("recipes/VoiceBank/hparams", "*.yaml")
+    if "!PLACEHOLDER" not in compose(path)
+]
 CODE = [
     p for p in python_files("dispatch_sb") if p.parent.name == "dispatch_sb"
 ]

@@ -109,7 +109,7 @@ def soft(temperature):
 
 def utterance_loss(student, teacher, clean, distance, weights, layouts, rows):
     """Loss of one utterance from complex spectra `[frames, bins]`."""
-    floor = 1e-9 * (abs(teacher) ** 2).max() + 1e-16
+    floor = 1e-4 * (abs(teacher) ** 2).max() + 1e-16
     total = 0.0
     for index, layout in enumerate(layouts):
         scores, distances = [], []

@@ -1,0 +1,89 @@
+"""How much of the student's gradient a second loss may have: a number that
+means the same for every loss, which a weight does not.
+
+Authors
+ * The dispatch-sb contributors, 2026
+"""
+
+import torch
+
+from dispatch_sb.losses.precision import without_autocast
+
+
+def at_gradient_share(
+    loss: torch.Tensor,
+    supervised: torch.Tensor,
+    enhanced: torch.Tensor,
+    share: float,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Weights a loss so that its gradient has a given share beside another's.
+
+    With g_s and g_d the gradients of the supervised and of the other loss at
+    the student's output, and their norms over the whole batch, the weight is
+    share / (1 - share) * |g_s| / |g_d|; it is 0 where that is no number, so
+    that nothing is copied. Only the losses are differentiated here: the
+    student is passed backwards once, later, by the sum of both. There are no
+    running averages, and nothing waits for the device.
+
+    Arguments
+    ---------
+    loss : torch.Tensor
+        Scalar, computed from `enhanced`.
+    supervised : torch.Tensor
+        Scalar, computed from `enhanced`, to which the result is added.
+    enhanced : torch.Tensor
+        The student's output, `[batch, samples]`.
+    share : float
+        In [0, 1): |weight * g_d| / (|g_s| + |weight * g_d|).
+
+    Returns
+    -------
+    torch.Tensor
+        Scalar of the value weight * loss and the gradient weight * g_d.
+    torch.Tensor
+        The weight, scalar, without gradient.
+
+    Raises
+    ------
+    ValueError
+        If one of the losses was not computed from `enhanced`.
+
+    Example
+    -------
+    >>> enhanced = torch.tensor([[3.0, 4.0]], requires_grad=True)
+    >>> supervised, loss = enhanced.sum(), enhanced.square().sum()
+    >>> value, weight = at_gradient_share(loss, supervised, enhanced, 0.5)
+    >>> (g_d,) = torch.autograd.grad(value, enhanced)
+    >>> torch.allclose(g_d.norm(), torch.ones(1, 2).norm())
+    True
+    >>> torch.equal(value, weight * loss)
+    True
+    """
+    g_s = _gradient(supervised, enhanced, "supervised")
+    g_d = _gradient(loss, enhanced, "distillation")
+    with without_autocast(enhanced):
+        weight = share / (1 - share) * g_s.norm() / g_d.norm()
+        usable = weight.isfinite()
+        zero = torch.zeros_like(weight)
+        weight = torch.where(usable, weight, zero)
+        pull = (enhanced * torch.where(usable, weight * g_d, zero)).sum()
+        value = weight * torch.where(usable, loss.detach(), zero)
+        # The pull brings its gradient and takes its value away.
+        return value + (pull - pull.detach()), weight
+
+
+def _gradient(loss, enhanced, name):
+    """Gradient at the student's output, in float32 at least."""
+    gradient = None
+    if loss.requires_grad:
+        (gradient,) = torch.autograd.grad(
+            loss, enhanced, retain_graph=True, allow_unused=True
+        )
+    if gradient is None:
+        raise ValueError(
+            f"The {name} loss was not computed from the enhanced waveforms: "
+            "a share of the gradient needs both losses to be functions of the "
+            "same tensor; use distillation_weight instead."
+        )
+    full = torch.promote_types(gradient.dtype, torch.float32)
+    return gradient.to(full)
