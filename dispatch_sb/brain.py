@@ -24,7 +24,7 @@ class DistillationBrain(DistillationMixin, sb.Brain):
     a teacher ``distillation_loss`` and ``distillation_weight``.
 
     Batches hold ``noisy_sig`` and ``clean_sig``, ``[batch, samples]`` with
-    relative lengths.
+    relative lengths, and ``teacher_sig`` where the teacher is recorded.
     """
 
     def check_distillation(self) -> None:
@@ -105,9 +105,11 @@ class DistillationBrain(DistillationMixin, sb.Brain):
         clean, lens = batch.clean_sig
         loss, terms = self.hparams.enhancement_loss(student, clean, lens)
         terms = {"supervised": loss, **terms}
-        if self.distils:
+        teacher = getattr(batch, "teacher_sig", None)
+        live = self.distils and getattr(self.modules.teacher, "live", True)
+        if self.distils and (live or teacher is not None):
             loss = loss + self.distillation(
-                student, batch.noisy_sig, batch.clean_sig
+                student, batch.noisy_sig, batch.clean_sig, teacher=teacher
             )
         self.averages.add({"loss": loss, **terms})
         if stage == sb.Stage.VALID and self.pesq_due:

@@ -124,7 +124,9 @@ class DistillationMixin:
     ):
         modules, hparams = dict(modules or {}), dict(hparams or {})
         teacher = modules.get("teacher", hparams.get("teacher"))
-        if teacher is not None and not isinstance(teacher, FrozenTeacher):
+        if getattr(teacher, "live", teacher is not None) and not isinstance(
+            teacher, FrozenTeacher
+        ):
             teacher = FrozenTeacher(teacher, hparams.get("sample_rate", 16000))
         if teacher is not None:
             modules["teacher"] = teacher
@@ -142,6 +144,7 @@ class DistillationMixin:
         noisy: torch.Tensor | tuple,
         clean: torch.Tensor | tuple,
         lens: torch.Tensor | None = None,
+        teacher: torch.Tensor | tuple | None = None,
     ) -> torch.Tensor:
         """The distillation loss of a batch, to be added to the Brain's own.
 
@@ -157,6 +160,8 @@ class DistillationMixin:
             The clean speech, likewise.
         lens : torch.Tensor, optional
             Relative lengths ``[batch]``, where neither comes with them.
+        teacher : torch.Tensor or tuple, optional
+            The teacher's waveforms where they are recorded, likewise.
 
         Returns
         -------
@@ -177,9 +182,13 @@ class DistillationMixin:
         clean, clean_lens = _waveforms(clean, enhanced.device)
         for given in (clean_lens, noisy_lens):
             lens = given if lens is None else lens
+        if teacher is None:
+            teacher = self.modules.teacher(noisy)
+        else:
+            teacher, _ = _waveforms(teacher, enhanced.device)
         loss, detail = self.hparams.distillation_loss(
             enhanced,
-            self.modules.teacher(noisy),
+            teacher,
             clean,
             lens,
             return_detail=True,

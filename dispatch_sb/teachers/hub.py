@@ -9,6 +9,7 @@ import os
 from speechbrain.utils.logger import get_logger
 from torch import nn
 
+from dispatch_sb.pretrained.recorded import RecordedTeacher, is_recording
 from dispatch_sb.teachers.frozen import FrozenTeacher
 from dispatch_sb.teachers.loading import load_model
 from dispatch_sb.teachers.probe import forgets_level
@@ -26,8 +27,10 @@ def load_teacher(
     resample: bool = False,
     delay: int = 0,
     match_level: bool | None = None,
-) -> FrozenTeacher:
+) -> FrozenTeacher | RecordedTeacher:
     """Loads a pretrained enhancement network as a frozen teacher.
+
+    A folder of enhanced files is a teacher too, a recorded one.
 
     A folder of SpeechBrain's format executes its ``hyperparams.yaml``, which
     may run any code: load only what you trust, and pin the revision. Our own
@@ -37,7 +40,8 @@ def load_teacher(
     ---------
     source : str or path
         A local folder, or a hub id such as
-        ``"speechbrain/metricgan-plus-voicebank"``.
+        ``"speechbrain/metricgan-plus-voicebank"``; or a folder of enhanced
+        files with the names of the noisy ones.
     revision : str, optional
         Of a hub id: the commit (best: nothing changes under you, and a
         downloaded teacher needs no network), a tag or a branch. Without it the
@@ -59,9 +63,10 @@ def load_teacher(
 
     Returns
     -------
-    FrozenTeacher
-        Waveforms [batch, samples] in and out. Its ``origin`` says where it
-        came from: ``{"source": ..., "revision": commit or None}``.
+    FrozenTeacher or RecordedTeacher
+        Waveforms [batch, samples] in and out; or what finds recordings. Its
+        ``origin`` says where it came from:
+        ``{"source": ..., "revision": commit or None}``.
 
     Raises
     ------
@@ -79,6 +84,8 @@ def load_teacher(
     ...
     FileNotFoundError: There is no folder no/such/folder, ...
     """
+    if is_recording(source):
+        return RecordedTeacher(source, delay, sample_rate)
     find, commit = open_source(source, revision, savedir)
     model = load_model(find, str(source))
     normalises = try_out(model, sample_rate, source)
