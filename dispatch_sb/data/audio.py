@@ -18,6 +18,7 @@ from dispatch_sb.data.files import atomic_path
 from dispatch_sb.data.files import sha256_of as sha256_of
 
 UNKNOWN_SIZE = 0xFFFFFFFF  # written by programs that stream a WAV
+BITS = {"PCM_16": 16, "PCM_24": 24}
 CONVERT_REMEDY = (
     'convert the folder once with: python -c "from dispatch_sb.data import '
     "convert_folder; convert_folder('{folder}', 'NEW_FOLDER', {rate})\""
@@ -204,7 +205,7 @@ def write_audio(
     sample_rate : int
         In Hz.
     subtype : str
-        "FLOAT" or "PCM_16" (FLAC holds integers only).
+        "FLOAT", "PCM_16" or "PCM_24" (FLAC holds integers only).
 
     Raises
     ------
@@ -232,8 +233,10 @@ def write_audio(
             f"{path}: {audio_format or 'a file without suffix'} cannot hold "
             f"{subtype}, use a .wav file or the subtype PCM_16."
         )
-    if subtype == "PCM_16":  # libsndfile would round WAV down, not to nearest
-        signal = np.rint(signal * 32768).clip(-32768, 32767).astype(np.int16)
+    if subtype in BITS:  # libsndfile would round WAV down, not to nearest
+        full = 2.0 ** (BITS[subtype] - 1)
+        steps = np.rint(signal * full).clip(-full, full - 1).astype(np.int32)
+        signal = steps << (32 - BITS[subtype])
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_path(path) as temporary:
         soundfile.write(

@@ -19,7 +19,9 @@ AUDIO_SUFFIXES = (".wav", ".flac", ".ogg")
 HASH_BLOCK = 1 << 20  # bytes
 
 
-def audio_files(folder: str | os.PathLike) -> list[Path]:
+def audio_files(
+    folder: str | os.PathLike, suffixes: tuple[str, ...] = AUDIO_SUFFIXES
+) -> list[Path]:
     """All audio files below a folder, sub-folders included, sorted.
 
     Hidden files (a Mac's `._name.wav`, our own unfinished ones) are left
@@ -29,11 +31,13 @@ def audio_files(folder: str | os.PathLike) -> list[Path]:
     ---------
     folder : str or os.PathLike
         The folder.
+    suffixes : tuple of str
+        What counts as audio, in small letters.
 
     Returns
     -------
     list of pathlib.Path
-        WAV, FLAC and Ogg files.
+        By default WAV, FLAC and Ogg files.
 
     Raises
     ------
@@ -58,7 +62,7 @@ def audio_files(folder: str | os.PathLike) -> list[Path]:
         Path(parent, name)
         for parent, _, names in os.walk(folder, followlinks=True)
         for name in names
-        if name.lower().endswith(AUDIO_SUFFIXES) and not name.startswith(".")
+        if name.lower().endswith(suffixes) and not name.startswith(".")
     )
 
 

@@ -7,11 +7,12 @@ Authors
 import json
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dispatch_sb.data.files import atomic_path
 from dispatch_sb.data.manifest import (
+    ManifestError,
     read_manifest,
     write_pair_manifest,
     write_single_manifest,
@@ -71,6 +72,39 @@ def prepare_own_training(
             f"test ({', '.join(sorted(away))}): add other speakers."
         )
     return _write(folder, "train", kept, noise)
+
+
+def prepare_pairs(
+    folders: Mapping[str, str | os.PathLike],
+    manifests: Mapping[str, str | os.PathLike],
+    data_root: str | os.PathLike,
+) -> None:
+    """Makes manifests of fixed pairs of one's own.
+
+    Arguments
+    ---------
+    folders : mapping
+        By part (``"train"``, ``"valid"``, ``"test"``): a folder that holds
+        ``clean/`` and ``noisy/``.
+    manifests : mapping
+        The manifest to write, by part.
+    data_root : str or os.PathLike
+        Files below it are written as `{data_root}/…`, others absolutely.
+
+    Raises
+    ------
+    ManifestError
+        Lists everything that is wrong with the files of all parts.
+    """
+    problems = []
+    for part, folder in folders.items():
+        clean, noisy = Path(folder, "clean"), Path(folder, "noisy")
+        try:
+            write_pair_manifest(clean, noisy, manifests[part], data_root)
+        except ManifestError as error:
+            problems += error.problems
+    if problems:
+        raise ManifestError("The pairs cannot be used", problems)
 
 
 def _list_everything(clean_folders, noise_folders, folder: Path) -> tuple:

@@ -1,5 +1,6 @@
-"""From a pair manifest to training segments: noisy and clean speech cut with
-one offset, which depends on the seed, the epoch and the utterance alone.
+"""From a pair manifest to training segments: noisy and clean speech, and a
+recorded teacher's, cut with one offset, which depends on the seed, the epoch
+and the utterance alone.
 
 Authors
  * The dispatch-sb contributors, 2026
@@ -8,8 +9,9 @@ Authors
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sized
+from collections.abc import Sequence, Sized
 from pathlib import Path
+from typing import Any
 
 import torch
 from speechbrain.dataio.dataset import DynamicItemDataset
@@ -73,21 +75,28 @@ class EpochDataset(DynamicItemDataset):
     data : dict
         Data points by id, as for ``DynamicItemDataset``.
     load : callable
-        Takes values of a data point and returns the noisy and the clean
-        signal. Its random choices follow the epoch.
+        Takes values of a data point and returns its signals. Its random
+        choices follow the epoch.
     takes : list of str
         Keys of the values that ``load`` takes.
     epoch : SharedEpoch
         The epoch that ``load`` reads.
+    signals : sequence of str
+        Keys of the signals that ``load`` returns.
     """
 
-    def __init__(self, data: dict, load, takes: list, epoch: SharedEpoch):
+    def __init__(
+        self,
+        data: dict,
+        load,
+        takes: list,
+        epoch: SharedEpoch,
+        signals: Sequence[str] = ("noisy_sig", "clean_sig"),
+    ):
         super().__init__(data)
         self._epoch = epoch
-        self.add_dynamic_item(
-            load, takes=takes, provides=["noisy_sig", "clean_sig"]
-        )
-        self.set_output_keys(["id", "noisy_sig", "clean_sig"])
+        self.add_dynamic_item(load, takes=takes, provides=list(signals))
+        self.set_output_keys(["id", *signals])
 
     @property
     def epoch(self) -> int:
@@ -106,7 +115,7 @@ class EpochDataset(DynamicItemDataset):
 
 
 class PairReader:
-    """Reads one noisy and clean pair, whole or as a random segment.
+    """Reads the files of one utterance, whole or as a random segment.
 
     Arguments
     ---------
@@ -132,19 +141,20 @@ class PairReader:
         self.sample_rate = sample_rate
         self.epoch = SharedEpoch() if epoch is None else epoch
 
-    def __call__(self, utterance: str, noisy_path: str, clean_path: str):
-        """Returns the noisy and the clean signal, ``[samples]`` each."""
-        samples = samples_of(noisy_path, self.sample_rate)
-        clean_samples = samples_of(clean_path, self.sample_rate)
-        if samples != clean_samples:
-            raise ValueError(
-                f"{noisy_path} has {samples} samples and {clean_path} has "
-                f"{clean_samples}: cut the pair to one length."
-            )
+    def __call__(self, utterance: str, *paths: str):
+        """Returns the signals of files of one length, ``[samples]`` each."""
+        samples = samples_of(paths[0], self.sample_rate)
+        for path in paths[1:]:
+            others = samples_of(path, self.sample_rate)
+            if samples != others:
+                raise ValueError(
+                    f"{paths[0]} has {samples} samples and {path} has "
+                    f"{others}: cut the pair to one length."
+                )
         start = self.start(utterance, samples)
         return tuple(
             torch.from_numpy(read_wrapped(path, samples, start, self.segment))
-            for path in (noisy_path, clean_path)
+            for path in paths
         )
 
     def start(self, utterance: str, samples: int) -> int:
@@ -172,6 +182,7 @@ def pair_dataset(
     segment_seconds: float | None = None,
     seed: int = 0,
     sample_rate: int = 16000,
+    teacher: Any = None,
 ) -> EpochDataset:
     """Builds the dataset of a manifest of noisy and clean pairs.
 
@@ -182,28 +193,50 @@ def pair_dataset(
     data_root : str or Path
         The folder that stands for ``{data_root}`` in the manifest.
     segment_seconds : float, optional
-        Length of the training segments: a random crop, the same for both
+        Length of the training segments: a random crop, the same for all
         signals. A shorter utterance goes round until it fills the segment, so
         that training never sees padding. None gives whole utterances.
     seed : int
         Seed of the offsets, which depend on (seed, epoch, id) alone.
     sample_rate : int
         The rate that the files must have, in Hz.
+    teacher : RecordedTeacher, optional
+        Its ``recording_of`` gives the file, of the same length, that answers
+        each noisy file.
 
     Returns
     -------
     EpochDataset
-        With the keys ``id``, ``noisy_sig`` and ``clean_sig`` (float32,
-        ``[samples]``), and ``set_epoch``.
+        With the keys ``id``, ``noisy_sig``, ``clean_sig`` and, with a teacher,
+        ``teacher_sig`` (float32, ``[samples]``), and ``set_epoch``.
+
+    Raises
+    ------
+    ValueError
+        If the teacher has no answer to a noisy file.
     """
     epoch = SharedEpoch()
-    reader = PairReader(segment_seconds, seed, sample_rate, epoch)
+    kinds = ["noisy", "clean"]
+    entries = located_manifest(manifest_json, data_root)
+    if teacher is not None:
+        kinds.append("teacher")
+        for entry in entries.values():
+            entry["teacher_wav"] = _recording(teacher, entry["noisy_wav"])
     return EpochDataset(
-        data=located_manifest(manifest_json, data_root),
-        load=reader,
-        takes=["id", "noisy_wav", "clean_wav"],
+        data=entries,
+        load=PairReader(segment_seconds, seed, sample_rate, epoch),
+        takes=["id", *(f"{kind}_wav" for kind in kinds)],
         epoch=epoch,
+        signals=[f"{kind}_sig" for kind in kinds],
     )
+
+
+def _recording(teacher, noisy_path: str) -> str:
+    """The file of a recorded teacher that answers a noisy file."""
+    path = teacher.recording_of(noisy_path)
+    if path is None:
+        raise ValueError(f"{noisy_path} has no recording: record it first.")
+    return str(path)
 
 
 def located_manifest(

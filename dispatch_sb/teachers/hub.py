@@ -10,6 +10,7 @@ from speechbrain.utils.logger import get_logger
 from torch import nn
 
 from dispatch_sb.pretrained.clean import CleanTeacher
+from dispatch_sb.pretrained.recorded import RecordedTeacher, is_recording
 from dispatch_sb.teachers.frozen import FrozenTeacher
 from dispatch_sb.teachers.loading import load_model
 from dispatch_sb.teachers.probe import forgets_level
@@ -30,6 +31,8 @@ def load_teacher(
 ) -> nn.Module:
     """Loads a pretrained enhancement network as a frozen teacher.
 
+    A folder of enhanced files is a teacher too, a recorded one.
+
     A folder of SpeechBrain's format executes its ``hyperparams.yaml``, which
     may run any code: load only what you trust, and pin the revision. Our own
     models execute nothing.
@@ -38,8 +41,9 @@ def load_teacher(
     ---------
     source : str or path
         A local folder, or a hub id such as
-        ``"speechbrain/metricgan-plus-voicebank"``. ``"clean"`` is the clean
-        speech itself, a control.
+        ``"speechbrain/metricgan-plus-voicebank"``; a folder of enhanced files
+        with the names of the noisy ones; or ``"clean"``, the clean speech
+        itself, a control.
     revision : str, optional
         Of a hub id: the commit (best: nothing changes under you, and a
         downloaded teacher needs no network), a tag or a branch. Without it the
@@ -61,9 +65,10 @@ def load_teacher(
 
     Returns
     -------
-    FrozenTeacher or CleanTeacher
-        Waveforms [batch, samples] in and out. Its ``origin`` says where it
-        came from: ``{"source": ..., "revision": commit or None}``.
+    FrozenTeacher, CleanTeacher or RecordedTeacher
+        Waveforms [batch, samples] in and out; or what finds recordings. Its
+        ``origin`` says where it came from:
+        ``{"source": ..., "revision": commit or None}``.
 
     Raises
     ------
@@ -83,6 +88,8 @@ def load_teacher(
     """
     if source == "clean":
         return CleanTeacher(sample_rate)
+    if is_recording(source):
+        return RecordedTeacher(source, delay, sample_rate)
     find, commit = open_source(source, revision, savedir)
     model = load_model(find, str(source))
     normalises = try_out(model, sample_rate, source)

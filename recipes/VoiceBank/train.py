@@ -35,10 +35,18 @@ from dispatch_sb.config import MINI, load_recipe
 from dispatch_sb.data import (
     DynamicMixture,
     check_fills_a_batch,
+    located_manifest,
     pair_dataset,
 )
-from dispatch_sb.data.own import prepare_own, prepare_own_training
+from dispatch_sb.data.own import (
+    PARTS,
+    prepare_own,
+    prepare_own_training,
+    prepare_pairs,
+)
 from dispatch_sb.evaluation import evaluate_run
+from dispatch_sb.pretrained.recorded import RecordedTeacher
+from dispatch_sb.pretrained.recording_checks import fit_recordings
 from dispatch_sb.publish.command import note_command
 from dispatch_sb.recognition.word_errors import check_word_errors
 
@@ -57,11 +65,15 @@ def prepare_data(hparams: dict) -> None:
         return
     folder = corpus_folder(hparams)
     own = [hparams[key] for key in ("clean_folders", "noise_folders")]
+    pairs = own_pairs(hparams)
+    if pairs:
+        prepare_pairs(pairs, manifests(hparams), hparams["manifest_folder"])
+        return
     if not all(own) and (folder is None or any(own)):
         raise ValueError(
             "There is nothing to train on: give data_folder (mini, or the "
             "folder of VoiceBank-DEMAND), or both clean_folders and "
-            "noise_folders."
+            "noise_folders, or train_pairs, valid_pairs and test_pairs."
         )
     if folder == hparams["mini_folder"]:
         prepare_mini(folder)
@@ -89,6 +101,62 @@ def prepare_data(hparams: dict) -> None:
             pairs=hparams["own_pairs"],
             seed=hparams["seed"],
         )
+
+
+def manifests(hparams: dict) -> dict:
+    """The pair manifests by the part of the data.
+
+    Arguments
+    ---------
+    hparams : dict
+        The recipe.
+
+    Returns
+    -------
+    dict
+        Paths; that of "train" is not written where mixtures are trained on.
+    """
+    keys = ("train_manifest", "valid_manifest", "test_manifest")
+    return {part: hparams[key] for part, key in zip(PARTS, keys)}
+
+
+def own_pairs(hparams: dict) -> dict:
+    """The folders of fixed pairs of one's own.
+
+    Arguments
+    ---------
+    hparams : dict
+        The recipe.
+
+    Returns
+    -------
+    dict
+        Folders by the part of the data; empty if none is given.
+
+    Raises
+    ------
+    ValueError
+        If only some are given, or other data beside them.
+    """
+    keys = ("train_pairs", "valid_pairs", "test_pairs")
+    folders = {key: hparams[key] for key in keys}
+    given = [key for key, folder in folders.items() if folder is not None]
+    if not given:
+        return {}
+    missing = sorted(folders.keys() - set(given))
+    if missing:
+        raise ValueError(
+            f"{' and '.join(given)} without {' and '.join(missing)}: give all "
+            "three, each a folder with clean/ and noisy/."
+        )
+    others = ("data_folder", "clean_folders", "noise_folders")
+    others = [key for key in others if hparams[key] is not None]
+    if others:
+        raise ValueError(
+            f"{' and '.join(given)} replace {' and '.join(others)}: give "
+            f"{' and '.join(f'--{key} null' for key in others)}."
+        )
+    return dict(zip(PARTS, folders.values()))
 
 
 def corpus_folder(hparams: dict):
@@ -124,8 +192,8 @@ def data_root(hparams: dict) -> str:
     return corpus_folder(hparams) or hparams["manifest_folder"]
 
 
-def training_set(hparams: dict):
-    """Random segments of the pairs, or mixtures of one's own recordings.
+def recorded_parts(hparams: dict) -> list:
+    """The parts of the data that a recorded teacher has answered.
 
     Arguments
     ---------
@@ -134,16 +202,81 @@ def training_set(hparams: dict):
 
     Returns
     -------
-    EpochDataset
+    list of str
+        Of "train", "valid" and "test"; empty if the teacher is not recorded.
+
+    Raises
+    ------
+    ManifestError
+        Lists the recordings that do not fit.
+    ValueError
+        If there is nothing that could be recorded.
+    """
+    teacher = hparams.get("teacher")
+    if not isinstance(teacher, RecordedTeacher):
+        return []
+    if hparams["clean_folders"]:
+        raise ValueError(
+            "clean_folders are mixed anew in every epoch, which no recorded "
+            "teacher can answer: write fixed pairs with dispatch-sb mix, "
+            "record these, and give them as train_pairs."
+        )
+    root = data_root(hparams)
+    parts = {
+        part: located_manifest(path, root)
+        for part, path in manifests(hparams).items()
+    }
+    note = Path(hparams["manifest_folder"]) / "recordings.json"
+    copies = Path(hparams["prepared_folder"]) / "recordings"
+    run_on_main(fit_recordings, args=[teacher, parts, note, copies])
+    return fit_recordings(teacher, parts, note, copies)
+
+
+def datasets(hparams: dict) -> tuple:
+    """What is trained on, and what validates.
+
+    Arguments
+    ---------
+    hparams : dict
+        The recipe, its manifests written.
+
+    Returns
+    -------
+    tuple of EpochDataset
+        Items with ``noisy_sig``, ``clean_sig`` and, where the teacher is
+        recorded, ``teacher_sig``.
+    """
+    recorded = dict.fromkeys(recorded_parts(hparams), hparams.get("teacher"))
+    valid = pair_dataset(
+        hparams["valid_manifest"],
+        data_root(hparams),
+        teacher=recorded.get("valid"),
+    )
+    if hparams["clean_folders"]:
+        return mixtures(hparams), valid
+    train = pair_dataset(
+        hparams["train_manifest"],
+        data_root(hparams),
+        segment_seconds=hparams["segment_seconds"],
+        seed=hparams["seed"],
+        teacher=recorded.get("train"),
+    )
+    return train, valid
+
+
+def mixtures(hparams: dict) -> DynamicMixture:
+    """Mixtures of one's own recordings, new ones in every epoch.
+
+    Arguments
+    ---------
+    hparams : dict
+        The recipe, its manifests written.
+
+    Returns
+    -------
+    DynamicMixture
         Items with ``noisy_sig`` and ``clean_sig``.
     """
-    if not hparams["clean_folders"]:
-        return pair_dataset(
-            hparams["train_manifest"],
-            data_root(hparams),
-            segment_seconds=hparams["segment_seconds"],
-            seed=hparams["seed"],
-        )
     folder = Path(hparams["manifest_folder"])
     return DynamicMixture(
         folder / "train_speech.json",
@@ -180,8 +313,7 @@ def set_up(arguments: list):
     run_on_main(
         check_word_errors, args=[hparams["wer"], hparams["test_manifest"]]
     )
-    valid = pair_dataset(hparams["valid_manifest"], data_root(hparams))
-    train = training_set(hparams)
+    train, valid = datasets(hparams)
     check_fills_a_batch(train, hparams["batch_size"])
     return hparams, run_opts, train, valid
 
