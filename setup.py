@@ -32,6 +32,7 @@ INSTALL = [
     "pystoi==0.4.1",
     "speechmos==0.0.1.1",
     "onnxruntime>=1.20,<2",
+    "onnx>=1.17,<2",
     # Hubs and models.
     "huggingface_hub>=0.34,<3",
     "safetensors>=0.5,<1",
@@ -41,7 +42,7 @@ INSTALL = [
 REPORT = ["matplotlib>=3.9,<4", "pillow>=10,<14"]
 TENSORBOARD = ["tensorboard>=2.18,<3"]
 # The ONNX file is written by torch's exporter and made smaller by onnxruntime.
-ONNX = ["onnx>=1.17,<2", "onnxscript>=0.5,<1"]
+ONNX = ["onnxscript>=0.5,<1"]
 DEMO = ["gradio>=6,<7"]
 LIVE = ["sounddevice>=0.5,<1"]
 DOCS = [

@@ -12,14 +12,20 @@ from pathlib import Path
 
 from torch import nn
 
-from dispatch_sb.data import manifest_hash
+from dispatch_sb.data import manifest_hash, sha256_of
+from dispatch_sb.data.freshness import digest
+from dispatch_sb.metrics import chosen_metrics
 from dispatch_sb.provenance import describe_models
 from dispatch_sb.recognition.settings import word_error_settings
 
 logger = logging.getLogger(__name__)
 
 
-def describe_run(models: Mapping[str, nn.Module], hparams: Mapping) -> dict:
+def describe_run(
+    models: Mapping[str, nn.Module],
+    hparams: Mapping,
+    entries: Mapping[str, dict],
+) -> dict:
     """What decides a run's scores, so that stale ones are noticed.
 
     Arguments
@@ -28,6 +34,8 @@ def describe_run(models: Mapping[str, nn.Module], hparams: Mapping) -> dict:
         The models that are scored.
     hparams : Mapping
         The recipe.
+    entries : Mapping[str, dict]
+        Of the test manifest by id.
 
     Returns
     -------
@@ -43,6 +51,8 @@ def describe_run(models: Mapping[str, nn.Module], hparams: Mapping) -> dict:
         "teacher_revision": hparams.get("teacher_revision"),
         "teacher_commit": origin.get("revision"),
         "test_manifest_hash": manifest_hash(hparams["test_manifest"]),
+        "metrics": list(chosen_metrics(hparams["metrics"])),
+        "teacher_recordings": _recordings_hash(models.get("teacher"), entries),
         "wer_settings": None if wer is None else wer.describe(),
         **describe_models(models),
     }
@@ -72,3 +82,11 @@ def read_scores(path: str | Path, about: Mapping) -> dict | None:
         return None
     logger.info("%s is up to date: nothing is scored again.", path)
     return scores
+
+
+def _recordings_hash(teacher, entries) -> str | None:
+    """Identifies what a teacher that does not run once said."""
+    if teacher is None or getattr(teacher, "live", True):
+        return None
+    paths = [teacher.recording_of(e["noisy_wav"]) for e in entries.values()]
+    return digest([sha256_of(path) for path in paths])

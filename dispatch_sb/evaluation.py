@@ -4,32 +4,96 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from speechbrain.utils.distributed import (
+    if_main_process,
+    is_distributed_initialized,
+)
 from torch import nn
 from tqdm import tqdm
 
 from dispatch_sb.data import (
     located_manifest,
     manifest_hash,
+    probe,
     read_audio,
     write_audio,
     write_pair_manifest,
 )
 from dispatch_sb.data.words import read_words
 from dispatch_sb.earlier_scores import describe_run, read_scores
-from dispatch_sb.metrics import format_table, score_systems, write_scores
+from dispatch_sb.metrics import (
+    chosen_metrics,
+    format_table,
+    score_systems,
+    write_scores,
+)
 from dispatch_sb.provenance import describe_models, provenance
 from dispatch_sb.publish.open import open_model
 from dispatch_sb.recognition.settings import word_error_settings
 from dispatch_sb.recognition.word_errors import check_word_errors, score_words
 from dispatch_sb.report import build_report, save_overview
 
+logger = logging.getLogger(__name__)
+
 DEBUG_UTTERANCES = 2
 SAMPLE_RATE = 16000  # Hz
+
+
+def leave_process_group() -> bool:
+    """Ends the work that processes share: the main one goes on alone.
+
+    What follows may take longer than a process group lets others wait.
+
+    Returns
+    -------
+    bool
+        Whether this is the main process; any other should end.
+
+    Example
+    -------
+    >>> leave_process_group()
+    True
+    """
+    main = if_main_process()
+    if is_distributed_initialized():
+        torch.distributed.destroy_process_group()
+    return main
+
+
+def recordings_of(
+    teacher: nn.Module, entries: Mapping[str, dict]
+) -> dict[str, Path] | None:
+    """The recording of each utterance by a teacher that does not run.
+
+    Arguments
+    ---------
+    teacher : torch.nn.Module
+        Its ``live`` is False; it may have
+        ``recording_of(noisy_path) -> Path | None``.
+    entries : Mapping[str, dict]
+        Of a pair manifest by id, see `located_manifest`.
+
+    Returns
+    -------
+    dict[str, Path] or None
+        By id; None unless every utterance has one as long as its noisy file.
+    """
+    find = getattr(teacher, "recording_of", None)
+    if find is None:
+        return None
+    files = {}
+    for key, entry in entries.items():
+        path = find(entry["noisy_wav"])
+        if path is None or probe(path) != probe(entry["noisy_wav"]):
+            return None
+        files[key] = Path(path)
+    return files
 
 
 def enhance_entries(
@@ -44,7 +108,8 @@ def enhance_entries(
     Arguments
     ---------
     model : torch.nn.Module
-        Waveforms ``[1, samples]`` in and out; put into eval mode.
+        Waveforms ``[1, samples]`` in and out; put into eval mode. One whose
+        ``live`` is False is not run: its recordings are read.
     entries : Mapping[str, dict]
         Of a pair manifest by id, see `located_manifest`.
     folder : str or Path
@@ -59,15 +124,26 @@ def enhance_entries(
     dict[str, Path]
         The file of each utterance.
     """
+    recorded = None
+    if not getattr(model, "live", True):
+        recorded = recordings_of(model, entries)
     model.eval()
     files = {}
     for key, entry in tqdm(entries.items(), desc=f"enhancing: {name}"):
-        noisy = read_audio(entry["noisy_wav"])
-        with torch.no_grad():
-            enhanced = model(torch.as_tensor(noisy, device=device)[None])
         files[key] = Path(folder) / f"{key}.wav"
-        write_audio(files[key], enhanced[0].float().cpu().numpy())
+        if recorded is None:
+            enhanced = _enhance(model, read_audio(entry["noisy_wav"]), device)
+        else:
+            enhanced = read_audio(recorded[key])
+        write_audio(files[key], enhanced)
     return files
+
+
+@torch.no_grad()
+def _enhance(model, noisy, device):
+    """One waveform ``[samples]`` through a model."""
+    enhanced = model(torch.as_tensor(noisy, device=device)[None])
+    return enhanced[0].float().cpu().numpy()
 
 
 def score_models(
@@ -77,24 +153,31 @@ def score_models(
     device: str = "cpu",
     workers: int | None = None,
     wer: Mapping | str | None = None,
+    metrics: str | Sequence[str] | None = None,
+    scores_cache: str | Path | None = None,
 ) -> dict:
     """Scores models, and the noisy input, on test utterances.
 
     Arguments
     ---------
     models : Mapping[str, torch.nn.Module]
-        For instance ``student`` and ``teacher``.
+        For instance ``student`` and ``teacher``. One whose ``live`` is False
+        has recordings of all entries, see `recordings_of`.
     entries : Mapping[str, dict]
         Of a pair manifest by id, see `located_manifest`.
     output_folder : str or Path
-        Receives ``enhanced/<name>/<id>.wav``, and ``scores.jsonl``, from
-        which an interrupted scoring goes on.
+        Receives ``enhanced/<name>/<id>.wav``.
     device : str
         Where the models are.
     workers : int, optional
         Processes that score; one per CPU if None.
     wer : Mapping or str, optional
         Recogniser for word error rates, see `dispatch_sb.recognition.settings`.
+    metrics : str or sequence of str, optional
+        See `dispatch_sb.metrics.chosen_metrics`.
+    scores_cache : str or Path, optional
+        File in which scores are kept and found again by the files' content,
+        from whichever run; ``scores.jsonl`` in the folder if None.
 
     Returns
     -------
@@ -102,6 +185,7 @@ def score_models(
         See `dispatch_sb.metrics.score_systems`, and
         `dispatch_sb.recognition.word_errors.score_words` if ``wer`` is given.
     """
+    metrics = chosen_metrics(metrics)
     folder = Path(output_folder) / "enhanced"
     enhanced = {
         name: enhance_entries(model, entries, folder / name, device, name)
@@ -113,8 +197,8 @@ def score_models(
         systems.update({name: str(enhanced[name][key]) for name in models})
         clean = entry["clean_wav"]
         items.append({"id": key, "clean": clean, "systems": systems})
-    journal = Path(output_folder) / "scores.jsonl"
-    scores = score_systems(items, workers=workers, journal=journal)
+    journal = scores_cache or Path(output_folder) / "scores.jsonl"
+    scores = score_systems(items, workers, metrics, journal=journal)
     settings = word_error_settings(wer)
     if settings is None:
         return scores
@@ -149,8 +233,8 @@ def evaluate_run(brain: Any, hparams: Mapping, data_root: str) -> dict:
         entries = dict(list(entries.items())[:DEBUG_UTTERANCES])
     models = {"student": hparams["student"]}
     if brain.distils:
-        models["teacher"] = hparams["teacher"]
-    about = describe_run(models, hparams)
+        models |= _scored_teacher(hparams["teacher"], entries)
+    about = describe_run(models, hparams, entries)
     scores = read_scores(folder / "scores.json", about)
     if scores is None:
         scores = score_models(
@@ -160,6 +244,8 @@ def evaluate_run(brain: Any, hparams: Mapping, data_root: str) -> dict:
             brain.device,
             hparams["workers"],
             hparams.get("wer"),
+            hparams["metrics"],
+            hparams["scores_cache"],
         )
         write_scores(scores, folder / "scores.json", **about, **provenance())
     print(format_table(scores))
@@ -183,6 +269,14 @@ def evaluate_run(brain: Any, hparams: Mapping, data_root: str) -> dict:
     return scores
 
 
+def _scored_teacher(teacher, entries) -> dict[str, nn.Module]:
+    """The teacher as a system, unless it can neither run nor be read."""
+    if getattr(teacher, "live", True) or recordings_of(teacher, entries):
+        return {"teacher": teacher}
+    logger.info("The teacher is not scored: it has no output for every file.")
+    return {}
+
+
 def evaluate_folders(
     source: str,
     clean_folder: str | Path,
@@ -193,6 +287,8 @@ def evaluate_folders(
     workers: int | None = None,
     wer: Mapping | str | None = None,
     words: str | Path | None = None,
+    metrics: str | Sequence[str] | None = None,
+    scores_cache: str | Path | None = None,
 ) -> dict:
     """Scores a pretrained model on two folders of files of equal names.
 
@@ -214,6 +310,10 @@ def evaluate_folders(
         Recogniser for word error rates, see `dispatch_sb.recognition.settings`.
     words : str or Path, optional
         What is said, see `dispatch_sb.data.words.read_words`.
+    metrics : str or sequence of str, optional
+        See `dispatch_sb.metrics.chosen_metrics`.
+    scores_cache : str or Path, optional
+        As for `score_models`.
 
     Returns
     -------
@@ -225,9 +325,10 @@ def evaluate_folders(
     ManifestError
         Lists everything that is wrong with the files.
     ValueError
-        If the model is of another sample rate, or nothing says what the words
-        are of which the errors are wanted.
+        If the model is of another sample rate, a metric is unknown, or nothing
+        says what the words are of which the errors are wanted.
     """
+    metrics = chosen_metrics(metrics)
     folder = Path(output_folder)
     manifest = folder / "manifests" / "test.json"
     root = Path(clean_folder).resolve().parent
@@ -236,7 +337,16 @@ def evaluate_folders(
     check_word_errors(wer, manifest)
     models = {"student": _open_at(SAMPLE_RATE, source, revision, device)}
     entries = located_manifest(manifest, root)
-    scores = score_models(models, entries, folder, device, workers, wer)
+    scores = score_models(
+        models,
+        entries,
+        folder,
+        device,
+        workers,
+        wer,
+        metrics,
+        scores_cache,
+    )
     about = {
         "source": str(source),
         "revision": revision,

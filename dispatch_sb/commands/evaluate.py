@@ -26,6 +26,17 @@ def _evaluate_arguments(parser: argparse.ArgumentParser) -> None:
         "--workers", type=int, help="processes that score; default: all CPUs"
     )
     parser.add_argument(
+        "--metrics",
+        help="names with commas between them, such as pesq,stoi,composite,"
+        "dnsmos; default: all",
+    )
+    parser.add_argument(
+        "--scores-cache",
+        metavar="FILE",
+        help="keep scores in this file, and take from it those of files that "
+        "were scored before; default: scores.jsonl in the output",
+    )
+    parser.add_argument(
         "--wer",
         metavar="RECOGNISER",
         help="also score the word error rate: folder or hub id of a "
@@ -52,6 +63,8 @@ def _evaluate(arguments: argparse.Namespace) -> str:
         workers=arguments.workers,
         wer=arguments.wer,
         words=arguments.words,
+        metrics=arguments.metrics,
+        scores_cache=arguments.scores_cache,
     )
     return format_table(scores)
 

@@ -7,7 +7,7 @@ Authors
 """
 
 from dispatch_sb.metrics.bootstrap import mean_with_interval
-from dispatch_sb.metrics.catalogue import ALL, flavours
+from dispatch_sb.metrics.catalogue import ALL, chosen_metrics, flavours
 from dispatch_sb.metrics.composite import composite_scores
 from dispatch_sb.metrics.dnsmos import dnsmos_scores
 from dispatch_sb.metrics.intrusive import (
@@ -30,6 +30,7 @@ from dispatch_sb.metrics.validation import validation_scores
 __all__ = [
     "ALL",
     "WorkerPool",
+    "chosen_metrics",
     "composite_scores",
     "dnsmos_scores",
     "estoi",

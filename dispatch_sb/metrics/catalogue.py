@@ -4,6 +4,7 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
@@ -55,6 +56,45 @@ WORDS = ("wer",)
 ALL = tuple(name for name in CATALOGUE if name not in WORDS)
 COMPOSITE = ("csig", "cbak", "covl")
 DNSMOS = ("dnsmos_sig", "dnsmos_bak", "dnsmos_ovrl")
+GROUPS = {"composite": COMPOSITE, "dnsmos": DNSMOS}
+
+
+def chosen_metrics(choice: str | Sequence[str] | None) -> tuple[str, ...]:
+    """Read which metrics a user wants.
+
+    Arguments
+    ---------
+    choice : str or sequence of str or None
+        Names, of `ALL` or of `GROUPS`; a text has commas between them. None
+        means all.
+
+    Returns
+    -------
+    tuple of str
+        Names, in the order of `ALL`, each once.
+
+    Raises
+    ------
+    ValueError
+        If a name is unknown, or there is none.
+
+    Example
+    -------
+    >>> chosen_metrics("stoi, pesq, dnsmos")
+    ('pesq', 'stoi', 'dnsmos_sig', 'dnsmos_bak', 'dnsmos_ovrl')
+    """
+    if choice is None:
+        return ALL
+    if isinstance(choice, str):
+        choice = [name.strip() for name in choice.split(",") if name.strip()]
+    names = [n for name in choice for n in GROUPS.get(name, (name,))]
+    check_metrics(tuple(names))
+    if not names:
+        raise ValueError(
+            f"metrics is empty: choose among {', '.join((*ALL, *GROUPS))}, "
+            "or give null for all"
+        )
+    return tuple(name for name in ALL if name in names)
 
 
 def check_metrics(metrics: tuple[str, ...]) -> None:
@@ -77,8 +117,8 @@ def check_metrics(metrics: tuple[str, ...]) -> None:
     unknown = [name for name in metrics if name not in ALL]
     if unknown:
         raise ValueError(
-            f"unknown metrics {', '.join(unknown)}: "
-            f"choose among {', '.join(ALL)}"
+            f"unknown metrics {', '.join(map(str, unknown))}: "
+            f"choose among {', '.join((*ALL, *GROUPS))}"
         )
 
 

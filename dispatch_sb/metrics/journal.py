@@ -1,4 +1,5 @@
-"""Scores kept as they come, so that an interrupted evaluation goes on.
+"""Scores kept as they come: an interrupted evaluation goes on, and no pair of
+files is scored twice, by whichever run.
 
 Authors
  * The dispatch-sb contributors, 2026
@@ -9,6 +10,7 @@ import json
 import logging
 from pathlib import Path
 
+from dispatch_sb import __version__
 from dispatch_sb.metrics.catalogue import flavours
 
 logger = logging.getLogger(__name__)
@@ -18,7 +20,9 @@ class ScoreJournal:
     """A JSON Lines file of scores, found again by content.
 
     A pair's key is a hash of both files and of the metrics' flavours, so a
-    changed file or another version of a metric is scored anew.
+    changed file or another version of a metric is scored anew. Several runs
+    may share a file, even at the same time: each score is appended by a single
+    write, and what others append meanwhile is seen when it is next opened.
 
     Arguments
     ---------
@@ -31,10 +35,8 @@ class ScoreJournal:
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "scores.jsonl"
     >>> ScoreJournal(path).add("key", {"pesq": 2.5})
-    >>> ScoreJournal(path).get("key", ("pesq",))
+    >>> ScoreJournal(path).get("key", ("pesq", "stoi"))
     {'pesq': 2.5}
-    >>> ScoreJournal(path).get("key", ("pesq", "stoi")) is None
-    True
     """
 
     def __init__(self, path: str | Path):
@@ -44,8 +46,8 @@ class ScoreJournal:
             for line in self.path.read_text(encoding="utf-8").splitlines():
                 self._remember(line)
 
-    def get(self, key: str, metrics: tuple[str, ...]) -> dict | None:
-        """Return a pair's scores, if all the metrics are there.
+    def get(self, key: str, metrics: tuple[str, ...]) -> dict:
+        """Return those of a pair's scores that are there.
 
         Arguments
         ---------
@@ -56,13 +58,11 @@ class ScoreJournal:
 
         Returns
         -------
-        dict or None
-            As `score_pair` returns it.
+        dict
+            As `score_pair` returns it, without the metrics that are missing.
         """
         scores = self._scores.get(key, {})
-        if not all(name in scores for name in metrics):
-            return None
-        return {name: scores[name] for name in metrics}
+        return {name: scores[name] for name in metrics if name in scores}
 
     def add(self, key: str, scores: dict) -> None:
         """Append a pair's scores to the file at once.
@@ -77,9 +77,9 @@ class ScoreJournal:
         self._scores.setdefault(key, {}).update(scores)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         line = json.dumps({"key": key, "scores": scores}, allow_nan=False)
-        with self.path.open("a", encoding="utf-8") as file:
+        with self.path.open("ab", buffering=0) as file:
             # The leading line break ends what an interruption cut off.
-            file.write(f"\n{line}\n")
+            file.write(f"\n{line}\n".encode())
 
     def _remember(self, line):
         try:
@@ -91,7 +91,7 @@ class ScoreJournal:
 
 
 def pair_key(reference: str | Path, estimate: str | Path) -> str:
-    """Identify a pair of files by what they hold.
+    """Identify a pair of files by what they hold, and how it is scored.
 
     Arguments
     ---------
@@ -110,7 +110,8 @@ def pair_key(reference: str | Path, estimate: str | Path) -> str:
     >>> len(pair_key(__file__, __file__))
     64
     """
-    digest = hashlib.sha256(json.dumps(flavours()).encode())
+    identity = json.dumps([__version__, flavours()])
+    digest = hashlib.sha256(identity.encode())
     for path in (reference, estimate):
         digest.update(hashlib.sha256(Path(path).read_bytes()).digest())
     return digest.hexdigest()

@@ -19,9 +19,8 @@ from dispatch_sb.metrics.catalogue import (
 from dispatch_sb.metrics.composite import composite_scores
 from dispatch_sb.metrics.dnsmos import dnsmos_scores
 
+INTELLIGIBILITY = {"stoi": False, "estoi": True}  # extended or not
 SIMPLE = {
-    "stoi": intrusive.stoi,
-    "estoi": intrusive.estoi,
     "si_sdr": intrusive.si_sdr,
     "segmental_snr": intrusive.segmental_snr,
 }
@@ -69,12 +68,18 @@ def score_pair(
     """
     check_metrics(metrics)
     wanted = set(metrics)
+    reference = np.asarray(reference, dtype=np.float64)
+    estimate = np.asarray(estimate, dtype=np.float64)
     pair = (reference, estimate, sample_rate)
     found = {}
     if wanted & {"pesq", *COMPOSITE}:
         found |= _attempt(("pesq",), intrusive.pesq_wb, *pair)
     if wanted & {*COMPOSITE}:
         found |= _attempt(COMPOSITE, _composite, *pair, found["pesq"])
+    if wanted & {*INTELLIGIBILITY}:
+        compute = intrusive.remembering_stoi()
+        for name, extended in INTELLIGIBILITY.items():
+            found |= _attempt((name,), intrusive.stoi, *pair, extended, compute)
     for name in wanted & SIMPLE.keys():
         found |= _attempt((name,), SIMPLE[name], *pair)
     if wanted & {*DNSMOS}:

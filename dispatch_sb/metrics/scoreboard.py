@@ -59,8 +59,9 @@ def score_systems(
     progress : bool
         Whether to show a progress bar.
     journal : str or Path
-        JSON Lines file in which scores are kept as they come: called again
-        after an interruption, only the missing ones are computed.
+        JSON Lines file in which scores are kept as they come. Only those that
+        it lacks are computed: after an interruption, for one more metric, or
+        where another run has scored the same files.
     pool : WorkerPool
         To use instead of an own one; it stays open.
     resamples : int
@@ -200,21 +201,23 @@ def _score_tasks(tasks, metrics, pool, journal):
     """Yield (task, scores), those that the journal has first."""
     kept = None if journal is None else ScoreJournal(journal)
     keys = [None if kept is None else _key(task) for task in tasks]
-    waiting = []
-    for index, key in enumerate(keys):
-        scores = None if key is None else kept.get(key, metrics)
-        if scores is None:
+    known = [{} if key is None else kept.get(key, metrics) for key in keys]
+    calls, waiting = [], []
+    for index, (task, scores) in enumerate(zip(tasks, known)):
+        missing = tuple(name for name in metrics if name not in scores)
+        if missing:
+            calls.append((task[2], task[3], missing))
             waiting.append(index)
         else:
-            yield tasks[index], scores
-    calls = [(tasks[i][2], tasks[i][3], metrics) for i in waiting]
+            yield task, scores
     for position, outcome in pool.run(score_files, calls):
         index = waiting[position]
         if isinstance(outcome, Failure):
-            outcome = all_failed(outcome.reason, metrics)
+            outcome = all_failed(outcome.reason, calls[position][2])
         elif keys[index] is not None:
             kept.add(keys[index], outcome)
-        yield tasks[index], outcome
+        scores = known[index] | outcome
+        yield tasks[index], {name: scores[name] for name in metrics}
 
 
 def _key(task):

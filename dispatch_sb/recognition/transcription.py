@@ -205,7 +205,7 @@ def _kept_or_new(recogniser, paths, kept, identity) -> list:
     """The transcripts of a batch; kept if none of them failed."""
     entry = digest([identity, [sha256_of(path) for path in paths]])
     known = kept.get(entry, ("transcripts",))
-    if known is not None:
+    if known:
         return known["transcripts"]
     try:
         texts = recogniser.transcribe([read_audio(path) for path in paths])

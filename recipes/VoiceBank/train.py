@@ -44,7 +44,8 @@ from dispatch_sb.data.own import (
     prepare_own_training,
     prepare_pairs,
 )
-from dispatch_sb.evaluation import evaluate_run
+from dispatch_sb.evaluation import evaluate_run, leave_process_group
+from dispatch_sb.metrics import chosen_metrics
 from dispatch_sb.pretrained.recorded import RecordedTeacher
 from dispatch_sb.pretrained.recording_checks import fit_recordings
 from dispatch_sb.publish.command import note_command
@@ -305,6 +306,7 @@ def set_up(arguments: list):
     """
     hparams_file, run_opts, overrides = sb.parse_arguments(arguments)
     hparams, resolved = load_recipe(hparams_file, overrides)
+    chosen_metrics(hparams["metrics"])
     ddp_init_group(run_opts)
     sb.create_experiment_directory(hparams["output_folder"])
     recipe = Path(hparams["output_folder"]) / "hyperparams.yaml"
@@ -349,7 +351,8 @@ def main(arguments: list) -> None:
         train_loader_kwargs=hparams["train_loader_kwargs"],
         valid_loader_kwargs=hparams["valid_loader_kwargs"],
     )
-    run_on_main(evaluate_run, args=[brain, hparams, data_root(hparams)])
+    if leave_process_group():
+        evaluate_run(brain, hparams, data_root(hparams))
 
 
 def wants_traceback(arguments: list) -> bool:

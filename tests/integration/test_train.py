@@ -47,6 +47,7 @@ def command(method, corpus, output, *options):
     """The recipe's command line."""
     words = [sys.executable, "train.py", f"hparams/{method}.yaml"]
     words += ["--data_folder", str(corpus), "--output_folder", str(output)]
+    words += ["--scores_cache", str(output / "scores.jsonl")]
     if "--valid_speakers" not in options:
         words += ["--valid_speakers", "[p287]"]
     return [*words, *QUICK, *map(str, options)]

@@ -5,12 +5,20 @@ Authors
 """
 
 import sys
+from importlib import resources
 
 import numpy as np
+import onnxruntime
 import pytest
 
 from dispatch_sb.metrics import dnsmos_scores
-from dispatch_sb.metrics.dnsmos import WINDOW, windows
+from dispatch_sb.metrics.dnsmos import (
+    BACKGROUND,
+    OVERALL,
+    SIGNAL,
+    WINDOW,
+    repeated,
+)
 
 
 def reference_lengths(samples):
@@ -27,10 +35,34 @@ def reference_lengths(samples):
 @pytest.mark.parametrize("seconds", [0.2, 2.0, 4.3, 8.51, 9.01, 10.0, 19.5])
 def test_windows_are_those_of_the_reference(seconds):
     samples = int(seconds * 16000)
-    found = windows(np.arange(samples, dtype=np.float32))
-    assert [w.size for w in found] == reference_lengths(samples)
-    assert found[0][0] == 0
-    assert all(w[0] % 16000 == 0 for w in found if samples >= WINDOW)
+    signal, starts = repeated(np.arange(samples, dtype=np.float32))
+    assert len(starts) == len(reference_lengths(samples))
+    assert signal.size >= starts[-1] + WINDOW
+    assert starts[0] == 0 and all(start % 16000 == 0 for start in starts)
+
+
+@pytest.mark.parametrize("seconds", [3.1, 11.3])
+def test_shared_frames_give_what_the_whole_network_gives(
+    speech, noisy, seconds
+):
+    """Window by window through the model as it was published."""
+    estimate = noisy(speech(seconds), 5)
+    path = resources.files("speechmos") / "dnsmos_models/sig_bak_ovr.onnx"
+    model = onnxruntime.InferenceSession(path.read_bytes())
+    signal, starts = repeated(estimate)
+    assert len(starts) > 1
+    raw = [
+        model.run(None, {"input_1": signal[None, start : start + WINDOW]})[0][0]
+        for start in starts
+    ]
+    expected = [
+        np.polyval(curve, value).mean()
+        for curve, value in zip(
+            (SIGNAL, BACKGROUND, OVERALL), np.transpose(raw)
+        )
+    ]
+    scores = dnsmos_scores(estimate, 16000)
+    assert list(scores.values()) == pytest.approx(expected, abs=1e-5)
 
 
 def test_noise_lowers_every_score_and_nothing_heavy_is_imported(speech, noisy):

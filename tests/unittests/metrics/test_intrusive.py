@@ -5,6 +5,7 @@ Authors
 """
 
 import numpy as np
+import pystoi
 import pytest
 
 from dispatch_sb.metrics import (
@@ -42,6 +43,28 @@ def test_less_noise_scores_higher_in_segmental_and_composite(speech, noisy):
     ]
     for name in ("segmental_snr", "csig", "cbak", "covl"):
         assert rows[0][name] < rows[1][name]
+
+
+@pytest.mark.parametrize("rate", [16000, 10000])
+def test_stoi_and_estoi_share_work_and_stay_those_of_pystoi(
+    speech, noisy, rate, monkeypatch
+):
+    clean = speech()
+    estimate = noisy(clean, 5)
+    expected = {
+        name: pystoi.stoi(clean.astype(float), estimate.astype(float), rate, e)
+        for name, e in (("stoi", False), ("estoi", True))
+    }
+    spectra = []
+    stft = pystoi.utils.stft
+    monkeypatch.setattr(
+        "pystoi.utils.stft", lambda *a, **k: spectra.append(1) or stft(*a, **k)
+    )
+    scores = score_pair(clean, estimate, rate, ("stoi", "estoi"))
+    assert scores == pytest.approx(expected, abs=1e-12, rel=0)
+    assert len(spectra) == 2  # one of each signal
+    assert stoi(clean, estimate, rate) == scores["stoi"]
+    assert estoi(clean, estimate, rate) == scores["estoi"]
 
 
 def test_si_sdr_does_not_see_scale_sign_or_offset(speech, noisy):

@@ -6,6 +6,7 @@ Authors
 
 import json
 import os
+import shutil
 import threading
 
 import numpy as np
@@ -13,11 +14,14 @@ import pytest
 import soundfile
 
 from dispatch_sb.metrics import (
+    ALL,
     WorkerPool,
+    chosen_metrics,
     format_table,
     score_systems,
     write_scores,
 )
+from dispatch_sb.metrics.journal import ScoreJournal
 
 QUICK = ("pesq", "stoi", "si_sdr")
 
@@ -162,6 +166,71 @@ def test_journal_resumes_and_notices_changed_files(items, pool, tmp_path):
         third = score(items, unused, ("si_sdr",), journal=journal)
         assert unused.process_ids() == []  # nothing was left to compute
     assert third == second
+
+
+def test_a_second_run_scores_only_what_no_run_has_scored(items, pool, tmp_path):
+    """Noisy files and one metric are known: to another run, by content."""
+    cache = tmp_path / "shared" / "scores.jsonl"
+    first = [
+        {**item, "systems": {"noisy": item["systems"]["noisy"]}}
+        for item in items
+    ]
+    known = score(first, pool, ("si_sdr",), journal=cache)
+    copies = []
+    for item in items:
+        copy = tmp_path / "run" / f"{item['id']}.wav"
+        copy.parent.mkdir(exist_ok=True)
+        shutil.copy(item["systems"]["noisy"], copy)
+        copies.append({**item, "systems": {"noisy": copy}})
+    with WorkerPool(1) as unused:
+        again = score(copies, unused, ("si_sdr",), journal=cache)
+        assert unused.process_ids() == []
+    assert again == known
+    more = score(copies, pool, ("stoi", "si_sdr"), journal=cache)
+    assert more["noisy"]["si_sdr"] == known["noisy"]["si_sdr"]
+    added = [json.loads(x) for x in cache.read_text().split("\n\n")[3:]]
+    assert [set(row["scores"]) for row in added] == [{"stoi"}] * 3
+
+
+def test_another_flavour_is_another_score(items, pool, tmp_path, monkeypatch):
+    cache = tmp_path / "scores.jsonl"
+    score(items[:1], pool, ("si_sdr",), journal=cache)
+    before = len(cache.read_text())
+    monkeypatch.setattr(
+        "dispatch_sb.metrics.journal.flavours", lambda: {"pesq": "pesq 9.9"}
+    )
+    score(items[:1], pool, ("si_sdr",), journal=cache)
+    assert len(cache.read_text()) == 2 * before
+
+
+def test_journals_of_one_file_lose_nothing_to_each_other(tmp_path):
+    path = tmp_path / "scores.jsonl"
+    one, other = ScoreJournal(path), ScoreJournal(path)
+    for number in range(50):
+        one.add(f"one {number}", {"pesq": 1.0})
+        other.add(f"other {number}", {"pesq": 2.0})
+    kept = ScoreJournal(path)
+    for number in range(50):
+        assert kept.get(f"one {number}", ("pesq",)) == {"pesq": 1.0}
+        assert kept.get(f"other {number}", ("pesq",)) == {"pesq": 2.0}
+
+
+@pytest.mark.parametrize(
+    "choice, expected",
+    [
+        (None, ALL),
+        ("si_sdr, pesq,pesq", ("pesq", "si_sdr")),
+        (["composite"], ("csig", "cbak", "covl")),
+    ],
+)
+def test_metrics_are_chosen_by_name_or_group(choice, expected):
+    assert chosen_metrics(choice) == expected
+
+
+@pytest.mark.parametrize("choice", ["pesk", ["pesq", "wer"], [], ""])
+def test_metrics_that_do_not_exist_are_refused(choice):
+    with pytest.raises(ValueError, match="metrics.*dnsmos"):
+        chosen_metrics(choice)
 
 
 def test_table_fits_a_terminal_and_says_what_it_shows(items, pool):
