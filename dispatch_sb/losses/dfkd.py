@@ -171,5 +171,7 @@ def inner_product(first: Spectrum, second: Spectrum) -> torch.Tensor:
 def _cosine_distance(product, first_energy, second_energy):
     """1 - cosine, from sums over patches that hold the floor already. The
     root of the product, not the product of the roots: exactly 0 for equal
-    spectra."""
-    return 1 - product / (first_energy * second_energy).sqrt()
+    spectra. No rounding makes it negative: where it would, the gradient,
+    which is rounding too, is 0."""
+    cosine = product / (first_energy * second_energy).sqrt()
+    return (1 - cosine).clamp(min=0)
