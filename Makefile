@@ -9,10 +9,10 @@ BIN := $(CURDIR)/$(VENV)/bin
 CHECKED := benchmarks dispatch_sb docs examples recipes tests tools conftest.py setup.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart test lint docs format clean
+.PHONY: help setup quickstart test test-kernels lint docs format clean
 
 help: ## List the targets.
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
 setup: ## Make .venv; keeps a torch that is there (PYTHON=, TORCH=, EXTRAS=).
 	@$(PYTHON) tools/setup_env.py --venv $(VENV) --torch "$(TORCH)" \
@@ -27,6 +27,10 @@ test: lint ## Set up, then run all linters and all tests (JOBS=2).
 	@CHROME=$$("$(BIN)/python" tools/find_browser.py) || without=1; \
 	export CHROME; OMP_NUM_THREADS=1 "$(BIN)/python" -m pytest \
 		-n $(JOBS) --dist loadfile $${without:+-m "not browser"}
+	@$(MAKE) --no-print-directory test-kernels
+
+test-kernels: setup ## Run the numeric tests as on lesser processors.
+	@OMP_NUM_THREADS=1 "$(BIN)/python" tools/test_kernels.py -n $(JOBS)
 
 lint: setup ## Check style of Python and YAML.
 	"$(BIN)/ruff" check $(CHECKED)

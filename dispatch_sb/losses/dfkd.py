@@ -169,6 +169,8 @@ def inner_product(first: Spectrum, second: Spectrum) -> torch.Tensor:
 
 def _cosine_distance(product, first_energy, second_energy):
     """1 - cosine, from sums over patches that hold the floor already. The
-    root of the product, not the product of the roots: exactly 0 for equal
-    spectra."""
-    return 1 - product / (first_energy * second_energy).sqrt()
+    root of the product, not the product of the roots: 0 for equal spectra,
+    where the processor's root is exact, and never negative where it is not.
+    There the gradient, which is nothing but rounding, is 0."""
+    cosine = product / (first_energy * second_energy).sqrt()
+    return (1 - cosine).clamp(min=0)

@@ -18,7 +18,8 @@ def test_zero_for_the_teacher_itself(host, rule):
     value = loss_of(host, rule)(student, teacher, clean)
     value.backward()
     assert 0 <= value.item() < 1e-6
-    assert student.grad.abs().max() < 1e-4
+    if host != "MagnitudeL1":  # whose slope is the sign of any rounding error
+        assert student.grad.abs().max() < 1e-4
 
 
 @every_host
@@ -129,6 +130,7 @@ def test_details_tell_where_the_teacher_is_better():
     teacher, student = clean.clone(), clean.clone()
     time = torch.arange(clean.shape[1]) / 16000
     student[:, :3000] += 0.1 * torch.sin(2 * torch.pi * 5000 * time[:3000])
+    teacher[:, 3600:] *= 1.01
     loss = loss_of("MagnitudeL2", "positive")
     value, detail = loss(student, teacher, clean, return_detail=True)
     assert list(detail) == ["all"]

@@ -1,6 +1,8 @@
 """The presets give the numbers of the published functions."""
 
 import json
+import math
+from functools import partial
 from pathlib import Path
 from runpy import run_path
 
@@ -8,10 +10,15 @@ import pytest
 import torch
 
 from dispatch_sb.losses import official
+from dispatch_sb.losses.selection import top_gap
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 ROWS = json.loads((GOLDEN / "official.json").read_text(encoding="utf-8"))
 signals = run_path(str(GOLDEN / "signals.py"))["signals"]
+BENCHMARK = run_path(str(Path(__file__).parents[3] / "benchmarks" / "loss.py"))
+every_row = pytest.mark.parametrize(
+    "row", ROWS, ids=lambda r: f"{r['loss']}{r['seed']}"
+)
 
 
 def preset(row):
@@ -22,17 +29,82 @@ def preset(row):
     return official.dfkd(row["beta"], row["ratio"], sizes)
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda r: f"{r['loss']}{r['seed']}")
-def test_value_and_gradient_norm(row):
+def published_l2(student, teacher, clean, patch_bins, ratio):
+    """The published L2 loss, plainly: waveforms -> scalar."""
+    window = torch.hann_window(512)
+    student, teacher, clean = (
+        torch.stft(x, 512, 128, window=window, return_complex=True).abs()
+        for x in (student, teacher, clean)
+    )
+
+    def distance(first, second):
+        square = (first - second) ** 2
+        missing = -square.shape[1] % patch_bins
+        square = torch.nn.functional.pad(square, (0, 0, 0, missing))
+        return square.unflatten(1, (-1, patch_bins)).mean(2).flatten(1)
+
+    gap = (distance(student, clean) - distance(teacher, clean)).detach()
+    quota = max(int(gap.shape[1] * ratio), 1)
+    last = gap.topk(quota).values.min(1, keepdim=True).values
+    kept = distance(student, teacher) * (gap >= last)
+    return kept.sum() / (len(gap) * gap.shape[1] * ratio)
+
+
+def published(row):
+    """The same as `preset(row)`, restated."""
+    if row["loss"] == "l2":
+        return partial(
+            published_l2, patch_bins=row["patch_bins"], ratio=row["ratio"]
+        )
+    sizes = (row["low_bins"], row["high_bins"])
+    return partial(
+        BENCHMARK["published_dfkd"],
+        beta=row["beta"],
+        ratio=row["ratio"],
+        patch_bins=sizes,
+    )
+
+
+def value_and_norm(loss, row):
+    """Of a row's signals, the loss and the norm of the student's gradient."""
     clean, student, teacher = map(
         torch.from_numpy, signals(row["seed"], row["batch"], row["samples"])
     )
     student.requires_grad_()
-    value = preset(row)(student, teacher, clean)
+    value = loss(student, teacher, clean)
     value.backward()
-    assert value.item() == pytest.approx(row["value"], rel=1e-5)
-    norm = student.grad.norm().item()
-    assert norm == pytest.approx(row["grad_norm"], rel=1e-5)
+    return value.item(), student.grad.norm().item()
+
+
+@every_row
+def test_equals_the_published_loss_restated(row):
+    """In one process, whose kernels round both alike."""
+    ours = value_and_norm(preset(row), row)
+    theirs = value_and_norm(published(row), row)
+    assert ours == pytest.approx(theirs, rel=1e-5)
+
+
+@every_row
+def test_value_and_gradient_norm(row, monkeypatch):
+    """On any processor. Patches that hold nothing but 0 Hz have real spectra,
+    so their cosines are 1 or -1 and their scores 0, up to rounding; where the
+    last one to be kept is one of them, rounding decides about dozens."""
+    tied = []
+
+    def watched(gap, candidate, ratio):
+        selected = top_gap(gap, candidate, ratio)
+        last = gap.masked_fill(~selected, math.inf).amin((1, 2), keepdim=True)
+        close = candidate & ((gap - last).abs() < 1e-6)
+        tied.append(close.sum((1, 2)).max() > 1)
+        return selected
+
+    monkeypatch.setattr(official, "top_gap", watched)
+    value, norm = value_and_norm(preset(row), row)
+    # A noise of one unit in the last place of the spectra moved tied rows by
+    # up to 0.7 and 1.8 %, all others by less than 1e-6.
+    tolerance, of_norm = (1e-2, 3e-2) if any(tied) else (1e-5, 1e-5)
+    assert value == pytest.approx(row["value"], rel=tolerance)
+    assert norm == pytest.approx(row["grad_norm"], rel=of_norm)
 
 
 def test_presets_keep_what_the_default_mends():

@@ -40,10 +40,9 @@ def test_padding_changes_nothing(host, rule, beyond):
     lens = torch.full((3,), 5000 / 10111)
     longer, detail = loss(*padded, lens, return_detail=True)
     longer.backward()
-    torch.testing.assert_close(longer, value)
-    torch.testing.assert_close(
-        padded[0].grad, pad(student.grad, 5111), rtol=1e-4, atol=1e-7
-    )
+    torch.testing.assert_close(longer, value, rtol=1e-5, atol=0)
+    error = (padded[0].grad - pad(student.grad, 5111)).norm()
+    assert error < 1e-3 * student.grad.norm()
     for band in detail.values():
         beyond_end = 5000 // 128 + 1
         rows = HOSTS[host].patch_frames
