@@ -171,7 +171,8 @@ def set_up(arguments: list):
         validation set.
     """
     hparams_file, run_opts, overrides = sb.parse_arguments(arguments)
-    hparams, resolved = load_recipe(hparams_file, overrides)
+    given = {name: run_opts[name] for name in run_opts.overridden_args}
+    hparams, resolved = load_recipe(hparams_file, overrides, given)
     ddp_init_group(run_opts)
     sb.create_experiment_directory(hparams["output_folder"])
     recipe = Path(hparams["output_folder"]) / "hyperparams.yaml"
