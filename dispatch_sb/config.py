@@ -9,6 +9,7 @@ Authors
 
 import difflib
 import io
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,13 @@ from typing import Any
 import ruamel.yaml
 from hyperpyyaml import load_hyperpyyaml, resolve_references
 from ruamel.yaml.constructor import DuplicateKeyError
+from ruamel.yaml.error import YAMLError
+
+from dispatch_sb.settings_check import find_problems
 
 MINI = "mini"
+FOR_DATA = "!apply:dispatch_sb.config.for_data"
+TUPLE = re.compile(r"\(.*\)")  # as HyperPyYAML writes tuples
 
 
 def compose(path: str | Path) -> str:
@@ -38,7 +44,7 @@ def compose(path: str | Path) -> str:
     FileNotFoundError
         If the file, or a file that it extends, does not exist.
     ValueError
-        If files extend each other in a circle.
+        If a file is not YAML, or files extend each other in a circle.
     """
     text = io.StringIO()
     ruamel.yaml.YAML().dump(_compose_tree(Path(path), []), text)
@@ -53,7 +59,10 @@ def _compose_tree(path: Path, below: list) -> Mapping:
     if not path.is_file():
         needed = f" (extended by {below[-1]})" if below else ""
         raise FileNotFoundError(f"There is no recipe file {path}{needed}.")
-    tree = ruamel.yaml.YAML().load(path.read_text(encoding="utf-8"))
+    try:
+        tree = ruamel.yaml.YAML().load(path.read_text(encoding="utf-8"))
+    except YAMLError as error:
+        raise ValueError(f"{path} is not YAML: {error}") from error
     base_name = tree.pop("extends", None)
     if base_name is None:
         return tree
@@ -77,8 +86,8 @@ def _tag(node: Any) -> str | None:
     return getattr(getattr(node, "tag", None), "value", None)
 
 
-def check_overrides(text: str, overrides: Mapping, path: str) -> None:
-    """Refuses keys that a recipe does not have.
+def unknown_keys(text: str, overrides: Mapping, path: str) -> list[str]:
+    """Finds keys that a recipe does not have.
 
     Arguments
     ---------
@@ -87,34 +96,35 @@ def check_overrides(text: str, overrides: Mapping, path: str) -> None:
     overrides : Mapping
         What the user wants to change.
     path : str
-        Named in the error.
+        Named in the sentences.
 
-    Raises
-    ------
-    ValueError
-        Naming every unknown key and the nearest known ones.
+    Returns
+    -------
+    list of str
+        One sentence for every unknown key, with the nearest known one.
 
     Example
     -------
-    >>> check_overrides("batch_size: 8", {"batchsize": 4}, "a.yaml")
-    Traceback (most recent call last):
-    ValueError: a.yaml has no key 'batchsize' (did you mean 'batch_size'?).
+    >>> unknown_keys("batch_size: 8", {"batchsize": 4}, "a.yaml")
+    ["a.yaml has no key 'batchsize' (did you mean 'batch_size'?)."]
     """
     known = [str(key) for key in ruamel.yaml.YAML().load(text)]
     problems = []
     for key in overrides:
         if key not in known:
-            near = difflib.get_close_matches(key, known, n=1)
+            near = difflib.get_close_matches(str(key), known, n=1)
             hint = f" (did you mean '{near[0]}'?)" if near else ""
             problems.append(f"{path} has no key '{key}'{hint}.")
-    if problems:
-        raise ValueError("\n".join(problems))
+    return problems
 
 
 def load_recipe(
-    path: str | Path, overrides: str | Mapping | None = None
+    path: str | Path,
+    overrides: str | Mapping | None = None,
+    run_options: Mapping | None = None,
 ) -> tuple[dict, str]:
-    """Builds everything that a recipe file describes.
+    """Builds everything that a recipe file describes, once all its settings
+    are checked (see `dispatch_sb.settings_check`).
 
     Arguments
     ---------
@@ -123,6 +133,9 @@ def load_recipe(
         trust, as HyperPyYAML can run any code.
     overrides : str or Mapping, optional
         Values that replace those of the file, as a mapping or as YAML.
+    run_options : Mapping, optional
+        SpeechBrain's run options that were given beside them; they are
+        checked too.
 
     Returns
     -------
@@ -136,20 +149,96 @@ def load_recipe(
     FileNotFoundError
         If there is no such file.
     ValueError
-        If an override names a key that the recipe does not have, or one key
-        twice.
+        If a file or the overrides are not YAML. Otherwise it lists, one a
+        line, every key that the recipe does not have and every value that is
+        not allowed.
     """
     text = compose(path)
+    overrides = _read_overrides(overrides)
+    unknown = unknown_keys(text, overrides, str(path))
+    text, overrides = _with_objects(text, overrides)
+    resolved = resolve_references(text, overrides).getvalue()
+    _refuse(
+        unknown
+        + find_problems({**plain_values(resolved), **(run_options or {})})
+    )
+    hparams = load_hyperpyyaml(text, overrides)
+    _refuse(find_problems(hparams))  # what functions of the file returned
+    return hparams, resolved
+
+
+def plain_values(resolved: str) -> dict[str, Any]:
+    """The values of a recipe, before any of its objects is built.
+
+    Arguments
+    ---------
+    resolved : str
+        The resolved YAML.
+
+    Returns
+    -------
+    dict
+        Values by key, those inside blocks by their path. A choice of
+        `for_data` is made; other nodes with a tag are no plain values.
+
+    Example
+    -------
+    >>> text = "loss: !new:a.Loss\\n  beta: 0.5\\n  patch_bins: (10, 40)\\n"
+    >>> values = plain_values(text)
+    >>> values["loss.beta"], values["loss.patch_bins"], type(values["loss"])
+    (0.5, (10, 40), <class 'object'>)
+    """
+    values: dict[str, Any] = {}
+    for key, node in ruamel.yaml.YAML().load(resolved).items():
+        _collect(str(key), node, values)
+    return values
+
+
+def _collect(key: str, node: Any, values: dict) -> None:
+    """Adds a node, and those inside it, to the values by path."""
+    if _tag(node) == FOR_DATA:
+        node = for_data(**node) if isinstance(node, dict) else for_data(*node)
+    values[key] = _plain(node)
+    if isinstance(node, Mapping):
+        for name, child in node.items():
+            _collect(f"{key}.{name}", child, values)
+
+
+def _plain(node: Any) -> Any:
+    """A node's value; of an object that is yet to be built, an object."""
+    written = getattr(node, "value", node)
+    if isinstance(written, str) and TUPLE.fullmatch(written):
+        return tuple(ruamel.yaml.YAML().load(f"[{written[1:-1]}]"))
+    if _tag(node) is not None:
+        return object()
+    if isinstance(node, Mapping):
+        return {str(key): _plain(child) for key, child in node.items()}
+    if isinstance(node, list):
+        return [_plain(child) for child in node]
+    return node
+
+
+def _read_overrides(overrides: str | Mapping | None) -> Mapping:
+    """What the user wants to change, by key."""
     if isinstance(overrides, str):
         try:
             overrides = ruamel.yaml.YAML().load(overrides)
         except DuplicateKeyError as error:
             raise ValueError(f"An option is given twice: {error}") from error
+        except YAMLError as error:
+            raise ValueError(f"An option is not YAML: {error}") from error
     overrides = overrides or {}
-    check_overrides(text, overrides, str(path))
-    text, overrides = _with_objects(text, overrides)
-    resolved = resolve_references(text, overrides).getvalue()
-    return load_hyperpyyaml(text, overrides), resolved
+    if not isinstance(overrides, Mapping):
+        raise ValueError(
+            f"{str(overrides)!r} is no option: options are written --key value."
+        )
+    return overrides
+
+
+def _refuse(problems: list[str]) -> None:
+    """Raises ValueError if there are problems, with all of them."""
+    if problems:
+        raise ValueError("\n".join(problems))
 
 
 def _with_objects(text: str, overrides: Mapping) -> tuple[str, dict]:

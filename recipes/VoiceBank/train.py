@@ -45,7 +45,6 @@ from dispatch_sb.data.own import (
     prepare_pairs,
 )
 from dispatch_sb.evaluation import evaluate_run, leave_process_group
-from dispatch_sb.metrics import chosen_metrics
 from dispatch_sb.pretrained.recorded import RecordedTeacher
 from dispatch_sb.pretrained.recording_checks import fit_recordings
 from dispatch_sb.publish.command import note_command
@@ -305,8 +304,8 @@ def set_up(arguments: list):
         validation set.
     """
     hparams_file, run_opts, overrides = sb.parse_arguments(arguments)
-    hparams, resolved = load_recipe(hparams_file, overrides)
-    chosen_metrics(hparams["metrics"])
+    given = {name: run_opts[name] for name in run_opts.overridden_args}
+    hparams, resolved = load_recipe(hparams_file, overrides, given)
     ddp_init_group(run_opts)
     sb.create_experiment_directory(hparams["output_folder"])
     recipe = Path(hparams["output_folder"]) / "hyperparams.yaml"

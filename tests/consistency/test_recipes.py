@@ -17,16 +17,20 @@ from recipe_keys import (
     used_inside,
 )
 
-from dispatch_sb.config import compose, load_recipe
+from dispatch_sb.config import compose, load_recipe, plain_values
+from dispatch_sb.settings_check import CHECKS
 
 # What other files complete is no recipe by itself.
 RECIPES = [
     path
     for path in found("recipes/VoiceBank/hparams", "*.yaml")
-    if "!PLACEHOLDER" not in compose(path)
+    if path.stem != "study" and "!PLACEHOLDER" not in compose(path)
 ]
+# The table of checks names every key, whether anything uses it or not.
 CODE = [
-    p for p in python_files("dispatch_sb") if p.parent.name == "dispatch_sb"
+    p
+    for p in python_files("dispatch_sb")
+    if p.parent.name == "dispatch_sb" and p.name != "settings_check.py"
 ]
 COLUMNS = [
     "Task",
@@ -95,3 +99,17 @@ def test_recipes_have_no_keys_that_nothing_uses(recipe):
     used = known_to(script_of(recipe), *CODE) | used_inside(recipe)
     unused = set(keys_of(recipe)) - used - RUN_OPTIONS - AT_LOADING
     assert unused == set()
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=label)
+def test_every_number_of_a_recipe_has_a_check(recipe):
+    values = plain_values(compose(recipe))
+    numbers = {
+        key
+        for key, value in values.items()
+        for item in (value if isinstance(value, (list, tuple)) else [value])
+        if isinstance(item, (int, float))
+    }
+    assert {"lr", "schedule.warmup", "opt_class.betas"} <= numbers
+    unchecked = numbers - set(CHECKS)
+    assert {k for k in unchecked if not k.startswith("wer.")} == set()
