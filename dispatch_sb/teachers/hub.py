@@ -9,6 +9,7 @@ import os
 from speechbrain.utils.logger import get_logger
 from torch import nn
 
+from dispatch_sb.pretrained import deepfilternet
 from dispatch_sb.pretrained.clean import CleanTeacher
 from dispatch_sb.pretrained.recorded import RecordedTeacher, is_recording
 from dispatch_sb.teachers.frozen import FrozenTeacher
@@ -42,8 +43,8 @@ def load_teacher(
     source : str or path
         A local folder, or a hub id such as
         ``"speechbrain/metricgan-plus-voicebank"``; a folder of enhanced files
-        with the names of the noisy ones; or ``"clean"``, the clean speech
-        itself, a control.
+        with the names of the noisy ones; ``"deepfilternet3"``; or
+        ``"clean"``, the clean speech itself, a control.
     revision : str, optional
         Of a hub id: the commit (best: nothing changes under you, and a
         downloaded teacher needs no network), a tag or a branch. Without it the
@@ -76,6 +77,8 @@ def load_teacher(
         If there is no such folder or hub id, or files are missing from it.
     ConnectionError
         If the hub cannot be reached and the files are not there yet.
+    ImportError
+        If the package that a source needs is not installed.
     ValueError
         If the folder cannot be used, or the sample rate is another.
 
@@ -90,8 +93,10 @@ def load_teacher(
         return CleanTeacher(sample_rate)
     if is_recording(source):
         return RecordedTeacher(source, delay, sample_rate)
-    find, commit = open_source(source, revision, savedir)
-    model = load_model(find, str(source))
+    model, commit = third_party(source, sample_rate), None
+    if model is None:
+        find, commit = open_source(source, revision, savedir)
+        model = load_model(find, str(source))
     normalises = try_out(model, sample_rate, source)
     if match_level is None:
         match_level = normalises
@@ -106,6 +111,38 @@ def load_teacher(
     )
     teacher.origin = {"source": str(source), "revision": commit}
     return teacher if device is None else teacher.to(device)
+
+
+def third_party(
+    source: str | os.PathLike, sample_rate: int = 16000
+) -> nn.Module | None:
+    """Opens a source that is no folder and no model of the hub.
+
+    Arguments
+    ---------
+    source : str or path
+        ``"deepfilternet3"``.
+    sample_rate : int
+        Of the data, in Hz.
+
+    Returns
+    -------
+    torch.nn.Module or None
+        Waveforms [batch, samples] in and out; None for another source.
+
+    Raises
+    ------
+    ImportError
+        If the package that the source needs is not installed.
+
+    Example
+    -------
+    >>> third_party("a/folder") is None
+    True
+    """
+    if str(source).lower() == deepfilternet.SOURCE:
+        return deepfilternet.DeepFilterNet3(sample_rate)
+    return None
 
 
 def try_out(model: nn.Module, sample_rate: int, source) -> bool:

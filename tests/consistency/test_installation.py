@@ -43,7 +43,7 @@ def needed(*folders):
 
 
 def test_the_package_imports_nothing_undeclared():
-    extras = ("REPORT", "ONNX", "DEMO", "LIVE")
+    extras = ("REPORT", "ONNX", "DEMO", "LIVE", "DEEPFILTERNET")
     declared = requirements("".join(map(section, ("INSTALL", *extras))))
     assert needed("dispatch_sb", "recipes") - declared == set()
 
