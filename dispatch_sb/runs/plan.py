@@ -74,8 +74,8 @@ class Plan:
     ---------
     study : mapping
         ``students``, ``seeds``, ``options`` (of every run), ``sweep`` with
-        ``key``, ``values`` and ``seed``, and ``methods``: by name ``recipe``,
-        ``options``, ``later`` (runs after the others), and one of
+        ``key``, ``values``, ``seed`` and ``options`` (of every run that
+        distils), and ``methods``: by name ``recipe``, ``options``, ``later`` (runs after the others), and one of
         ``strength`` (fixed), ``like`` (takes the strength that was chosen for
         another method), ``distils: false``.
 
@@ -229,6 +229,7 @@ class Plan:
             "seed": seed,
         }
         if strength is not None:
-            options[self.study["sweep"]["key"]] = strength
+            sweep = self.study["sweep"]
+            options |= {**sweep.get("options", {}), sweep["key"]: strength}
         recipe = settings["recipe"]
         return Cell(stage, student, method, seed, strength, recipe, options)

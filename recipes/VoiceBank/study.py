@@ -127,7 +127,7 @@ def prepare(study: Study) -> None:
     study : Study
         What is there already is kept.
     """
-    snr_db = tuple(study.settings["mixing_snr_db"])
+    snr_db = tuple(map(float, study.settings["mixing_snr_db"]))
     for name, part in study.settings["parts"].items():
         folder = study.pool / name
         speech, noise = folder / "speech.json", folder / "noise.json"
