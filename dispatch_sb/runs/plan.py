@@ -75,9 +75,10 @@ class Plan:
     study : mapping
         ``students``, ``seeds``, ``options`` (of every run), ``sweep`` with
         ``key``, ``values``, ``seed`` and ``options`` (of every run that
-        distils), and ``methods``: by name ``recipe``, ``options``, ``later`` (runs after the others), and one of
-        ``strength`` (fixed), ``like`` (takes the strength that was chosen for
-        another method), ``distils: false``.
+        distils), and ``methods``: by name ``recipe``, ``options``, ``later``
+        (runs after the others), and one of ``strength`` (fixed), ``like``
+        (takes the strength that was chosen for another method),
+        ``distils: false``.
 
     Raises
     ------
