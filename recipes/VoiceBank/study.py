@@ -408,7 +408,13 @@ def table(study: Study) -> str:
 
 @functools.lru_cache(maxsize=1)
 def commit() -> str:
-    """The commit of this code, marked if files differ from it."""
+    """The commit of this code.
+
+    Returns
+    -------
+    str
+        Marked "dirty" if files differ from it.
+    """
     words = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
     found = subprocess.run(words, cwd=HERE, capture_output=True, text=True)
     return found.stdout.strip() or "unknown"
