@@ -62,8 +62,9 @@ def at_gradient_share(
     g_s = _gradient(supervised, enhanced, "supervised")
     g_d = _gradient(loss, enhanced, "distillation")
     with without_autocast(enhanced):
-        weight = share / (1 - share) * g_s.norm() / g_d.norm()
-        usable = weight.isfinite()
+        size = g_d.norm()
+        weight = share / (1 - share) * g_s.norm() / size
+        usable = weight.isfinite() & size.isfinite()
         zero = torch.zeros_like(weight)
         weight = torch.where(usable, weight, zero)
         pull = (enhanced * torch.where(usable, weight * g_d, zero)).sum()
