@@ -12,7 +12,7 @@ CHECKED := benchmarks dispatch_sb docs examples recipes tests tools conftest.py 
 .PHONY: help setup quickstart test test-kernels lint docs format clean
 
 help: ## List the targets.
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 setup: ## Make .venv; keeps a torch that is there (PYTHON=, TORCH=, EXTRAS=).
 	@$(PYTHON) tools/setup_env.py --venv $(VENV) --torch "$(TORCH)" \
@@ -30,7 +30,7 @@ test: lint ## Set up, then run all linters and all tests (JOBS=2).
 	@$(MAKE) --no-print-directory test-kernels
 
 test-kernels: setup ## Run the numeric tests as on lesser processors.
-	@OMP_NUM_THREADS=1 "$(BIN)/python" tools/test_kernels.py -n $(JOBS)
+	@OMP_NUM_THREADS=1 "$(BIN)/python" tools/restrict_kernels.py -n $(JOBS)
 
 lint: setup ## Check style of Python and YAML.
 	"$(BIN)/ruff" check $(CHECKED)

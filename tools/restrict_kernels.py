@@ -3,7 +3,7 @@ machine stands for several: switches of torch, oneDNN, MKL and NumPy leave out
 what this processor has and others have not. Kernels that are this machine's
 own anyway are left to the ordinary tests.
 
-    python tools/test_kernels.py -n 2     # arguments are handed to pytest
+    python tools/restrict_kernels.py -n 2     # arguments are handed to pytest
 
 Authors
  * The dispatch-sb contributors, 2026
@@ -75,9 +75,7 @@ def run(name, options):
     the switches have no effect."""
     switches, onednn = KERNELS[name]
     used = kernels_in_use(switches)
-    told = ", ".join(
-        f"{library} {kernels}" for library, kernels in used.items()
-    )
+    told = ", ".join(" ".join(pair) for pair in used.items())
     print(f"Kernels {name}: {told}", flush=True)
     if used["torch"] != name or used.get("oneDNN", onednn) != onednn:
         print(f"The switches {switches} did not choose these kernels.")
@@ -91,10 +89,11 @@ def run(name, options):
 def main(options):
     """The worst exit status of all runs."""
     own = kernels_in_use({})["torch"]
-    order = list(KERNELS)
-    lesser = order[order.index(own) + 1 :] if own in order else order
-    if own not in order and not own.startswith("AVX"):
-        lesser = []
+    # An x86 processor that has more than the first, such as AVX512, or one
+    # of another kind, which can leave out nothing of these.
+    lesser = list(KERNELS) if own.startswith("AVX") else []
+    if own in lesser:
+        lesser = lesser[lesser.index(own) + 1 :]
     print(f"This machine's kernels: {own}; to restrict to: {lesser or 'none'}")
     return max([run(name, options) for name in lesser], default=0)
 
