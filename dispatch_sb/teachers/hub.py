@@ -11,10 +11,11 @@ from torch import nn
 
 from dispatch_sb.pretrained import deepfilternet
 from dispatch_sb.pretrained.clean import CleanTeacher
+from dispatch_sb.pretrained.onnx_teacher import OnnxTeacher
 from dispatch_sb.pretrained.recorded import RecordedTeacher, is_recording
 from dispatch_sb.teachers.frozen import FrozenTeacher
 from dispatch_sb.teachers.loading import load_model
-from dispatch_sb.teachers.probe import forgets_level
+from dispatch_sb.teachers.probe import estimate_delay, forgets_level
 from dispatch_sb.teachers.sources import open_source
 
 logger = get_logger(__name__)
@@ -43,8 +44,9 @@ def load_teacher(
     source : str or path
         A local folder, or a hub id such as
         ``"speechbrain/metricgan-plus-voicebank"``; a folder of enhanced files
-        with the names of the noisy ones; ``"deepfilternet3"``; or
-        ``"clean"``, the clean speech itself, a control.
+        with the names of the noisy ones; an ONNX file;
+        ``"deepfilternet3"``; or ``"clean"``, the clean speech itself, a
+        control.
     revision : str, optional
         Of a hub id: the commit (best: nothing changes under you, and a
         downloaded teacher needs no network), a tag or a branch. Without it the
@@ -121,7 +123,7 @@ def third_party(
     Arguments
     ---------
     source : str or path
-        ``"deepfilternet3"``.
+        ``"deepfilternet3"``, or a file ``*.onnx``.
     sample_rate : int
         Of the data, in Hz.
 
@@ -132,8 +134,12 @@ def third_party(
 
     Raises
     ------
+    FileNotFoundError
+        If there is no such file.
     ImportError
         If the package that the source needs is not installed.
+    ValueError
+        If the file cannot be used.
 
     Example
     -------
@@ -142,7 +148,36 @@ def third_party(
     """
     if str(source).lower() == deepfilternet.SOURCE:
         return deepfilternet.DeepFilterNet3(sample_rate)
+    if str(source).lower().endswith(".onnx"):
+        return open_onnx(source, sample_rate)
     return None
+
+
+def open_onnx(source: str | os.PathLike, sample_rate: int) -> OnnxTeacher:
+    """Opens an ONNX file, and measures its delay if nothing states it.
+
+    Arguments
+    ---------
+    source : str or path
+        The file.
+    sample_rate : int
+        In Hz, if nothing states it.
+
+    Returns
+    -------
+    OnnxTeacher
+        Aligned.
+    """
+    model = OnnxTeacher(source, sample_rate)
+    if model.delay is None:
+        model.delay = estimate_delay(model, model.sample_rate)
+        logger.info(
+            "%s: %d Hz; its output is %d samples late, as measured",
+            source,
+            model.sample_rate,
+            model.delay,
+        )
+    return model
 
 
 def try_out(model: nn.Module, sample_rate: int, source) -> bool:

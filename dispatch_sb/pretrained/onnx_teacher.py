@@ -1,0 +1,292 @@
+"""Any enhancement model in an ONNX file as a module: waveform to waveform.
+
+Authors
+ * The dispatch-sb contributors, 2026
+"""
+
+import hashlib
+import os
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from dispatch_sb.pretrained.onnx_signature import (
+    AXES,
+    Spectral,
+    find_signature,
+    read_description,
+)
+
+GPU = "CUDAExecutionProvider"
+CPU = "CPUExecutionProvider"
+TYPES = {
+    "tensor(float)": np.float32,
+    "tensor(float16)": np.float16,
+    "tensor(double)": np.float64,
+    "tensor(int64)": np.int64,
+    "tensor(int32)": np.int32,
+    "tensor(bool)": np.bool_,
+}
+
+
+class OnnxTeacher(nn.Module):
+    """Enhances waveforms with an ONNX file, whole or block by block.
+
+    A model whose input may have any length is given the whole waveform, one
+    that takes a fixed number of samples or frames is run as a stream, its
+    states beginning with zeros in every utterance. onnxruntime uses one
+    thread, and the GPU if the waveforms are on it and it can. There are no
+    parameters in torch's sense; the buffer ``file_hash`` stands for them.
+
+    Arguments
+    ---------
+    path : str or path
+        ``model.onnx``; what it does not tell stands in ``model.yaml`` beside
+        it, see ``Signature``.
+    sample_rate : int
+        In Hz, if neither of them states it.
+
+    Attributes
+    ----------
+    delay : int or None
+        Samples by which the model's output is late: removed. None if nothing
+        states it; measure it with ``estimate_delay`` and set it.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is damaged or ambiguous, or the YAML does not fit it.
+
+    Example
+    -------
+    >>> OnnxTeacher("no/such/model.onnx")
+    Traceback (most recent call last):
+    ...
+    FileNotFoundError: There is no file no/such/model.onnx: check the path.
+    """
+
+    def __init__(self, path: str | os.PathLike, sample_rate: int = 16000):
+        super().__init__()
+        self.path = Path(path)
+        if not self.path.is_file():
+            raise FileNotFoundError(f"There is no file {path}: check the path.")
+        digest = hashlib.sha256(self.path.read_bytes()).digest()
+        self.register_buffer("file_hash", torch.tensor(list(digest)).byte())
+        self._sessions = {}  # by kind of device; not pickled
+        session = self._session("cpu")
+        metadata = session.get_modelmeta().custom_metadata_map
+        said = read_description(self.path, metadata)
+        ports = session.get_inputs()
+        try:
+            self.signature = find_signature(ports, session.get_outputs(), said)
+            self._ports = {p.name: (_sizes(p), TYPES[p.type]) for p in ports}
+            self.block = self._block()
+            self.hop = self._try_block()
+        except (ValueError, KeyError) as error:
+            yaml = self.path.with_suffix(".yaml")
+            raise ValueError(
+                f"{self.path} cannot be used as it is: {error}; a file {yaml} "
+                "beside it says what it does not, see An ONNX file as teacher "
+                "in the documentation."
+            ) from error
+        self.sample_rate = self.signature.sample_rate or sample_rate
+        self.delay = self.signature.delay
+
+    def __getstate__(self) -> dict:
+        """All but the sessions, which are opened again where it arrives."""
+        return {**self.__dict__, "_sessions": {}}
+
+    def forward(self, noisy: torch.Tensor) -> torch.Tensor:
+        """Enhances a batch.
+
+        Arguments
+        ---------
+        noisy : torch.Tensor
+            Waveforms [batch, samples] at ``sample_rate``.
+
+        Returns
+        -------
+        torch.Tensor
+            Float32 [batch, samples]; no gradient goes through it.
+        """
+        delay, samples = self.delay or 0, noisy.shape[1]
+        session = self._session(noisy.device.type)
+        waiting = F.pad(noisy.detach().float().cpu(), (0, delay))
+        rows = waiting.split(len(waiting) if self._takes_batches() else 1)
+        run = self._spectra if self.signature.spectral else self._samples
+        enhanced = torch.cat([run(session, row) for row in rows])
+        enhanced = enhanced[:, delay : delay + samples]
+        short = samples - enhanced.shape[1]
+        return F.pad(enhanced, (0, short)).to(noisy.device)
+
+    def _samples(self, session, noisy: torch.Tensor) -> torch.Tensor:
+        """Waveforms [batch, samples] through a model of waveforms."""
+        values = noisy.numpy()
+        if self.block is None:
+            return torch.from_numpy(self._blocks(session, [values])[0])
+        steps = -(-values.shape[1] // self.hop)
+        ends = (self.block - self.hop, steps * self.hop - values.shape[1])
+        values = np.pad(values, ((0, 0), ends))
+        starts = range(0, steps * self.hop, self.hop)
+        blocks = [values[:, k : k + self.block] for k in starts]
+        return torch.from_numpy(np.hstack(self._blocks(session, blocks)))
+
+    def _spectra(self, session, noisy: torch.Tensor) -> torch.Tensor:
+        """Waveforms [batch, samples] through a model of spectra."""
+        spectral = self.signature.spectral
+        settings = {
+            "n_fft": spectral.n_fft,
+            "hop_length": spectral.hop,
+            "window": _window(spectral),
+            "center": True,
+        }
+        spectrum = torch.stft(
+            noisy, **settings, pad_mode="constant", return_complex=True
+        )
+        parts = torch.view_as_real(spectrum)  # (B, F, T, 2)
+        size = self.block or parts.shape[2]
+        parts = F.pad(parts, (0, 0, 0, -parts.shape[2] % size))
+        order = [AXES.index(axis) for axis in spectral.layout]
+        blocks = [
+            block.permute(order).numpy() for block in parts.split(size, dim=2)
+        ]
+        back = [spectral.layout.index(axis) for axis in AXES]
+        answers = [
+            torch.from_numpy(answer).permute(back)
+            for answer in self._blocks(session, blocks)
+        ]
+        enhanced = torch.cat(answers, dim=2)[:, :, : spectrum.shape[2]]
+        enhanced = torch.view_as_complex(enhanced.contiguous())
+        return torch.istft(enhanced, **settings, length=noisy.shape[1])
+
+    def _blocks(self, session, blocks: list) -> list[np.ndarray]:
+        """Runs the model from its first state: audio of each run, float32."""
+        said, states = self.signature, {}
+        for name in said.states:
+            sizes, kind = self._ports[name]
+            states[name] = np.zeros([size or 1 for size in sizes], kind)
+        _, kind = self._ports[said.audio_input]
+        names = [said.audio_output, *said.states.values()]
+        answers = []
+        for block in blocks:
+            audio = block.astype(kind)
+            if not said.spectral:
+                audio = audio.reshape(*self._lead(len(block)), -1)
+            given = {said.audio_input: audio, **states}
+            answer, *following = session.run(names, given)
+            states = dict(zip(said.states, following))
+            if not said.spectral:
+                answer = answer.reshape(len(block), -1)
+            answers.append(answer.astype(np.float32))
+        return answers
+
+    def _lead(self, batch: int) -> list[int]:
+        """The axes before the samples, for so many waveforms."""
+        lead = self._ports[self.signature.audio_input][0][:-1]
+        return [batch if k == 0 else 1 for k in range(len(lead))]
+
+    def _takes_batches(self) -> bool:
+        """Whether one run may take several waveforms."""
+        sizes, _ = self._ports[self.signature.audio_input]
+        first = not self.signature.spectral or (
+            self.signature.spectral.layout[0] == "batch"
+        )
+        free = len(sizes) > 1 and first and sizes[0] is None
+        return free and not self.signature.states
+
+    def _block(self) -> int | None:
+        """Samples or frames of a run; None for all of an utterance."""
+        said = self.signature
+        sizes, _ = self._ports[said.audio_input]
+        if said.spectral:
+            if len(sizes) != len(AXES):
+                raise ValueError(
+                    f"{said.audio_input} has {len(sizes)} axes, a spectral "
+                    f"input {len(AXES)}"
+                )
+            return sizes[said.spectral.layout.index("frames")]
+        if any(size not in (None, 1) for size in sizes[:-1]):
+            raise ValueError(
+                f"{said.audio_input} has the shape {sizes}, which is that of "
+                "no waveform: describe it under spectral"
+            )
+        fixed = sizes[-1]
+        if fixed is not None and said.window not in (None, fixed):
+            raise ValueError(f"window is {said.window}, the file has {fixed}")
+        block = fixed or said.window or said.hop
+        if (block is None) == bool(said.states) or (
+            fixed and not said.states and not said.hop
+        ):
+            raise ValueError("nothing says how many samples a run takes: hop")
+        return block
+
+    def _try_block(self) -> int | None:
+        """Runs one block of silence: how many new samples it gives."""
+        said = self.signature
+        if said.spectral:
+            size = said.spectral.n_fft // 2 + 1, self.block or 8
+            zeros = {"batch": 1, "bins": size[0], "frames": size[1]}
+            shape = [zeros.get(axis, 2) for axis in said.spectral.layout]
+        else:
+            shape = [1, self.block or 16000]
+        silence = np.zeros(shape, np.float32)
+        try:
+            (answer,) = self._blocks(self._session("cpu"), [silence])
+        except Exception as error:  # onnxruntime's own classes, by version
+            raise ValueError(f"it does not run ({error})") from error
+        if said.spectral:
+            return None
+        hop = answer.shape[1] if self.block else None
+        if hop and (hop > self.block or said.hop not in (None, hop)):
+            raise ValueError(
+                f"a run of {self.block} samples gives {hop}, but hop is "
+                f"{said.hop or self.block}"
+            )
+        return hop
+
+    def _session(self, kind: str) -> onnxruntime.InferenceSession:
+        """The session for tensors of a kind of device."""
+        if kind not in self._sessions:
+            on_gpu = kind == "cuda"
+            on_gpu = on_gpu and GPU in onnxruntime.get_available_providers()
+            providers = [GPU, CPU] if on_gpu else [CPU]
+            self._sessions[kind] = _open_session(self.path, providers)
+        return self._sessions[kind]
+
+
+def _open_session(path: Path, providers: list[str]):
+    """A session of one thread."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3  # errors: they also come as exceptions
+    try:
+        return onnxruntime.InferenceSession(
+            str(path), options, providers=providers
+        )
+    except Exception as error:  # onnxruntime's own classes, by version
+        raise ValueError(
+            f"{path} is damaged, or no ONNX file that this onnxruntime reads "
+            f"({error}): download or export it again."
+        ) from error
+
+
+def _sizes(port) -> list[int | None]:
+    """A shape, with None for sizes that are free."""
+    return [size if isinstance(size, int) else None for size in port.shape]
+
+
+def _window(spectral: Spectral) -> torch.Tensor:
+    """The window of an STFT, [n_fft]."""
+    if spectral.window == "rectangular":
+        return torch.ones(spectral.n_fft)
+    if spectral.window == "hamming":
+        return torch.hamming_window(spectral.n_fft)
+    window = torch.hann_window(spectral.n_fft)
+    return window.sqrt() if spectral.window == "sqrt_hann" else window
