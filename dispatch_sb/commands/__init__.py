@@ -14,12 +14,14 @@ from dispatch_sb.commands import (
     onnx,
     profile,
     push,
+    record,
 )
 
 COMMANDS = (
     enhance.COMMAND,
     live.COMMAND,
     demo.COMMAND,
+    record.COMMAND,
     evaluate.COMMAND,
     export.COMMAND,
     push.COMMAND,
