@@ -89,11 +89,32 @@ class Recorder:
         return lambda job, advance: self._do(teacher, job, advance)
 
     def lost(self, job: Recording, reason: str) -> tuple:
-        """The outcome of a file whose process ended."""
+        """The outcome of a file whose process ended.
+
+        Arguments
+        ---------
+        job : Recording
+            The file.
+        reason : str
+            How the process ended.
+
+        Returns
+        -------
+        tuple
+            The job and the problem.
+        """
         return job, f"{job.noisy}: {reason}"
 
     def clean(self, job: Recording, process: int) -> None:
-        """Deletes what such a process left unfinished."""
+        """Deletes what such a process left unfinished.
+
+        Arguments
+        ---------
+        job : Recording
+            The file.
+        process : int
+            The id of the process.
+        """
         for suffix in SUFFIXES:
             target = job.target.with_name(job.target.name + suffix)
             partial_of(target, process).unlink(missing_ok=True)

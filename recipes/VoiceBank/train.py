@@ -239,11 +239,12 @@ def recorded_parts(hparams: dict, device: str = "cpu") -> list:
 
     def fit():
         if not recorded:
-            hparams["teacher"] = record_teacher(hparams, parts, device)
-            hparams["modules"]["teacher"] = hparams["teacher"]
+            teacher = record_teacher(hparams, parts, device)
+            hparams.update(teacher=teacher)
+            hparams["modules"].update(teacher=teacher)
         note = Path(hparams["manifest_folder"]) / "recordings.json"
         copies = Path(hparams["prepared_folder"]) / "recordings"
-        fitted[:] = fit_recordings(hparams["teacher"], parts, note, copies)
+        fitted[:] = fit_recordings(hparams.get("teacher"), parts, note, copies)
 
     run_on_main(fit, post_func=fit)
     return fitted
