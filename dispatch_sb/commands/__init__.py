@@ -11,15 +11,19 @@ from dispatch_sb.commands import (
     evaluate,
     export,
     live,
+    mix,
     onnx,
     profile,
     push,
+    record,
 )
 
 COMMANDS = (
     enhance.COMMAND,
     live.COMMAND,
     demo.COMMAND,
+    mix.COMMAND,
+    record.COMMAND,
     evaluate.COMMAND,
     export.COMMAND,
     push.COMMAND,

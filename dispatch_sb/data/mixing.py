@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from dispatch_sb.data.audio import write_audio
-from dispatch_sb.data.files import atomic_path
+from dispatch_sb.data.files import atomic_path, audio_files, map_files
 from dispatch_sb.data.levels import mix
 from dispatch_sb.data.manifest import manifest_hash
 from dispatch_sb.data.pipeline import (
@@ -133,12 +133,15 @@ def write_mixtures(
     segment_seconds: float | None = None,
     sample_rate: int = 16000,
     data_root: str | Path | None = None,
+    level_db: tuple | list | None = None,
+    suffix: str = ".wav",
 ) -> None:
-    """Writes fixed pairs of clean and noisy speech, for validation and test.
+    """Writes fixed pairs of clean and noisy speech.
 
     Every utterance is used once before any is used twice, with a random part
     of a random noise; a list of SNRs is gone through in turn. The pairs
-    depend on the arguments alone; pairs that are there already are kept.
+    depend on the arguments alone; pairs that are there already are kept, so
+    that an interrupted work goes on.
 
     Arguments
     ---------
@@ -147,7 +150,7 @@ def write_mixtures(
     noise_manifest : str or Path
         Manifest of noise recordings, likewise.
     clean_folder : str or Path
-        Receives ``<speaker>_<number>.wav``, PCM_16.
+        Receives ``<speaker>_<number>.wav``, 16 bit.
     noisy_folder : str or Path
         Receives the noisy files of the same names, and ``mixtures.json``,
         which says how they were made.
@@ -163,12 +166,17 @@ def write_mixtures(
         The rate that the files must have, in Hz.
     data_root : str or Path, optional
         The folder that stands for ``{data_root}`` in both manifests.
+    level_db : tuple or list of two floats, optional
+        Lowest and highest RMS of the mixtures, in dB below full scale; None
+        keeps the level of the speech.
+    suffix : str
+        ``".wav"`` or ``".flac"``.
     """
     check_choice("snr_db", snr_db)
     speech = located_manifest(speech_manifest, data_root)
     noise = located_manifest(noise_manifest, data_root).values()
     noise = [entry["wav"] for entry in noise]
-    plan = _plan(speech, count, seed)
+    plan = _plan(speech, count, seed, suffix)
     made_with = {
         "speech": manifest_hash(speech_manifest),
         "noise": manifest_hash(noise_manifest),
@@ -177,18 +185,28 @@ def write_mixtures(
         "segment_seconds": segment_seconds,
         "sample_rate": sample_rate,
     }
+    if level_db is not None:
+        level_db = tuple(level_db)
+        check_choice("level_db", level_db)
+        made_with["level_db"] = repr(level_db)
     folders = Path(clean_folder), Path(noisy_folder)
-    if _are_there(folders, {"made_with": made_with, "files": list(plan)}):
-        return
+    _make_room(folders, {"made_with": made_with, "files": list(plan)})
     segment = segment_samples(segment_seconds, sample_rate)
-    for index, (name, path) in enumerate(plan.items()):
+
+    def write(item):
+        index, name = item
+        if all((folder / name).is_file() for folder in folders):
+            return
         rng = random_generator(seed, 0, f"pair {index}")
-        clean = draw_audible([path], segment, rng, sample_rate)
+        clean = draw_audible([plan[name]], segment, rng, sample_rate)
         part = draw_audible(noise, len(clean), rng, sample_rate)
         snr = _in_turn(snr_db, index, rng)
-        pair = mix(clean, part, snr, sample_rate=sample_rate)
+        level = None if level_db is None else draw_value(level_db, rng)
+        pair = mix(clean, part, snr, level, sample_rate)
         for folder, signal in zip(folders, reversed(pair)):
             write_audio(folder / name, signal, sample_rate, "PCM_16")
+
+    map_files(write, enumerate(plan), "Mixing")
 
 
 def _in_turn(snr_db, index: int, rng) -> float:
@@ -198,7 +216,7 @@ def _in_turn(snr_db, index: int, rng) -> float:
     return float(snr_db[index % len(snr_db)])
 
 
-def _plan(speech: dict, count: int, seed: int) -> dict:
+def _plan(speech: dict, count: int, seed: int, suffix: str) -> dict:
     """Names the files to write, each with the utterance that it holds."""
     order = random_generator(seed, 0, "order").permutation(sorted(speech))
     plan = {}
@@ -206,12 +224,12 @@ def _plan(speech: dict, count: int, seed: int) -> dict:
         entry = speech[order[index % len(order)]]
         # The speaker must end where speaker_of() looks for its end.
         speaker = re.sub(r"[^0-9A-Za-z]+", "", entry["speaker"]) or "speaker"
-        plan[f"{speaker}_{index:04d}.wav"] = entry["wav"]
+        plan[f"{speaker}_{index:04d}{suffix}"] = entry["wav"]
     return plan
 
 
-def _are_there(folders: tuple, note: dict) -> bool:
-    """Says whether pairs were written with these settings; else makes room.
+def _make_room(folders: tuple, note: dict) -> None:
+    """Leaves nothing but pairs with these settings, and notes the settings.
 
     Deletes files of other settings only where our own note lists them.
     """
@@ -219,13 +237,13 @@ def _are_there(folders: tuple, note: dict) -> bool:
     marker = noisy_folder / MARKER
     if marker.is_file():
         old = json.loads(marker.read_text())
-        files = [f / name for f in folders for name in old["files"]]
-        if old == note and all(file.is_file() for file in files):
-            return True
-        for file in files:
-            file.unlink(missing_ok=True)
+        if old == note:
+            return
+        for folder in folders:
+            for name in old["files"]:
+                (folder / name).unlink(missing_ok=True)
     for folder in folders:
-        if any(folder.glob("*.wav")):
+        if folder.is_dir() and audio_files(folder):
             raise ValueError(
                 f"{folder} holds files that were not written here: name "
                 "another folder for the mixtures."
@@ -233,4 +251,3 @@ def _are_there(folders: tuple, note: dict) -> bool:
     noisy_folder.mkdir(parents=True, exist_ok=True)
     with atomic_path(marker) as temporary:
         temporary.write_text(json.dumps(note, indent=1))
-    return False

