@@ -1,4 +1,5 @@
-"""Checks an installation, and makes torchaudio importable beside a CPU torch.
+"""Checks an installation; if asked, makes torchaudio importable beside a CPU
+torch.
 
 SpeechBrain imports torchaudio, whose wheels hold libraries that need CUDA.
 Beside a CPU build of torch they fail to load; without them torchaudio runs
@@ -72,16 +73,19 @@ def torchaudio_libraries() -> list[Path]:
     return sorted((folder / "lib").glob("*.so"))
 
 
-def repair_torchaudio(cuda_version: str | None) -> str:
-    """Removes torchaudio's libraries if they cannot work here.
+def check_torchaudio(cuda_version: str | None, fix: bool = False) -> str:
+    """Finds out whether torchaudio imports; removes, if asked, libraries of it
+    that cannot work here.
 
-    Nothing is touched unless torch is built without CUDA and torchaudio
+    Nothing is ever touched unless torch is built without CUDA and torchaudio
     fails to import.
 
     Arguments
     ---------
     cuda_version : str or None
         ``torch.version.cuda``.
+    fix : bool
+        Whether to repair what can be repaired.
 
     Returns
     -------
@@ -91,12 +95,20 @@ def repair_torchaudio(cuda_version: str | None) -> str:
     Raises
     ------
     RuntimeError
-        If torchaudio fails to import for another reason.
+        If torchaudio fails to import, and is not or cannot be repaired; names
+        the remedy.
     """
     failure = import_failure("torchaudio")
     if failure is None:
         return "torchaudio imports."
     libraries = torchaudio_libraries() if cuda_version is None else []
+    names = ", ".join(library.name for library in libraries)
+    if libraries and not fix:
+        raise RuntimeError(
+            f"torchaudio does not import beside this torch: {failure} Remedy: "
+            "dispatch-sb doctor --fix, which removes the libraries that need "
+            f"CUDA ({names}) from {libraries[0].parent}."
+        )
     for library in libraries:
         library.unlink()
     still = import_failure("torchaudio") if libraries else failure
@@ -105,7 +117,6 @@ def repair_torchaudio(cuda_version: str | None) -> str:
             f"torchaudio does not import beside this torch: {still} Remedy: "
             "pip install --force-reinstall --no-deps torchaudio==2.11.0"
         )
-    names = ", ".join(library.name for library in libraries)
     return (
         f"torchaudio failed to import beside a CPU torch ({failure}); removed "
         f"its CUDA-only libraries {names} from {libraries[0].parent}. It "
@@ -113,8 +124,14 @@ def repair_torchaudio(cuda_version: str | None) -> str:
     )
 
 
-def diagnose() -> str:
-    """Reports on Python, torch, torchaudio and SpeechBrain; repairs torchaudio.
+def diagnose(fix: bool = False) -> str:
+    """Reports on Python, torch, torchaudio and SpeechBrain.
+
+    Arguments
+    ---------
+    fix : bool
+        Whether to repair torchaudio if it needs it; otherwise nothing is
+        changed.
 
     Returns
     -------
@@ -124,7 +141,7 @@ def diagnose() -> str:
     Raises
     ------
     RuntimeError
-        If something is missing or cannot be repaired.
+        If something is missing or does not work; names the remedy.
     """
     import torch
 
@@ -134,7 +151,7 @@ def diagnose() -> str:
         f"torch {torch.__version__}, "
         + (f"CUDA {build}" if build else "built without CUDA")
         + (", GPU found" if torch.cuda.is_available() else ", no GPU"),
-        repair_torchaudio(build),
+        check_torchaudio(build, fix),
     ]
     failure = import_failure("speechbrain")
     if failure is not None:

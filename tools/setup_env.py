@@ -253,7 +253,7 @@ def set_up(venv, torch, extras):
         add_pip(venv, python)
     variables = c_headers(venv, about)
     install(python, extras, torch, about, variables)
-    run([python, "-m", "dispatch_sb.cli", "doctor"], "Remedy: see above.")
+    run([python, "-m", "dispatch_sb.cli", "doctor", "--fix"], "See above.")
     stamp_of(venv, extras).write_text(fingerprint(venv, extras))
     say(f"{venv.name} is ready.")
 

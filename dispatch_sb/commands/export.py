@@ -14,9 +14,9 @@ def _export_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", help="the model folder to write")
     parser.add_argument(
         "--card",
-        help="YAML file with what the run does not know: data (name and "
-        "licence each) unless it is the mini corpus or VoiceBank-DEMAND; also "
-        "description, name, licence, command, example",
+        help="YAML file with what the run does not know: data (folder, name "
+        "and licence each) unless it is the mini corpus or VoiceBank-DEMAND; "
+        "also description, name, licence, command, example",
     )
     parser.add_argument(
         "--example",
@@ -35,8 +35,6 @@ def _export_arguments(parser: argparse.ArgumentParser) -> None:
 def _export(arguments: argparse.Namespace) -> str:
     from dispatch_sb.publish.run import export_run, read_scores
 
-    if not arguments.scores:
-        _check_scored(arguments.training)
     folder = export_run(
         arguments.training,
         arguments.folder,
@@ -48,21 +46,6 @@ def _export(arguments: argparse.Namespace) -> str:
         f"{folder} is ready: read its README.md before you share it.\n"
         f'In Python: dispatch_sb.load_student("{folder}")'
     )
-
-
-def _check_scored(training: str) -> None:
-    """Refuses scores that are of other weights than those exported."""
-    from dispatch_sb.provenance import state_hash
-    from dispatch_sb.publish.facts import scores_of_run
-    from dispatch_sb.publish.run import student_of_run
-
-    scored = scores_of_run(training).get("weights_sha256", {}).get("student")
-    if scored not in (None, state_hash(student_of_run(training))):
-        raise ValueError(
-            f"The scores.json of {training} are of other weights than its "
-            "best checkpoint: give the training's command again with "
-            "--test_only."
-        )
 
 
 def _read_card(path: str):

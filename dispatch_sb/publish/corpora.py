@@ -18,6 +18,8 @@ TEST_SETS = {
     OWN: "own recordings, test pairs",
     "unknown": "test set of the run",
 }
+# What a corpus that is known here is called.
+TITLES = {MINI: "mini corpus", "voicebank": "VoiceBank-DEMAND"}
 VOICEBANK_TEST = (824, {"p232", "p257"})  # pairs and speakers
 # https://doi.org/10.7488/ds/2117 states the licence.
 VOICEBANK = {
@@ -103,6 +105,26 @@ def unknown_folders(settings: Settings) -> dict[str, str]:
         for path in [value] if isinstance(value, str) else value:
             if path != MINI:
                 folders[Path(path).name] = use
+    return folders
+
+
+def training_folders(settings: Settings) -> dict[str, str]:
+    """All folders that a run learned from or validated on.
+
+    Arguments
+    ---------
+    settings : Settings
+        Of the run.
+
+    Returns
+    -------
+    dict
+        What each was used for, by the folder's name.
+    """
+    folders = unknown_folders(settings)
+    if settings.plain.get("data_folder") == MINI:
+        name = Path(settings.plain.get("mini_folder", MINI)).name
+        folders[name] = "training, validation"
     return folders
 
 

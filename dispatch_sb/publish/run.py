@@ -16,6 +16,7 @@ from torch import nn
 from dispatch_sb.data.audio import read_audio
 from dispatch_sb.models.interface import load_weights
 from dispatch_sb.publish.card import model_card
+from dispatch_sb.publish.claims import check_card, check_scores
 from dispatch_sb.publish.corpora import (
     TEST_SETS,
     corpus_of,
@@ -30,14 +31,17 @@ from dispatch_sb.publish.settings import Settings, read_settings
 
 TEMPLATE = """\
 licence: apache-2.0  # of the weights
-description: What the model is, and for whom. Leave it out for a standard one.
+description:  # what the model is, and for whom; empty for a standard one
 data:
 """
 TEMPLATE_ENTRY = """\
-    - name: {name}
-      licence: CC BY 4.0, or whatever it is
+    - folder: {folder}
+      name:  # of the corpus
+      licence:  # for example CC BY 4.0
       use: {use}
 """
+
+NOT_WRITTEN = {"scores", "system"}  # arguments of a card that runs give
 
 
 def student_of_run(run_folder: str | os.PathLike) -> nn.Module:
@@ -91,9 +95,10 @@ def export_run(
         Written or replaced.
     about : Mapping, optional
         What only a person knows, or knows better than the run: any argument
-        of ``model_card``, and ``example``. Of a run on data that are not
-        known here, ``data`` (a list of ``name`` and ``licence`` each) is
-        needed.
+        of ``model_card``, ``example``, and ``weights_sha256`` of the weights
+        that it is about. Of a run on data that are not known here, ``data`` is
+        needed: a list of ``name`` and ``licence`` each, and ``folder``, which
+        of the run's folders that is.
     scores : Mapping, optional
         Name of a test set to what its ``scores.json`` holds; by default the
         run's own.
@@ -111,13 +116,17 @@ def export_run(
     FileNotFoundError
         If there is no run, no scores, or the example's file is not found.
     ValueError
-        If the card would lack what its readers rely on; the message holds a
-        template of what to write.
+        If the card would lack what its readers rely on (the message holds a
+        template of what to write), contradicts the run, or the scores are of
+        other weights.
     """
     settings = read_settings(run_folder)
     about = _known_keys(about or {})
     student = student_of_run(run_folder)
+    check_card(about, settings, student)
     scores = scores or _own_scores(settings)
+    check_scores(scores, student, scores_of_run(settings.folder))
+    about.pop("weights_sha256", None)
     data = about.get("data") or training_data(settings)
     if not data:
         raise ValueError(_what_to_write(settings))
@@ -185,8 +194,8 @@ def _known_keys(about: Mapping) -> dict:
             "A card must hold keys and values, as in `description: ...`; got "
             f"a {type(about).__name__}."
         )
-    known = {*inspect.signature(model_card).parameters, "example"}
-    known -= {"scores", "system"}
+    known = set(inspect.signature(model_card).parameters) - NOT_WRITTEN
+    known |= {"example", "weights_sha256"}
     wrong = sorted({str(key) for key in about} - known)
     if wrong:
         raise ValueError(
@@ -200,8 +209,8 @@ def _what_to_write(settings: Settings) -> str:
     """One sentence, and a card file to fill in."""
     folders = unknown_folders(settings)
     entries = "".join(
-        TEMPLATE_ENTRY.format(name=name, use=use)
-        for name, use in folders.items()
+        TEMPLATE_ENTRY.format(folder=folder, use=use)
+        for folder, use in folders.items()
     )
     return (
         "The card lacks data: a model is not shared without naming the data "

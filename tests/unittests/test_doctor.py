@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from dispatch_sb import doctor
+from dispatch_sb.cli import main
 
 NAMES = ["_torchaudio.abi3.so", "libtorchaudio.abi3.so"]
 BREAKS = """
@@ -42,27 +43,46 @@ def libraries(package):
 
 
 def test_beside_a_cpu_torch_the_libraries_are_removed(fake_torchaudio):
-    said = doctor.repair_torchaudio(cuda_version=None)
+    said = doctor.check_torchaudio(None, fix=True)
     assert libraries(fake_torchaudio) == []
     assert all(name in said for name in NAMES)
     assert "OSError" in said and str(fake_torchaudio) in said
     assert (fake_torchaudio / "lib" / "__init__.py").exists()
 
 
+def test_unasked_nothing_is_removed(fake_torchaudio):
+    """The remedy is named, and what it would remove."""
+    with pytest.raises(RuntimeError, match="doctor --fix") as error:
+        doctor.check_torchaudio(cuda_version=None)
+    assert all(name in str(error.value) for name in NAMES)
+    assert libraries(fake_torchaudio) == NAMES
+
+
+def test_the_command_repairs_only_with_fix(
+    fake_torchaudio, monkeypatch, capsys
+):
+    monkeypatch.setattr("torch.version.cuda", None)
+    assert main(["doctor"]) == 1
+    assert libraries(fake_torchaudio) == NAMES
+    assert "--fix" in capsys.readouterr().err
+    assert main(["doctor", "--fix"]) == 0
+    assert libraries(fake_torchaudio) == []
+
+
 def test_a_second_repair_does_nothing(fake_torchaudio):
-    doctor.repair_torchaudio(cuda_version=None)
-    assert doctor.repair_torchaudio(None) == "torchaudio imports."
+    doctor.check_torchaudio(None, fix=True)
+    assert doctor.check_torchaudio(None, fix=True) == "torchaudio imports."
 
 
 def test_beside_a_cuda_torch_nothing_is_removed(fake_torchaudio):
     with pytest.raises(RuntimeError, match="Remedy: pip install"):
-        doctor.repair_torchaudio(cuda_version="13.0")
+        doctor.check_torchaudio("13.0", fix=True)
     assert libraries(fake_torchaudio) == NAMES
 
 
 def test_a_torchaudio_that_imports_is_left_alone(fake_torchaudio):
     (fake_torchaudio / "__init__.py").write_text("")
-    assert doctor.repair_torchaudio(None) == "torchaudio imports."
+    assert doctor.check_torchaudio(None, fix=True) == "torchaudio imports."
     assert libraries(fake_torchaudio) == NAMES
 
 
@@ -71,7 +91,7 @@ def test_another_failure_is_named_and_nothing_is_removed(fake_torchaudio):
         path.unlink()
     (fake_torchaudio / "__init__.py").write_text("raise ValueError('worm')")
     with pytest.raises(RuntimeError, match="ValueError: worm"):
-        doctor.repair_torchaudio(None)
+        doctor.check_torchaudio(None, fix=True)
 
 
 def test_a_torchaudio_of_another_environment_is_left_alone(
@@ -80,7 +100,7 @@ def test_a_torchaudio_of_another_environment_is_left_alone(
     monkeypatch.setattr(sys, "prefix", str(Path(fake_torchaudio, "elsewhere")))
     monkeypatch.setattr(sys, "base_prefix", "/usr")
     with pytest.raises(RuntimeError, match="belongs to another environment"):
-        doctor.repair_torchaudio(None)
+        doctor.check_torchaudio(None, fix=True)
     assert libraries(fake_torchaudio) == NAMES
 
 

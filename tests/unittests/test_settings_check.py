@@ -174,7 +174,8 @@ def test_a_gpu_that_is_not_there(monkeypatch, available, count):
     """Is one sentence, with the remedy; one that is there is taken."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: available)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
-    assert find_problems({"device": f"cuda:{count - 1}"}) == [] or not count
+    for index in range(count):
+        assert find_problems({"device": f"cuda:{index}"}) == []
     (line,) = find_problems({"device": f"cuda:{count}"})
     assert f"'cuda:{count}'" in line and "torch" in line
     assert ("cpu" in line) is not available

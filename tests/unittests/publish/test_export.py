@@ -115,9 +115,13 @@ def test_unknown_data_are_asked_for_with_a_template(tmp_path):
         export_run(run, tmp_path / "model")
     assert not (tmp_path / "model").exists()
     template = yaml.safe_load(str(raised.value).split("\n\n", 1)[1])
-    assert template["data"][0]["name"] == "corpus"
+    (entry,) = template["data"]
+    assert entry["folder"] == "corpus"
+    with pytest.raises(ValueError, match="licence"):  # not filled in
+        export_run(run, tmp_path / "model", template)
+    entry |= {"name": "street talk", "licence": "CC BY 4.0"}
     text = export_run(run, tmp_path / "model", template) / "README.md"
-    assert "| corpus | CC BY 4.0, or whatever" in text.read_text()
+    assert "| street talk | CC BY 4.0 |" in text.read_text()
 
 
 def test_what_a_person_writes_goes_first(run, tmp_path):
@@ -177,9 +181,20 @@ def test_scores_of_other_weights_are_refused(run, tmp_path, capsys):
     words = ["export", str(run), str(tmp_path / "model")]
     assert main(words) == 1
     assert "of other weights" in capsys.readouterr().err
+    with pytest.raises(ValueError, match="of other weights"):
+        export_run(run, tmp_path / "model")
     given = f"drive={run / 'scores.json'}"
-    assert main([*words, "--scores", given]) == 0
-    assert "### drive" in (tmp_path / "model" / "README.md").read_text()
+    assert main([*words, "--scores", given]) == 1
+    assert not (tmp_path / "model").exists()
+
+
+def test_scores_of_another_test_set_are_shown(run, tmp_path):
+    scores = {"drive": json.loads((run / "scores.json").read_text())}
+    folder = export_run(run, tmp_path / "model", scores=scores)
+    assert "### drive" in (folder / "README.md").read_text()
+    scores["drive"]["weights_sha256"]["teacher"] = "f" * 64
+    with pytest.raises(ValueError, match="teacher"):
+        export_run(run, tmp_path / "model", scores=scores)
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path, capsys):

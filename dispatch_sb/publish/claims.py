@@ -1,0 +1,236 @@
+"""What a card may not say: anything that contradicts the run it is about.
+
+Authors
+ * The dispatch-sb contributors, 2026
+"""
+
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+from pathlib import PurePath
+from typing import Any
+
+import ruamel.yaml
+from torch import nn
+
+from dispatch_sb.provenance import state_hash
+from dispatch_sb.publish.command import training_command
+from dispatch_sb.publish.corpora import (
+    TITLES,
+    corpus_of,
+    training_data,
+    training_folders,
+    unknown_folders,
+)
+from dispatch_sb.publish.facts import (
+    describe_teacher,
+    latency_ms,
+    scores_of_run,
+)
+from dispatch_sb.publish.settings import Settings, scalar
+
+SHA256 = re.compile(r"\b[0-9a-f]{64}\b")
+
+
+def check_scores(
+    scores: Mapping[str, Mapping], student: nn.Module, own: Mapping
+) -> None:
+    """Refuses scores of other weights than those of a run.
+
+    Arguments
+    ---------
+    scores : Mapping
+        Name of a test set to what its ``scores.json`` holds.
+    student : torch.nn.Module
+        The run's.
+    own : Mapping
+        What the run's own ``scores.json`` holds; may be empty.
+
+    Raises
+    ------
+    ValueError
+        If the scores name weights, and these are not the student's, or not
+        those of the run's teacher.
+    """
+    teacher = own.get("weights_sha256", {}).get("teacher")
+    known = {
+        "student": _hashes(student),
+        "teacher": [teacher] if teacher else [],
+    }
+    for test_set, body in scores.items():
+        for system, scored in body.get("weights_sha256", {}).items():
+            true = known.get(system)
+            if true and scored not in true:
+                raise ValueError(
+                    f"The scores on {test_set} are of other weights: the run's "
+                    f"best {system} has {true[0][:12]}..., they have "
+                    f"{scored[:12]}... Give the training's command again with "
+                    "--test_only, or score this model."
+                )
+
+
+def check_card(about: Mapping, settings: Settings, student: nn.Module) -> None:
+    """Refuses what a person wrote of another run.
+
+    Arguments
+    ---------
+    about : Mapping
+        What a person wrote, see `dispatch_sb.publish.run.export_run`.
+    settings : Settings
+        Of the run.
+    student : torch.nn.Module
+        Of the run.
+
+    Raises
+    ------
+    ValueError
+        Lists, one a line, what the run knows otherwise: data and their
+        licences, teacher, weights, seeds, command, rate and latency.
+    """
+    problems = [
+        *_weights(about, settings, student),
+        *_numbers(about, settings, student),
+        *_teacher(about, settings),
+        *_command(about, settings),
+        *_data(about, settings),
+    ]
+    if problems:
+        raise ValueError(
+            f"The card contradicts the run {settings.folder}:\n"
+            + "\n".join(f"- {problem}" for problem in problems)
+        )
+
+
+def _hashes(student: nn.Module) -> list[str]:
+    """How weights are known: by themselves, and as those of a teacher."""
+    as_teacher = nn.ModuleDict({"model": student})
+    return [state_hash(student), state_hash(as_teacher)]
+
+
+def _weights(about, settings, student) -> Iterator[str]:
+    """Hashes of weights that are not those of the run."""
+    own = state_hash(student)
+    known = set(
+        scores_of_run(settings.folder).get("weights_sha256", {}).values()
+    )
+    named = set(SHA256.findall(" ".join(map(str, about.values()))))
+    for other in sorted(named - known - {own}):
+        yield f"it names weights {other[:12]}..., the run has {own[:12]}...."
+
+
+def _numbers(about, settings, student) -> Iterator[str]:
+    """Seeds, rate and latency."""
+    true = {
+        "seeds": [settings.plain.get("seed")],
+        "sample_rate": student.sample_rate,
+        "latency_ms": latency_ms(student),
+    }
+    for key, value in true.items():
+        if about.get(key) and about[key] != value:
+            yield f"{key} is {about[key]} there, and {value} here."
+    if "licence" in about and not about["licence"]:
+        yield "licence is empty: choose one for the weights."
+
+
+def _teacher(about, settings) -> Iterator[str]:
+    """A teacher that the run did not have."""
+    text = about.get("teacher")
+    if not text:
+        return
+    scores = scores_of_run(settings.folder)
+    true = describe_teacher(settings, scores)
+    if not true:
+        yield "it names a teacher, the run had none."
+        return
+    source = settings.plain.get("teacher_source")
+    sha256 = scores.get("weights_sha256", {}).get("teacher")
+    names = [PurePath(str(source)).name if source else None, sha256]
+    if any(names) and not any(name and name in text for name in names):
+        yield f"its teacher is not the run's. {true}"
+
+
+def _command(about, settings) -> Iterator[str]:
+    """Settings in the command that are not those of the run."""
+    try:
+        words = shlex.split(str(about.get("command") or ""), comments=True)
+    except ValueError as error:
+        yield f"its command cannot be read ({error})."
+        return
+    true = _recipes(shlex.split(training_command(settings)))
+    for recipe in _recipes(words) - true:
+        yield f"its command trains {recipe}, the run {', '.join(true)}."
+    for key, written in _options(words):
+        value = settings.plain.get(key)
+        if key in settings.plain and not _same(written, value):
+            yield f"its command has --{key} {written}, the run {value}."
+
+
+def _options(words: list[str]) -> Iterator[tuple[str, Any]]:
+    """Keys and values of a command, in the form --key value or --key=value."""
+    reader = ruamel.yaml.YAML(typ="safe")
+    for word, after in zip(words, [*words[1:], ""]):
+        key, equals, value = word.removeprefix("--").partition("=")
+        if word.startswith("--"):
+            yield key, reader.load(value if equals else after)
+
+
+def _recipes(words: list[str]) -> set[str]:
+    """The recipe files of a command."""
+    return {PurePath(word).name for word in words if word.endswith(".yaml")}
+
+
+def _same(claim: Any, value: Any) -> bool:
+    """Whether two settings are equal; of paths, their last parts."""
+    if isinstance(claim, list) and isinstance(value, list):
+        return len(claim) == len(value) and all(map(_same, claim, value))
+    claim, value = scalar(claim), scalar(value)
+    if isinstance(claim, str) and isinstance(value, str):
+        return PurePath(claim).name == PurePath(value).name
+    return claim == value
+
+
+def _data(about, settings) -> Iterator[str]:
+    """Data that the run did not have, and data that the card leaves out."""
+    entries = about.get("data") or []
+    if isinstance(entries, str) or not all(
+        isinstance(entry, Mapping) for entry in entries
+    ):
+        yield "data must be a list of entries with folder, name and licence."
+        return
+    folders = training_folders(settings)
+    named = set()
+    for entry in entries:
+        given = entry.get("folder") or []
+        given = [given] if isinstance(given, str) else given
+        named |= {PurePath(folder).name for folder in given}
+    for folder in sorted(named - set(folders)):
+        yield (
+            f"data: it names the folder {folder}, the run trained on "
+            f"{', '.join(folders)}."
+        )
+    missing = sorted(set(unknown_folders(settings)) - named)
+    if named and missing:
+        yield f"data: it says nothing about {', '.join(missing)}."
+    if entries:
+        yield from _corpus(entries, settings)
+
+
+def _corpus(entries, settings) -> Iterator[str]:
+    """Where the run knows its corpus: another one, or other licences."""
+    try:
+        true = training_data(settings)
+    except FileNotFoundError:
+        true = []  # the corpus is gone; what is said of it is all there is
+    if not true and (
+        corpus_of(settings) not in TITLES or settings.plain.get("clean_folders")
+    ):
+        return
+    title = TITLES[corpus_of(settings)]
+    for entry in entries:
+        name = str(entry.get("name"))
+        if title.lower() not in name.lower():
+            yield f"data: it names {name!r}, the run trained on {title}."
+    named = ", ".join(str(entry.get("licence")) for entry in entries)
+    for licence in sorted({entry["licence"] for entry in true}):
+        if licence not in named:
+            yield f"data: {title} is {licence}, it says {named}."
