@@ -10,6 +10,8 @@ import json
 import logging
 from pathlib import Path
 
+import soundfile
+
 from dispatch_sb import __version__
 from dispatch_sb.metrics.catalogue import flavours
 
@@ -19,7 +21,7 @@ logger = logging.getLogger(__name__)
 class ScoreJournal:
     """A JSON Lines file of scores, found again by content.
 
-    A pair's key is a hash of both files and of the metrics' flavours, so a
+    A pair's key is a hash of both signals and of the metrics' flavours, so a
     changed file or another version of a metric is scored anew. Several runs
     may share a file, even at the same time: each score is appended by a single
     write, and what others append meanwhile is seen when it is next opened.
@@ -91,7 +93,9 @@ class ScoreJournal:
 
 
 def pair_key(reference: str | Path, estimate: str | Path) -> str:
-    """Identify a pair of files by what they hold, and how it is scored.
+    """Identify a pair of files by their samples, and by how they are scored.
+
+    Not by their bytes: libsndfile writes the time into the header of a WAV.
 
     Arguments
     ---------
@@ -105,13 +109,23 @@ def pair_key(reference: str | Path, estimate: str | Path) -> str:
     str
         SHA-256, hexadecimal.
 
+    Raises
+    ------
+    OSError, RuntimeError
+        If a file cannot be read.
+
     Example
     -------
-    >>> len(pair_key(__file__, __file__))
+    >>> import numpy as np
+    >>> path = getfixture("tmp_path") / "tone.wav"
+    >>> soundfile.write(path, np.full(8, 0.25), 16000)
+    >>> len(pair_key(path, path))
     64
     """
     identity = json.dumps([__version__, flavours()])
     digest = hashlib.sha256(identity.encode())
     for path in (reference, estimate):
-        digest.update(hashlib.sha256(Path(path).read_bytes()).digest())
+        signal, rate = soundfile.read(path, dtype="float32", always_2d=True)
+        digest.update(f"{rate} {signal.shape}".encode())
+        digest.update(signal.tobytes())
     return digest.hexdigest()

@@ -78,7 +78,8 @@ def score_pair(
         found |= _attempt(COMPOSITE, _composite, *pair, found["pesq"])
     if wanted & {*INTELLIGIBILITY}:
         compute = intrusive.remembering_stoi()
-        for name, extended in INTELLIGIBILITY.items():
+        for name in wanted & INTELLIGIBILITY.keys():
+            extended = INTELLIGIBILITY[name]
             found |= _attempt((name,), intrusive.stoi, *pair, extended, compute)
     for name in wanted & SIMPLE.keys():
         found |= _attempt((name,), SIMPLE[name], *pair)

@@ -223,7 +223,7 @@ def _score_tasks(tasks, metrics, pool, journal):
 def _key(task):
     try:
         return pair_key(task[2], task[3])
-    except OSError:
+    except (OSError, RuntimeError):
         return None  # unreadable: the worker records why
 
 

@@ -6,7 +6,6 @@ Authors
 
 import json
 import os
-import shutil
 import threading
 
 import numpy as np
@@ -178,9 +177,10 @@ def test_a_second_run_scores_only_what_no_run_has_scored(items, pool, tmp_path):
     known = score(first, pool, ("si_sdr",), journal=cache)
     copies = []
     for item in items:
-        copy = tmp_path / "run" / f"{item['id']}.wav"
+        copy = tmp_path / "run" / f"{item['id']}.aiff"
         copy.parent.mkdir(exist_ok=True)
-        shutil.copy(item["systems"]["noisy"], copy)
+        signal, rate = soundfile.read(item["systems"]["noisy"], dtype="float32")
+        soundfile.write(copy, signal, rate, "FLOAT", format="AIFF")
         copies.append({**item, "systems": {"noisy": copy}})
     with WorkerPool(1) as unused:
         again = score(copies, unused, ("si_sdr",), journal=cache)
