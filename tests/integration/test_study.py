@@ -1,0 +1,165 @@
+"""A study from its YAML to its results, killed on the way.
+
+Authors
+ * The dispatch-sb contributors, 2026
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from ruamel.yaml import YAML
+from tiny_corpus import RATE, imitated_speech
+
+from dispatch_sb.data import write_audio
+from dispatch_sb.models import FastEnhancer
+from dispatch_sb.publish import write_model_folder
+
+RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "VoiceBank"
+
+
+def write_recordings(folder):
+    """Speech of three speakers, noise in three files, and a teacher."""
+    rng = np.random.default_rng(0)
+    for part, speaker, pitch in (
+        ("train", "p300", 220.0),
+        ("valid", "p287", 160.0),
+        ("test", "p226", 110.0),
+    ):
+        for number in range(4):
+            speech = imitated_speech(pitch, np.random.default_rng(number))
+            name = folder / f"{part}_speech" / f"{speaker}_{number}.wav"
+            name.parent.mkdir(parents=True, exist_ok=True)
+            write_audio(name, speech, RATE, "PCM_16")
+        noise = 0.05 * rng.standard_normal(3 * RATE).astype(np.float32)
+        name = folder / f"{part}_noise" / "hiss.wav"
+        name.parent.mkdir(parents=True, exist_ok=True)
+        write_audio(name, noise, RATE, "PCM_16")
+    torch.manual_seed(1)
+    teacher = FastEnhancer(channels=8)
+    write_model_folder(teacher, folder / "teacher", card="# A teacher\n")
+
+
+def part(folder, name, mixtures):
+    """One part of the study's mixtures."""
+    return {
+        "speech": [str(folder / f"{name}_speech")],
+        "noise": [str(folder / f"{name}_noise")],
+        "speakers": None,
+        "mixtures": mixtures,
+        "seconds": 1.5,
+    }
+
+
+@pytest.fixture
+def study(tmp_path):
+    """The file of a study with three cells; two of them are one run."""
+    write_recordings(tmp_path)
+    settings = {
+        "folder": str(tmp_path / "runs"),
+        "published": str(tmp_path / "published"),
+        "pool": str(tmp_path / "pool"),
+        "mixing_snr_db": [0, 10],
+        "parts": {
+            "train": part(tmp_path, "train", 4),
+            "valid": part(tmp_path, "valid", 2),
+            "other": part(tmp_path, "test", 2),
+        },
+        "tests": {},
+        "teacher": str(tmp_path / "teacher"),
+        "metrics": ["pesq", "si_sdr"],
+        "options": {
+            "number_of_epochs": 2,
+            "batch_size": 2,
+            "segment_seconds": 1.0,
+            "scores_cache": str(tmp_path / "scores.jsonl"),
+        },
+        "students": ["T"],
+        "seeds": [1],
+        "sweep": {
+            "key": "distillation_share",
+            "values": [0.5],
+            "seed": 1,
+            "options": {"distillation_weight": None},
+        },
+        "methods": {
+            "none": {"recipe": "baseline.yaml", "distils": False},
+            "l2": {"recipe": "l2.yaml"},
+        },
+        "comparisons": [{"name": "any", "better": "best", "than": "none"}],
+    }
+    path = tmp_path / "study.yaml"
+    YAML().dump(settings, path)
+    return path
+
+
+def start(*words):
+    """Starts study.py."""
+    return subprocess.Popen(
+        [sys.executable, "study.py", *map(str, words)],
+        cwd=RECIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def finish(*words):
+    """Runs study.py to its end, and returns what it printed."""
+    process = start(*words)
+    printed, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, printed[-3000:]
+    return printed
+
+
+def test_a_study_that_is_killed_goes_on_and_ends_with_results(study):
+    folder = study.parent
+    killed = start(study, "--jobs", 2)
+    while not list(folder.glob("runs/*/training.jsonl")):
+        assert killed.poll() is None, killed.stdout.read()[-3000:]
+        time.sleep(0.2)
+    os.killpg(killed.pid, signal.SIGKILL)
+    for path in folder.glob("runs/*"):  # what it left running
+        subprocess.run(["pkill", "-9", "-f", str(path)], check=False)
+        subprocess.run(["pkill", "-9", "-f", path.name], check=False)
+    killed.communicate()
+    assert "3 of 3 cells" in finish(study, "--jobs", 2)
+    assert "finished" in finish("status", study)
+
+    cells = {
+        path.stem: json.loads(path.read_text())
+        for path in (folder / "published" / "cells").glob("*.json")
+    }
+    swept, main = (
+        cells[f"{stage}_T_l2_0.5_seed1"] for stage in ("sweep", "main")
+    )
+    assert main["scores"] == swept["scores"]
+    assert main["run"] == swept["cell"]
+    none = cells["main_T_none_seed1"]
+    assert none["steps"] == swept["steps"] == 4
+    assert none["hashes"]["student"] != swept["hashes"]["student"]
+    assert none["hashes"]["train_manifest"] == swept["hashes"]["train_manifest"]
+    for cell in cells.values():
+        assert set(cell["scores"]) == {"valid", "other"}
+        assert len(cell["scores"]["other"]) == 2
+    weights = folder / "published" / "students"
+    assert len(list(weights.glob("*.safetensors"))) == 2
+
+    finish("results", study)
+    page = (folder / "published" / "RESULTS.md").read_text()
+    assert "any" in page
+
+
+def test_unknown_actions_and_files_are_one_sentence(tmp_path):
+    process = start("status", tmp_path / "absent.yaml")
+    printed, _ = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "absent.yaml" in printed and "Traceback" not in printed
