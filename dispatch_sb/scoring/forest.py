@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WIDTH = 8.0  # inches: a README shows it 800 pixels wide, its letters 14 high
-NAME_WIDTH = 28  # letters of a comparison's name in one line
+NAME_WIDTH = 30  # letters of a comparison's name in one line
 WIDEST = 4  # intervals beyond so many times the largest mean are cut
 FOUND = {
     "better": (SERIES[0], "better, Holm-corrected"),
@@ -61,9 +61,9 @@ def forest_figure(effects: Sequence[Effect]) -> "Figure":
         textwrap.fill(f"{student}: {name}" if several else name, NAME_WIDTH)
         for student, name in rows
     ]
-    figure = Figure(
-        figsize=(WIDTH, 1.25 + 0.5 * len(rows)), layout="constrained"
-    )
+    lines = 1 + max(name.count("\n") for name in names)
+    height = 1.25 + max(0.5, 0.18 * lines) * len(rows)
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
     panels = figure.subplots(1, len(sets), sharex=True, sharey=True)
     limit = _limit(effects)
     for axes, name in zip([panels] if len(sets) == 1 else panels, sets):
@@ -141,7 +141,7 @@ def _dress(axes: "Axes", title: str, limit: float, rows: int) -> None:
     axes.axvline(0, color=SOFT, linewidth=1.2, zorder=1.5)
     axes.set_xlim(-limit, limit)
     axes.set_ylim(rows - 0.5, -0.6)
-    axes.locator_params(axis="x", nbins=4)
+    axes.locator_params(axis="x", nbins=5)
     axes.grid(axis="x", color=LINE)
     axes.set_axisbelow(True)
     axes.spines["left"].set_visible(False)

@@ -15,58 +15,59 @@ EFFECTS = {"none": 0.0, "all": 0.1, "picked": 0.4, "harmful": -0.2, "same": 0.1}
 WEIGHTS = {0.03: 0.1, 0.1: 0.3, 0.3: 0.2}  # weight: effect in the sweep
 
 
-def scores(generator, effects, utterances=12, spread=0.03, noise=0.05):
-    """PESQ of methods with known effects: {method: {seed: {utterance}}}."""
-    seeds = len(next(iter(effects.values())))
-    base = generator.normal(2.0, 0.4, utterances)
-    return {
-        method: {
-            seed + 1: {
-                f"u{n}": float(base[n] + shift + generator.normal(0, noise))
-                for n in range(utterances)
-            }
-            for seed, shift in enumerate(
-                generator.normal(0, spread, seeds) + means
-            )
+def scores(generator, effects, seeds=5, utterances=12, spread=0.03):
+    """PESQ of methods that differ by known effects, from utterance to
+    utterance and seed to seed: {method: {seed: {utterance: score}}}."""
+    level = generator.normal(2.0, 0.4, utterances)
+    found = {}
+    for method, effect in effects.items():
+        taste = generator.normal(0, 0.05, utterances)
+        luck = generator.normal(0, spread, (seeds, 1))
+        noise = generator.normal(0, 0.05, (seeds, utterances))
+        values = level + effect + taste + luck + noise
+        found[method] = {
+            seed: {f"u{n}": value for n, value in enumerate(row)}
+            for seed, row in enumerate(values.tolist(), start=1)
         }
-        for method, means in effects.items()
-    }
+    return found
 
 
-def write_study(folder, seeds=5, effects=None, students=("T",), sweep=True):
-    """Writes cells and references below a folder; returns the cells' folder."""
-    effects = EFFECTS if effects is None else effects
-    generator = np.random.default_rng(0)
+def write_study(folder, seeds=5, effects=EFFECTS, valid=None, students=("T",)):
+    """Writes cells and references below a folder; returns the cells' folder.
+
+    Validation may see other effects than the tests.
+    """
+    generator = np.random.default_rng(1)
     cells = folder / "cells"
     cells.mkdir(parents=True)
+    by_set = {"valid": valid or effects, "easy": effects, "hard": effects}
     for student in students:
-        by_set = {
-            name: scores(
-                generator, {m: np.full(seeds, e) for m, e in effects.items()}
-            )
-            for name in ("valid", "easy", "hard")
+        found = {
+            name: scores(generator, known, seeds)
+            for name, known in by_set.items()
         }
         for method in effects:
             for seed in range(1, seeds + 1):
-                rows = {
-                    name: _rows(found[method][seed])
-                    for name, found in by_set.items()
-                }
-                write_cell(cells, "main", method, student, seed, rows)
-    for weight, effect in WEIGHTS.items() if sweep else ():
-        found = scores(generator, {"all": np.full(1, effect)})
-        rows = {"valid": _rows(found["all"][1])}
-        write_cell(cells, "sweep", "all", "T", 1, rows, weight)
+                rows = {s: _rows(found[s][method][seed]) for s in by_set}
+                write_cell(cells, method, seed, rows, student=student)
+    for weight, effect in WEIGHTS.items():
+        found = scores(generator, {"all": effect}, seeds=1)["all"][1]
+        write_cell(
+            cells, "all", 1, {"valid": _rows(found)}, weight, stage="sweep"
+        )
+    levels = {"noisy": 1.5, "teacher": 3.0}
     references = {
-        name: {s: {"u0": {"pesq": level}} for s in ("valid", "easy", "hard")}
-        for name, level in (("noisy", 1.5), ("teacher", 3.0))
+        name: {s: {"u0": {"pesq": level}} for s in by_set}
+        for name, level in levels.items()
     }
     text = json.dumps(references)
     (folder / "references.json").write_text(text, encoding="utf-8")
     return cells
 
 
-def write_cell(folder, stage, method, student, seed, rows, weight=0.1, **more):
+def write_cell(
+    folder, method, seed, rows, weight=0.1, student="T", stage="main", **more
+):
     """Writes one finished cell."""
     name = f"{student}_{method}_w{weight}_s{seed}_{stage}"
     cell = {
