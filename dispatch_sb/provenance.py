@@ -5,12 +5,13 @@ Authors
 """
 
 import datetime
-import hashlib
 import platform
 from collections.abc import Mapping
 from importlib import metadata
 
 from torch import nn
+
+from dispatch_sb.models.interface import state_hash
 
 PACKAGES = ("dispatch-sb", "speechbrain", "torch", "pesq", "pystoi", "numpy")
 
@@ -64,28 +65,3 @@ def describe_models(models: Mapping[str, nn.Module]) -> dict:
             name: state_hash(model) for name, model in models.items()
         },
     }
-
-
-def state_hash(model: nn.Module) -> str:
-    """Identifies a model by the values of its parameters and buffers.
-
-    Arguments
-    ---------
-    model : torch.nn.Module
-        Any model.
-
-    Returns
-    -------
-    str
-        SHA-256, hexadecimal.
-
-    Example
-    -------
-    >>> state_hash(nn.Identity())[:8]
-    'e3b0c442'
-    """
-    digest = hashlib.sha256()
-    for name, tensor in model.state_dict().items():
-        digest.update(name.encode())
-        digest.update(tensor.detach().cpu().numpy().tobytes())
-    return digest.hexdigest()

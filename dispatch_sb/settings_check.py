@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from dispatch_sb.metrics.catalogue import ALL
+from dispatch_sb.metrics.catalogue import ALL, GROUPS, chosen_metrics
 from dispatch_sb.models.fast_enhancer import SIZES
 from dispatch_sb.recognition.settings import word_error_settings
 
@@ -328,6 +328,29 @@ def band_edges(value: Any) -> str | None:
     return allowed if falls else None
 
 
+def metrics(value: Any) -> str | None:
+    """The check of which metrics are wanted.
+
+    Arguments
+    ---------
+    value : Any
+        A value.
+
+    Returns
+    -------
+    str or None
+        What to give instead.
+    """
+    names = f"null, or a list of {', '.join((*ALL, *GROUPS))}"
+    if value is not None and text(value) and list_of(text)(value):
+        return names
+    try:
+        chosen_metrics(value)
+    except ValueError:
+        return names
+    return None
+
+
 def word_errors(value: Any) -> str | None:
     """The check of the word error rate's block.
 
@@ -458,7 +481,8 @@ CHECKS: dict[str, Check] = {
     "pesq_every": whole(1),
     "workers": either(null, whole(1)),
     "examples": whole(0),
-    "metrics": either(null, list_of(one_of(*ALL))),
+    "metrics": metrics,
+    "scores_cache": either(null, text),
     "wer": word_errors,
     # Distillation
     "distillation_weight": unless_null(number(least=0)),
@@ -467,6 +491,8 @@ CHECKS: dict[str, Check] = {
     "record_teacher": flag,
     "host": text,
     "selection": either(null, text),
+    "temperature": number(above=0),
+    "log_details": flag,
     "ratio": number(above=0, most=1),
     "beta": number(least=0, most=1),
     "patch_bins": either(whole(1), list_of(whole(1))),
@@ -576,12 +602,22 @@ def _contradictions(settings: Mapping[str, Any]) -> Iterator[str]:
     unset = get("distillation_weight", 0) is None
     if unset and get("distillation_share") is None:
         yield "distillation_weight is null: give a number, 0 or more."
-    inside = (key.split(".") for key in settings if key.startswith("modules."))
-    modules = sorted({path[1] for path in inside})
+    modules = _names_in(settings, "modules")
     for key in ("compile_module_keys", "jit_module_keys"):
         for name in get(key) or ():
             if modules and name not in modules:
                 yield f"{key} names {name!r}: give {', '.join(modules)}."
+    for key, block in (("host", "hosts"), ("selection", "selections")):
+        names, name = _names_in(settings, block), get(key)
+        if names and isinstance(name, str) and name not in names:
+            yield f"{key} is {name!r}: give one of {', '.join(names)}."
+
+
+def _names_in(settings: Mapping[str, Any], block: str) -> list[str]:
+    """The keys of a block, in its order."""
+    paths = (key.split(".") for key in settings)
+    inside = (path[1] for path in paths if path[0] == block and path[1:])
+    return list(dict.fromkeys(inside))
 
 
 def _is_number(value: Any) -> bool:

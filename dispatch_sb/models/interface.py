@@ -1,10 +1,11 @@
 """How a model meets SpeechBrain's pretrained interfaces: the shape of its
-forward pass, and weights that load strictly.
+forward pass, weights that load strictly, and the hash that they are known by.
 
 Authors
  * The dispatch-sb contributors, 2026
 """
 
+import hashlib
 import os
 
 import torch
@@ -174,3 +175,28 @@ def _differences(model: nn.Module, state) -> list[str]:
 def _shape(value) -> object:
     """Shape of a tensor; the type of anything else."""
     return list(value.shape) if hasattr(value, "shape") else type(value)
+
+
+def state_hash(model: nn.Module) -> str:
+    """Identifies a model by the values of its parameters and buffers.
+
+    Arguments
+    ---------
+    model : torch.nn.Module
+        Any model.
+
+    Returns
+    -------
+    str
+        SHA-256, hexadecimal.
+
+    Example
+    -------
+    >>> state_hash(nn.Identity())[:8]
+    'e3b0c442'
+    """
+    digest = hashlib.sha256()
+    for name, tensor in model.state_dict().items():
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().numpy().tobytes())
+    return digest.hexdigest()

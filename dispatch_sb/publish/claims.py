@@ -13,7 +13,7 @@ from typing import Any
 import ruamel.yaml
 from torch import nn
 
-from dispatch_sb.provenance import state_hash
+from dispatch_sb.models.interface import state_hash
 from dispatch_sb.publish.command import training_command
 from dispatch_sb.publish.corpora import (
     TITLES,

@@ -99,6 +99,8 @@ def unknown_folders(settings: Settings) -> dict[str, str]:
     for key, use in (
         ("clean_folders", "clean speech"),
         ("noise_folders", "noise"),
+        ("train_pairs", "training"),
+        ("valid_pairs", "validation"),
         ("data_folder", "training, validation"),
     ):
         value = settings.plain.get(key) or []

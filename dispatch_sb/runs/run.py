@@ -15,7 +15,7 @@ from typing import Any
 from torch import nn
 
 from dispatch_sb.data import manifest_hash
-from dispatch_sb.provenance import state_hash
+from dispatch_sb.models.interface import state_hash
 from dispatch_sb.publish.open import open_model
 from dispatch_sb.publish.settings import Settings, read_settings
 from dispatch_sb.report.run import read_run

@@ -12,7 +12,7 @@ from speechbrain.utils.checkpoints import Checkpointer
 
 from dispatch_sb.data.audio import write_audio
 from dispatch_sb.models import FastEnhancer
-from dispatch_sb.provenance import state_hash
+from dispatch_sb.models.interface import state_hash
 
 TINY = dict(
     channels=8, depth=1, blocks=1, block_channels=4, block_bins=4, heads=2

@@ -12,7 +12,7 @@ import yaml
 from finished_run import scores_of, write_run
 
 from dispatch_sb import load_student
-from dispatch_sb.provenance import state_hash
+from dispatch_sb.models.interface import state_hash
 from dispatch_sb.publish.run import export_run, student_of_run
 from dispatch_sb.teachers import load_teacher
 
