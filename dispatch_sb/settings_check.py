@@ -466,7 +466,9 @@ CHECKS: dict[str, Check] = {
     "teacher_delay": whole(0),
     "record_teacher": flag,
     "host": text,
-    "selection": either(null, text),
+    "selection": text,
+    "temperature": number(above=0),
+    "log_details": flag,
     "ratio": number(above=0, most=1),
     "beta": number(least=0, most=1),
     "patch_bins": either(whole(1), list_of(whole(1))),
@@ -573,9 +575,14 @@ def _contradictions(settings: Mapping[str, Any]) -> Iterator[str]:
             "segment_seconds is null, but mixtures of clean_folders need a "
             "length: give a number of seconds."
         )
-    unset = get("distillation_weight", 0) is None
-    if unset and get("distillation_share") is None:
+    weight, share = get("distillation_weight", 0), get("distillation_share")
+    if weight is None and share is None:
         yield "distillation_weight is null: give a number, 0 or more."
+    if weight is not None and share is not None:
+        yield (
+            f"distillation_weight is {weight} and distillation_share is "
+            f"{share}: give one of the two, and null for the other."
+        )
     inside = (key.split(".") for key in settings if key.startswith("modules."))
     modules = sorted({path[1] for path in inside})
     for key in ("compile_module_keys", "jit_module_keys"):
