@@ -599,9 +599,14 @@ def _contradictions(settings: Mapping[str, Any]) -> Iterator[str]:
             "segment_seconds is null, but mixtures of clean_folders need a "
             "length: give a number of seconds."
         )
-    unset = get("distillation_weight", 0) is None
-    if unset and get("distillation_share") is None:
+    weight, share = get("distillation_weight", 0), get("distillation_share")
+    if weight is None and share is None:
         yield "distillation_weight is null: give a number, 0 or more."
+    if weight is not None and share is not None:
+        yield (
+            f"distillation_weight is {weight} and distillation_share is "
+            f"{share}: give one of the two, and null for the other."
+        )
     modules = _names_in(settings, "modules")
     for key in ("compile_module_keys", "jit_module_keys"):
         for name in get(key) or ():

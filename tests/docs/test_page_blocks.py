@@ -14,6 +14,7 @@ from ruamel.yaml import YAML
 HERE = Path(__file__).resolve().parent
 TRAIN = "python train.py hparams/"
 MINUTES = "tests/integration/test_train.py"
+METHODS = "tests/integration/test_methods.py"
 # Command lines that are not run here, and why, or the test that runs the same.
 # Their programs, options and files are tested in tests/consistency.
 NOT_RUN = {
@@ -31,6 +32,10 @@ NOT_RUN = {
     "'[data/speech]' --noise_folders '[data/noise]' "
     "--output_folder results/own": MINUTES,
     f"{TRAIN}baseline.yaml --data_folder data/VoiceBank": MINUTES,
+    f"{TRAIN}dispatch.yaml --data_folder data/VoiceBank "
+    "--teacher_source clean --output_folder results/clean-as-teacher": METHODS,
+    f"{TRAIN}dispatch.yaml --data_folder data/VoiceBank "
+    "--selection random --output_folder results/random-patches": METHODS,
     "dispatch-sb evaluate pretrained/fastenhancer-b-16k "
     "--clean data/VoiceBank/clean_testset_wav_16k "
     "--noisy data/VoiceBank/noisy_testset_wav_16k "

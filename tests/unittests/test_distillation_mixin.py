@@ -13,6 +13,7 @@ from distilling_brains import (
     LOSS,
     SAMPLES,
     LoggingBrain,
+    MyBrain,
     Network,
     PlainBrain,
     batches,
@@ -26,6 +27,15 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from dispatch_sb.distillation_mixin import DistillationMixin
+from dispatch_sb.losses import (
+    DistillationLoss,
+    MagnitudeL2,
+    OutputDistillation,
+    TopGap,
+    WaveformL1,
+)
+from dispatch_sb.pretrained.clean import CleanTeacher
+from dispatch_sb.schedules import Linear
 from dispatch_sb.teachers import FrozenTeacher
 
 
@@ -97,6 +107,130 @@ def test_a_schedule_may_change_the_weight():
     assert values[2].equal(2 * values[1])
 
 
+class SharingBrain(MyBrain):
+    """Hands its own loss over, and says how far it is."""
+
+    def compute_objectives(self, predictions, batch, stage):
+        loss = PlainBrain.compute_objectives(self, predictions, batch, stage)
+        noisy, clean = pairs_of(batch)
+        self.distillation_progress = 0.5
+        return loss + self.distillation(
+            predictions, noisy, clean, supervised=loss
+        )
+
+    def on_stage_end(self, stage, stage_loss, epoch=None):
+        self.summary = self.distillation_summary()
+
+
+def shared(share=0.25, **changes):
+    """A Brain with a share instead of a weight."""
+    changes = {"distillation_weight": None, **changes}
+    return make(
+        SharingBrain, hyperparameters(distillation_share=share, **changes)
+    )
+
+
+@pytest.mark.parametrize("share", [0.25, Linear(0.0, 0.5)])
+def test_a_share_of_the_gradient(share):
+    brain, batch = shared(share), next(iter(batches()))
+    enhanced = batch["noisy"].clone().requires_grad_()
+    total = brain.compute_objectives(enhanced, batch, None)
+    plain = PlainBrain.compute_objectives(brain, enhanced, batch, None)
+    whole, own = (
+        torch.autograd.grad(loss, enhanced)[0] for loss in (total, plain)
+    )
+    added = (whole - own).norm()
+    assert added / (added + own.norm()) == pytest.approx(0.25, abs=1e-5)
+    terms = brain.distillation_summary()
+    value = terms["effective_weight"] * terms["distillation"]
+    assert value == pytest.approx((total - plain).item(), rel=1e-4)
+
+
+def test_a_share_is_reported_alone_where_there_is_no_gradient():
+    brain = shared()
+    brain.fit(range(1), batches(), batches())
+    assert "effective_weight" not in brain.summary
+    assert brain.summary["distillation"] > 0
+    assert brain.evaluate(batches()) > 0
+    (batch,) = batches(1)
+    with torch.no_grad():
+        assert not brain.distillation(batch["noisy"], *pairs_of(batch))
+    with pytest.raises(ValueError, match="supervised"):
+        brain.distillation(batch["noisy"].requires_grad_(), *pairs_of(batch))
+
+
+def test_schedules_set_weight_and_ratio():
+    loss = DistillationLoss(MagnitudeL2(), TopGap(Linear(1.0, 0.5)))
+    changes = {"distillation_loss": loss, "distillation_weight": Linear(0, 2)}
+    brain, batch = (
+        make(hparams=hyperparameters(**changes)),
+        next(iter(batches())),
+    )
+    enhanced = batch["noisy"].clone().requires_grad_()
+    with pytest.raises(ValueError, match="distillation_progress"):
+        brain.distillation(enhanced, *pairs_of(batch))
+    brain.distillation_progress = 0.0
+    assert brain.distillation(enhanced, *pairs_of(batch)) == 0
+    brain.distillation_progress = 0.5
+    value = brain.distillation(enhanced, *pairs_of(batch))
+    terms = brain.distillation_summary()
+    assert loss.selection.ratio == 0.75
+    assert terms["selected_share_all"] == pytest.approx(0.75, abs=0.01)
+    assert terms["effective_weight"] == 1.0
+    assert terms["distillation"] == pytest.approx(value.item())
+
+
+def test_gaps_cost_nothing_where_nothing_is_selected():
+    """Clean speech that is no number changes nothing without a selection."""
+    batch = next(iter(batches()))
+    nowhere = torch.full_like(batch["clean"], torch.nan)
+    for loss in (
+        DistillationLoss(MagnitudeL2()),
+        OutputDistillation(WaveformL1()),
+    ):
+        brain = make(hparams=hyperparameters(distillation_loss=loss))
+        values = [
+            brain.distillation(batch["noisy"], batch["noisy"], clean)
+            for clean in (batch["clean"], nowhere)
+        ]
+        assert values[0].equal(values[1]) and values[0] > 0
+        assert set(brain.distillation_summary()) == {"distillation"}
+    given = {"distillation_loss": DistillationLoss(MagnitudeL2())}
+    brain = make(hparams=hyperparameters(**given, log_details=True))
+    brain.distillation(batch["noisy"], batch["noisy"], batch["clean"])
+    assert "mean_gap_all" in brain.distillation_summary()
+
+
+def test_clean_speech_may_be_the_teacher():
+    batch = next(iter(batches()))
+    brain = make(hparams=hyperparameters(teacher=CleanTeacher()))
+    value = brain.distillation(batch["noisy"], *pairs_of(batch))
+    clean, lens = batch["clean"], batch["lens"]
+    assert value.equal(0.5 * LOSS(batch["noisy"], clean, clean, lens))
+    brain.fit(range(1), batches(), batches())
+
+
+def test_a_known_answer_is_not_asked_for_again():
+    batch, teacher = next(iter(batches())), Network()
+    brain = make(hparams=hyperparameters(teacher=teacher))
+    noisy, clean = pairs_of(batch)
+    known = 0.5 * batch["noisy"]
+    value = brain.distillation(noisy.data, noisy, clean, teacher=known)
+    expected = LOSS(noisy.data, known, clean.data, batch["lens"])
+    assert value.equal(0.5 * expected) and teacher.calls == 0
+
+
+def test_training_needs_the_recordings_and_validation_does_not():
+    recorded = nn.Identity()
+    recorded.live = False
+    brain = make(hparams=hyperparameters(teacher=recorded))
+    batch = next(iter(batches()))
+    assert brain.distillation(batch["noisy"], *pairs_of(batch)) == 0
+    assert brain.distillation_summary() == {}
+    with pytest.raises(ValueError, match="teacher_sig"):
+        brain.distillation(batch["noisy"].requires_grad_(), *pairs_of(batch))
+
+
 @pytest.mark.parametrize(
     "hparams, words",
     [
@@ -106,6 +240,18 @@ def test_a_schedule_may_change_the_weight():
         (
             {"distillation_weight": 1},
             ["lack teacher and distillation_loss:", "YAML"],
+        ),
+        (
+            hyperparameters(distillation_share=0.2),
+            ["distillation_weight: 0.5", "distillation_share: 0.2"],
+        ),
+        (
+            hyperparameters(distillation_weight=None, distillation_share=1.0),
+            ["distillation_share: 1.0"],
+        ),
+        (
+            hyperparameters(distillation_weight=Linear(0, -1)),
+            ["distillation_weight: -1"],
         ),
         (hyperparameters(distillation_weight=-1), ["distillation_weight: -1"]),
         (hyperparameters(distillation_weight="x"), ["distillation_weight: x"]),

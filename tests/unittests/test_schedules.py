@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from dispatch_sb.loggers import JsonLinesLogger, TrainLoggers
-from dispatch_sb.schedules import WarmupCosine
+from dispatch_sb.schedules import Constant, Cosine, Linear, WarmupCosine
 
 
 def test_the_rate_rises_then_falls():
@@ -34,6 +34,25 @@ def test_impossible_schedules_are_refused(arguments):
     """At construction, before anything is trained."""
     with pytest.raises(ValueError):
         WarmupCosine(**arguments)
+
+
+@pytest.mark.parametrize("kind", [Linear, Cosine])
+@pytest.mark.parametrize("start, end", [(0.0, 0.3), (1.0, 0.3)])
+def test_values_go_from_start_to_end_and_stay(kind, start, end):
+    """Monotonic, half of the way at half of the time."""
+    schedule = kind(start, end, over=0.2)
+    values = [schedule(step / 100) for step in range(101)]
+    assert values[0] == start and set(values[20:]) == {end}
+    assert values == sorted(values, reverse=start > end)
+    assert values[10] == pytest.approx((start + end) / 2)
+    assert schedule(-1) == start and Constant(end)(0.5) == end
+
+
+@pytest.mark.parametrize("over", [0, -1, 1.5, float("nan")])
+def test_a_change_takes_a_part_of_the_training(over):
+    """Anything else is refused at construction."""
+    with pytest.raises(ValueError, match="over"):
+        Linear(0, 1, over)
 
 
 def test_an_epoch_trained_again_replaces_its_line(tmp_path):
