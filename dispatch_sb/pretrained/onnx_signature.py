@@ -17,7 +17,7 @@ import yaml
 
 AUDIO_WORDS = set(
     "audio clean denoised enh enhanced input mix mixture noisy output sample "
-    "samples sig signal speech wav wave waveform x y".split()
+    "samples sig signal spec spectrum speech stft wav wave waveform x y".split()
 )
 DIRECTIONS = set(
     "in input last new next old out output prev previous updated".split()
@@ -41,7 +41,8 @@ class Spectral:
     Arguments
     ---------
     n_fft, hop : int
-        Of a centred STFT; its window has ``n_fft`` samples.
+        Of a centred STFT, its edges reflected; its window has ``n_fft``
+        samples.
     window : str
         One of ``WINDOWS``; periodic.
     layout : sequence of str

@@ -139,16 +139,16 @@ class OnnxTeacher(nn.Module):
 
     def _spectra(self, session, noisy: torch.Tensor) -> torch.Tensor:
         """Waveforms [batch, samples] through a model of spectra."""
-        spectral = self.signature.spectral
+        spectral, samples = self.signature.spectral, noisy.shape[1]
         settings = {
             "n_fft": spectral.n_fft,
             "hop_length": spectral.hop,
             "window": _window(spectral),
             "center": True,
         }
-        spectrum = torch.stft(
-            noisy, **settings, pad_mode="constant", return_complex=True
-        )
+        # A reflected edge needs more samples than half a window.
+        noisy = F.pad(noisy, (0, max(spectral.n_fft - samples, 0)))
+        spectrum = torch.stft(noisy, **settings, return_complex=True)
         parts = torch.view_as_real(spectrum)  # (B, F, T, 2)
         size = self.block or parts.shape[2]
         parts = F.pad(parts, (0, 0, 0, -parts.shape[2] % size))
@@ -163,7 +163,7 @@ class OnnxTeacher(nn.Module):
         ]
         enhanced = torch.cat(answers, dim=2)[:, :, : spectrum.shape[2]]
         enhanced = torch.view_as_complex(enhanced.contiguous())
-        return torch.istft(enhanced, **settings, length=noisy.shape[1])
+        return torch.istft(enhanced, **settings, length=samples)
 
     def _blocks(self, session, blocks: list) -> list[np.ndarray]:
         """Runs the model from its first state: audio of each run, float32."""
@@ -220,9 +220,8 @@ class OnnxTeacher(nn.Module):
         if fixed is not None and said.window not in (None, fixed):
             raise ValueError(f"window is {said.window}, the file has {fixed}")
         block = fixed or said.window or said.hop
-        if (block is None) == bool(said.states) or (
-            fixed and not said.states and not said.hop
-        ):
+        unsaid = said.states if block is None else not said.states
+        if unsaid and not said.hop:
             raise ValueError("nothing says how many samples a run takes: hop")
         return block
 

@@ -169,7 +169,7 @@ def describe_teacher(settings: Settings, scores: Mapping) -> str:
         known = [f"licence {head['license']}"] if "license" in head else []
     elif source is None:
         name, known = f"`{in_words(settings.tree.get('teacher'))}`", []
-    elif os.path.isabs(source):
+    elif os.path.isabs(source) or "/" not in source:  # no hub id
         name, known = f"`{Path(source).name}`", []
     else:
         name = f"[{source}]({HUB_PAGE}/{source})"

@@ -19,6 +19,7 @@ from dispatch_sb.publish import onnx as onnx_file
 from dispatch_sb.publish import onnx_int8
 from dispatch_sb.publish.onnx_runtime import OnnxEnhancer
 from dispatch_sb.publish.open import open_model
+from dispatch_sb.teachers import load_teacher
 
 ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / "recipes" / "VoiceBank" / "pretrained" / "fastenhancer-b-16k"
@@ -243,3 +244,11 @@ def test_without_the_extra_packages(tmp_path, monkeypatch, capsys):
 def test_a_model_that_cannot_stream_is_refused():
     with pytest.raises(ValueError, match="Linear does not work hop by hop"):
         onnx_file.onnx_bytes(torch.nn.Linear(1, 1), "x", "x")
+
+
+@pytest.mark.parametrize("opened", [load_teacher, open_model])
+def test_the_file_is_a_teacher_equal_to_the_model(written, model, opened):
+    noisy = torch.as_tensor(np.stack([SPEECH, SPEECH[::-1]]))
+    with torch.no_grad():
+        difference = opened(written[0])(noisy) - model(noisy)
+    assert difference.abs().max() < 1e-5

