@@ -304,7 +304,7 @@ def describe_teacher(teacher: nn.Module) -> dict:
     Returns
     -------
     dict
-        Source, revision, hash of weights, settings, versions.
+        Source, revision, hashes of files and weights, settings, versions.
     """
     origin = dict(getattr(teacher, "origin", {}))
     source = origin.get("source", "")
@@ -316,7 +316,7 @@ def describe_teacher(teacher: nn.Module) -> dict:
             continue
     return {
         **origin,
-        "file_sha256": sha256_of(source) if os.path.isfile(source) else None,
+        "files_sha256": _hashes(source),
         "weights_sha256": state_hash(teacher),
         "model": type(getattr(teacher, "model", teacher)).__name__,
         **{name: getattr(teacher, name, None) for name in SETTINGS},
@@ -324,10 +324,19 @@ def describe_teacher(teacher: nn.Module) -> dict:
     }
 
 
+def _hashes(source) -> list[str]:
+    """Of a model that is a file, and of the YAML that explains it."""
+    paths = Path(source), Path(source).with_suffix(".yaml")
+    return [sha256_of(path) for path in paths if path.is_file()]
+
+
 def _identity(made_with: Mapping) -> dict:
     """What makes one teacher different from another."""
     apart = ("source", "versions")
-    return {k: v for k, v in made_with.items() if k not in apart}
+    known = {k: v for k, v in made_with.items() if k not in apart}
+    if made_with["weights_sha256"] == state_hash(nn.Identity()):
+        known["versions"] = made_with["versions"]  # its weights are not ours
+    return known
 
 
 def _named(files: list[Path], root) -> dict[str, Path]:

@@ -1,0 +1,175 @@
+"""A recording is resumed, and never mixed with another one."""
+
+import functools
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+from teacher_data import write_pairs, write_teacher
+
+from dispatch_sb.cli import main
+from dispatch_sb.data import ManifestError, read_audio, write_audio
+from dispatch_sb.enhance.record import record_folder, record_parts
+from dispatch_sb.pretrained.recorded import RecordedTeacher
+from dispatch_sb.pretrained.recording_checks import check_recordings
+from dispatch_sb.teachers import load_teacher
+
+NAMES = {f"s_{i}": 8000 + 100 * i for i in range(6)}
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    """A teacher's folder."""
+    return write_teacher(tmp_path_factory.mktemp("teacher") / "tiny")
+
+
+@pytest.fixture
+def world(tmp_path, source):
+    """Pairs, their entries, and what records the noisy files."""
+    entries = write_pairs(tmp_path, NAMES)
+    load = functools.partial(load_teacher, source)
+    out = tmp_path / "out"
+    return (
+        tmp_path,
+        entries,
+        lambda **kwargs: record_folder(load, tmp_path / "noisy", out, **kwargs),
+    )
+
+
+def content(folder):
+    """Recordings by name."""
+    return {path.name: path.read_bytes() for path in folder.glob("*.flac")}
+
+
+def test_it_is_what_the_teacher_answers(world, source, capsys):
+    folder, entries, _ = world
+    words = [str(source), str(folder / "noisy"), str(folder / "out")]
+    assert main(["record", *words]) == 0
+    assert "6 files recorded" in capsys.readouterr().out
+    teacher = RecordedTeacher(folder / "out")
+    check_recordings(teacher, entries)
+    live = load_teacher(source)
+    for entry in entries.values():
+        noisy = torch.from_numpy(read_audio(entry["noisy_wav"]))
+        recorded = read_audio(teacher.recording_of(entry["noisy_wav"]))
+        answer = live(noisy[None])[0].numpy()
+        assert np.allclose(recorded, answer, atol=1e-6)
+    note = json.loads((folder / "out" / "recording.json").read_text())
+    assert note["made_with"]["source"] == str(source)
+    assert teacher.origin["recording_sha256"]
+
+
+def test_a_killed_recording_goes_on(world, source):
+    """Files, note and bytes are those of one that was never killed."""
+    folder, _, record = world
+    assert record() == (6, 0)
+    out = folder / "killed"
+    words = ["record", str(source), str(folder / "noisy"), str(out)]
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            f"from dispatch_sb.cli import main; main({words!r})",
+        ],
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 60
+    while not content(out):
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert main(words) == 0
+    assert content(out) == content(folder / "out")
+    notes = [(f / "recording.json").read_text() for f in (out, folder / "out")]
+    assert notes[0] == notes[1]
+    assert not list(out.glob(".*.partial"))
+
+
+def test_processes_change_no_bit(world):
+    folder, _, record = world
+    record()
+    one = content(folder / "out")
+    assert record(workers=2) == (0, 6)
+    for path in list((folder / "out").glob("*.flac"))[:4]:
+        path.unlink()
+    assert record(workers=2) == (4, 2)
+    assert content(folder / "out") == one
+
+
+def test_what_is_stale_or_foreign_is_refused_by_name(world):
+    folder, entries, record = world
+    record()
+    noisy = folder / "noisy" / "s_1.wav"
+    write_audio(noisy, read_audio(noisy) / 2, subtype="PCM_16")
+    other = folder / "out" / "s_2.flac"
+    write_audio(other, np.zeros(8200), subtype="PCM_16")
+    with pytest.raises(ManifestError) as error:
+        record()
+    assert len(error.value.problems) == 2
+    assert str(noisy) in str(error.value) and str(other) in str(error.value)
+    with pytest.raises(ManifestError, match="s_2.flac"):
+        check_recordings(RecordedTeacher(folder / "out"), entries)
+    assert record(force=True) == (2, 4)
+    entries["s_3"]["noisy_sha256"] = "another file's"
+    with pytest.raises(ManifestError) as error:
+        check_recordings(RecordedTeacher(folder / "out"), entries)
+    named = {name for name in NAMES if name in str(error.value)}
+    assert named == {"s_1", "s_3"}  # the entries are older than s_1 too
+
+
+def test_another_teacher_is_refused(world, tmp_path):
+    folder, _, record = world
+    record()
+    source = write_teacher(tmp_path / "other", seed=2)
+    words = ["record", str(source), str(folder / "noisy"), str(folder / "out")]
+    before = content(folder / "out")
+    assert main(words) == 1
+    assert content(folder / "out") == before
+    assert main([*words, "--force"]) == 0
+    after = content(folder / "out")
+    assert all(after[name] != before[name] for name in before)
+
+
+def test_foreign_files_are_left_alone(world):
+    folder, entries, record = world
+    write_audio(folder / "out" / "s_0.wav", np.ones(8000))
+    with pytest.raises(ManifestError, match="s_0.wav"):
+        record()
+    assert read_audio(folder / "out" / "s_0.wav").all()
+
+
+def test_a_file_that_cannot_be_used_is_named_first(world):
+    folder, _, record = world
+    write_audio(folder / "noisy" / "s_9.wav", np.ones(8000), 8000)
+    with pytest.raises(ManifestError, match="s_9.wav"):
+        record()
+    assert not content(folder / "out")
+
+
+def test_runs_share_a_folder_of_all_parts(world, source):
+    folder, entries, _ = world
+    other = write_pairs(folder / "more", {"s_0": 9000})
+    load = functools.partial(load_teacher, source)
+    parts = {"train": entries, "valid": other}
+    first = record_parts(load, parts, folder / "shared")
+    second = record_parts(load, parts, folder / "shared")
+    assert first.folder == second.folder
+    for part in parts.values():
+        check_recordings(second, part)
+    fewer = record_parts(load, {"train": entries}, folder / "shared")
+    assert fewer.folder != first.folder
+
+
+def test_a_recording_is_not_recorded(world, source):
+    folder, _, record = world
+    record()
+    load = functools.partial(load_teacher, folder / "out")
+    with pytest.raises(ValueError):
+        record_folder(load, folder / "noisy", folder / "again")
