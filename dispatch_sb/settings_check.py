@@ -599,8 +599,8 @@ def _contradictions(settings: Mapping[str, Any]) -> Iterator[str]:
             "segment_seconds is null, but mixtures of clean_folders need a "
             "length: give a number of seconds."
         )
-    weight, share = get("distillation_weight", 0), get("distillation_share")
-    if weight is None and share is None:
+    weight, share = get("distillation_weight"), get("distillation_share")
+    if "distillation_weight" in settings and weight is share is None:
         yield "distillation_weight is null: give a number, 0 or more."
     if weight is not None and share is not None:
         yield (

@@ -143,7 +143,7 @@ def test_keys_that_are_unknown_are_said_beside_values_that_are_wrong():
         ("band_edges_hz", [1000, 3000.0]),
         ("metrics", ["pesq", "dnsmos"]),
         ("metrics", "pesq, stoi"),
-        ("selection", None),
+        ("selection", "all"),
         ("valid_speakers", "p226"),
         ("valid_speakers", [226]),
         ("wer", "a/b"),
