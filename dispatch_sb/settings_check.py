@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from dispatch_sb.metrics.catalogue import ALL
+from dispatch_sb.metrics.catalogue import ALL, GROUPS, chosen_metrics
 from dispatch_sb.models.fast_enhancer import SIZES
 from dispatch_sb.recognition.settings import word_error_settings
 
@@ -348,6 +348,35 @@ def word_errors(value: Any) -> str | None:
     return None
 
 
+def metrics(value: Any) -> str | None:
+    """The check of the metrics that are wanted.
+
+    Arguments
+    ---------
+    value : Any
+        A value.
+
+    Returns
+    -------
+    str or None
+        What to give instead.
+
+    Example
+    -------
+    >>> metrics("pesq,composite") or metrics(["stoi"])
+    >>> metrics(["peaq"]).split(", ")[0]
+    'a list of pesq'
+    """
+    names = value.split(",") if isinstance(value, str) else value
+    if list_of(text)(names) is None:
+        try:
+            chosen_metrics(value)
+            return None
+        except ValueError:
+            pass
+    return f"a list of {', '.join((*ALL, *GROUPS))}"
+
+
 def device(value: Any) -> str | None:
     """The check of where torch is to work.
 
@@ -458,7 +487,8 @@ CHECKS: dict[str, Check] = {
     "pesq_every": whole(1),
     "workers": either(null, whole(1)),
     "examples": whole(0),
-    "metrics": either(null, list_of(one_of(*ALL))),
+    "metrics": either(null, metrics),
+    "scores_cache": either(null, text),
     "wer": word_errors,
     # Distillation
     "distillation_weight": unless_null(number(least=0)),
