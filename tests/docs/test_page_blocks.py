@@ -41,6 +41,13 @@ NOT_RUN = {
     "--noisy data/VoiceBank/noisy_testset_wav_16k "
     "--output results/teacher-scores": MINUTES,
     f"{TRAIN}dispatch.yaml --data_folder data/VoiceBank "
+    "--metrics pesq,stoi,si_sdr": "tests/integration/test_processes.py",
+    "dispatch-sb evaluate pretrained/fastenhancer-b-16k "
+    "--metrics pesq,composite "
+    "--clean data/VoiceBank/clean_testset_wav_16k "
+    "--noisy data/VoiceBank/noisy_testset_wav_16k "
+    "--output results/fewer-scores": MINUTES,
+    f"{TRAIN}dispatch.yaml --data_folder data/VoiceBank "
     "--teacher_source my-teacher --output_folder results/from-my-teacher": (
         "tests/integration/test_hub_round_trip.py"
     ),

@@ -1,5 +1,5 @@
-"""The recipe in a process group that waits for nobody longer than seconds,
-with a scoring that takes longer. Started by torchrun.
+"""The recipe, whose processes lose patience once they have trained, with a
+scoring that takes longer. Started by torchrun.
 
 Authors
  * The dispatch-sb contributors, 2026
@@ -10,28 +10,28 @@ import sys
 import time
 from pathlib import Path
 
-import torch
+from torch.distributed.distributed_c10d import _set_pg_timeout
 
 from dispatch_sb import evaluation
+from dispatch_sb.brain import DistillationBrain
 
-LIMIT = 12.0  # seconds that a process waits for another
+LIMIT = 5.0  # seconds that a process then waits for another
 RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "VoiceBank"
 
 
 def main() -> None:
     """Trains, then scores slowly."""
-    start_group = torch.distributed.init_process_group
-    score = evaluation.score_systems
+    fit, score = DistillationBrain.fit, evaluation.score_systems
 
-    def start_impatient_group(*args, **kwargs):
-        limit = datetime.timedelta(seconds=LIMIT)
-        start_group(*args, **{**kwargs, "timeout": limit})
+    def fit_and_lose_patience(*args, **kwargs):
+        fit(*args, **kwargs)
+        _set_pg_timeout(datetime.timedelta(seconds=LIMIT))
 
     def score_slowly(*args, **kwargs):
         time.sleep(LIMIT + 3)
         return score(*args, **kwargs)
 
-    torch.distributed.init_process_group = start_impatient_group
+    DistillationBrain.fit = fit_and_lose_patience
     evaluation.score_systems = score_slowly
     sys.path.insert(0, str(RECIPE))
     import train

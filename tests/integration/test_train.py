@@ -147,11 +147,13 @@ def test_a_run_becomes_a_model(finished, corpus, tmp_path, capsys):
         assert torch.equal(speechbrain.enhance_file(str(path)), expected)
     words = ["evaluate", str(model), "--noisy", str(noisy), "--workers", "1"]
     words += ["--clean", str(corpus / "clean_testset_wav_16k")]
+    words += ["--metrics", "pesq,si_sdr"]
     assert main([*words, "--output", str(tmp_path / "scores")]) == 0
     assert "PESQ" in capsys.readouterr().out
     scores = json.loads((tmp_path / "scores" / "scores.json").read_text())
     run_scores = json.loads((output / "scores.json").read_text())
     assert scores["student"]["si_sdr"] == run_scores["student"]["si_sdr"]
+    assert set(scores["student"]) == {"pesq", "si_sdr"}
 
 
 def test_a_model_tells_where_it_came_from(finished, tmp_path):
