@@ -27,7 +27,6 @@ INSTALL = [
     "soxr>=0.5,<2",
     "av>=14,<20",
     "tqdm>=4.66,<5",
-    "filelock>=3.10,<5",
     "filelock>=3.15,<5",  # comes with torch
     # Scores: pinned exactly where another version gives other numbers.
     "pesq==0.0.4",
