@@ -68,6 +68,14 @@ def test_a_run_on_the_mini_corpus_needs_no_card(run, tmp_path):
     assert "Eve" not in data and "Ulf" not in data and "generated" not in data
 
 
+def test_a_teacher_that_is_not_of_the_hub_is_no_link(tmp_path):
+    run = write_run(tmp_path, teacher="deepfilternet3")
+    folder = export_run(run, tmp_path / "model")
+    text = (folder / "README.md").read_text()
+    assert "Teacher: `deepfilternet3`" in text
+    assert "huggingface.co/deepfilternet3" not in text
+
+
 def test_the_example_is_the_median_utterance(run, tmp_path):
     folder = export_run(run, tmp_path / "model")
     median = tmp_path / "corpus" / "noisy" / "eve_0003.wav"
