@@ -61,6 +61,14 @@ NOT_RUN = {
     "--noisy data/VoiceBank/noisy_testset_wav_16k": (
         "tests/unittests/publish/test_onnx.py"
     ),
+    **{
+        f"dispatch-sb mix data/{part}/speech data/{part}/noise pool/{part} "
+        f"--hours {hours}": "tests/unittests/data/test_mix_folders.py"
+        for part, hours in (("train", 3), ("valid", 0.1), ("test", 0.1))
+    },
+    f"{TRAIN}dispatch.yaml --data_folder null --train_pairs pool/train "
+    "--valid_pairs pool/valid --test_pairs pool/test "
+    "--record_teacher True": "tests/integration/test_recorded_training.py",
     "dispatch-sb demo --student results/dispatch/1986": (
         "tests/integration/test_demo_page.py"
     ),
