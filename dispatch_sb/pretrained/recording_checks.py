@@ -15,12 +15,7 @@ from statistics import median_low
 
 import numpy as np
 
-from dispatch_sb.data.audio import (
-    probe,
-    read_audio,
-    read_channels,
-    sha256_of,
-)
+from dispatch_sb.data.audio import probe, read_audio, read_channels, sha256_of
 from dispatch_sb.data.checks import SILENCE_PEAK, not_finite
 from dispatch_sb.data.files import atomic_path, map_files
 from dispatch_sb.data.freshness import digest, is_current, remember, stamps
@@ -78,10 +73,10 @@ def check_recordings(
         key: (Path(entry["noisy_wav"]), teacher.find(entry["noisy_wav"]))
         for key, entry in entries.items()
     }
-    if problems := _missing(teacher, pairs):
-        raise ManifestError(title, problems)
+    problems = _missing(teacher, pairs)
+    pairs = {key: pair for key, pair in pairs.items() if pair[1]}
     state = digest([VERSION, teacher.delay, teacher.origin, _stamps(pairs)])
-    if note is not None and is_current(Path(note), state):
+    if note is not None and not problems and is_current(Path(note), state):
         return
     examined = map_files(
         lambda key: _examine(teacher, *pairs[key], entries[key]),
@@ -96,8 +91,8 @@ def check_recordings(
             "Measuring lags",
         )
     )
-    problems = [line for found in examined for line in found]
-    problems = _shortened(problems) + _lag_problems(teacher, pairs, lags)
+    problems += _shortened([line for found in examined for line in found])
+    problems += _lag_problems(teacher, pairs, lags)
     if problems:
         raise ManifestError(title, problems)
     if note is not None:
@@ -247,6 +242,11 @@ def _shortened(problems: list[str]) -> list[str]:
 
 def _missing(teacher: RecordedTeacher, pairs: Mapping) -> list[str]:
     """Noisy files without a recording, and those that share one."""
+    if not any(path for _, path in pairs.values()):
+        return [
+            f"none of the {len(pairs)} noisy files has a recording in "
+            f"{teacher.folder}: their names have to be equal."
+        ]
     users = Counter(path for _, path in pairs.values() if path)
     problems = [
         f"{noisy} has no recording in {teacher.folder}: record it, or take "

@@ -116,8 +116,9 @@ def test_everything_wrong_is_said_at_once(data):
     write_audio(recording(folder, "b_1"), loud, RATE, "PCM_16")
     write_audio(recording(folder, "a_2"), noisy(folder, "a_2")[:-200])
     write_audio(recording(folder, "a_1"), np.zeros(9000))
-    found = problems(folder, entries)
-    assert len(found) == 3
+    lone = {"noisy_wav": str(folder / "noisy" / "c_1.wav"), "length": 1.0}
+    found = problems(folder, {**entries, "c_1": lone})
+    assert len(found) == 4 and lone["noisy_wav"] in found[0]
     for key, words in (
         ("a_1", ["silent"]),
         ("a_2", ["23800", "24000"]),
