@@ -307,20 +307,22 @@ def describe_teacher(teacher: nn.Module) -> dict:
         Source, revision, hashes of files and weights, settings, versions.
     """
     origin = dict(getattr(teacher, "origin", {}))
-    source = origin.get("source", "")
-    versions = dict(provenance()["versions"])
+    runtimes = {}
     for package in RUNTIMES:
         try:
-            versions[package] = metadata.version(package)
+            runtimes[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             continue
+    foreign = next(teacher.parameters(), None) is None
     return {
         **origin,
-        "files_sha256": _hashes(source),
+        "files_sha256": _hashes(origin.get("source", "")),
         "weights_sha256": state_hash(teacher),
+        # Weights that torch does not see are those of a package.
+        "package_versions": runtimes if foreign else {},
         "model": type(getattr(teacher, "model", teacher)).__name__,
         **{name: getattr(teacher, name, None) for name in SETTINGS},
-        "versions": versions,
+        "versions": {**provenance()["versions"], **runtimes},
     }
 
 
@@ -333,10 +335,7 @@ def _hashes(source) -> list[str]:
 def _identity(made_with: Mapping) -> dict:
     """What makes one teacher different from another."""
     apart = ("source", "versions")
-    known = {k: v for k, v in made_with.items() if k not in apart}
-    if made_with["weights_sha256"] == state_hash(nn.Identity()):
-        known["versions"] = made_with["versions"]  # its weights are not ours
-    return known
+    return {k: v for k, v in made_with.items() if k not in apart}
 
 
 def _named(files: list[Path], root) -> dict[str, Path]:
@@ -390,7 +389,7 @@ def _kept(jobs: list, out: Path, made_with: dict, force: bool) -> dict:
     others = {
         key: (old.get(key), value)
         for key, value in _identity(made_with).items()
-        if old.get(key) != value
+        if old.get(key, value) != value  # older notes tell less
     }
     problems = [
         f"{out} was recorded with another teacher: its {key} was {was}, "
