@@ -490,7 +490,7 @@ CHECKS: dict[str, Check] = {
     "teacher_delay": whole(0),
     "record_teacher": flag,
     "host": text,
-    "selection": either(null, text),
+    "selection": text,
     "temperature": number(above=0),
     "log_details": flag,
     "ratio": number(above=0, most=1),

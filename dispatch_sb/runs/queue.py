@@ -155,8 +155,9 @@ class CellQueue:
     def _fill(self) -> bool:
         """Starts what there is room for; whether anything is waiting."""
         given_up = {n for n, count in self.failures.items() if count >= TRIES}
+        cells = self.cells()  # first: it may find that some are done
         taken = self.done() | self.running.keys() | given_up
-        left = [cell for cell in self.cells() if cell.name not in taken]
+        left = [cell for cell in cells if cell.name not in taken]
         for cell in left[: self.jobs - len(self.running)]:
             self._start(cell)
         return bool(left)

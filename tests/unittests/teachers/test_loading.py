@@ -266,7 +266,7 @@ def test_a_broken_config_is_named(own_folder):
 
 
 def test_a_folder_of_something_else_lists_what_was_expected(tmp_path):
-    (tmp_path / "p232_001.wav").touch()
+    (tmp_path / "notes.txt").touch()
     with pytest.raises(FileNotFoundError, match="hyperparams.yaml.*ckpt.*conf"):
         load_teacher(tmp_path)
 
