@@ -125,7 +125,7 @@ class DistillationMixin:
     ...     hparams={
     ...         "teacher": torch.nn.Identity(),
     ...         "distillation_loss": DistillationLoss(DFKD(), TopGap(0.8)),
-    ...         "distillation_weight": 0.3,
+    ...         "distillation_weight": 0.1,
     ...     },
     ... )
     >>> brain.modules.teacher.train().training
