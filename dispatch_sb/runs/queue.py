@@ -21,13 +21,6 @@ from dispatch_sb.runs.plan import Cell
 TRIES = 2
 POLL_SECONDS = 1.0
 SINGLE = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "MKL", "OPENBLAS")}
-# glibc gives large tensors back to the system in every step, and takes them
-# again page by page: a tenth of the step on a CPU. It need not.
-KEEP_MEMORY = {
-    "MALLOC_MMAP_THRESHOLD_": str(2**30),
-    "MALLOC_TRIM_THRESHOLD_": str(2**32),
-    "MALLOC_TOP_PAD_": str(2**26),
-}
 
 
 @contextmanager
@@ -128,8 +121,7 @@ class CellQueue:
         self.cells, self.done = cells, done
         self.command, self.log = command, log
         self.jobs, self.report = jobs, report
-        single = SINGLE if threads == 1 else {}
-        self.environment = {**KEEP_MEMORY, **single}
+        self.environment = dict(SINGLE) if threads == 1 else {}
         self.environment["OMP_NUM_THREADS"] = str(threads)
         self.running: dict[str, tuple[Cell, subprocess.Popen]] = {}
         self.failures: dict[str, int] = {}

@@ -47,6 +47,7 @@ from dispatch_sb.data.own import (
 )
 from dispatch_sb.enhance.record import record_parts
 from dispatch_sb.evaluation import evaluate_run, leave_process_group
+from dispatch_sb.memory import keep_freed_memory
 from dispatch_sb.metrics.pool import available_cpus
 from dispatch_sb.pretrained.recorded import RecordedTeacher
 from dispatch_sb.pretrained.recording_checks import fit_recordings
@@ -382,6 +383,7 @@ def main(arguments: list) -> None:
     if not arguments or {"-h", "--help"} & set(arguments):
         print(__doc__.split("Authors")[0])
         sb.parse_arguments(["--help"])
+    keep_freed_memory()
     try:
         hparams, run_opts, train, valid = set_up(arguments)
     except SETUP_ERRORS as error:
