@@ -78,6 +78,8 @@ class Study:
         What methods are called for readers.
     planned : tuple of str
         Names of all cells, finished or not.
+    notes : tuple of str
+        What readers must know of the cells.
     """
 
     cells: list[dict]
@@ -88,6 +90,7 @@ class Study:
     metrics: tuple[str, ...]
     labels: dict[str, str]
     planned: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
     def label(self, method: str) -> str:
         """What readers call a method."""
@@ -119,7 +122,8 @@ def write_results(
         The study's settings, of which these are used: `comparisons` (see
         `comparisons_of`), and, if given, `controls` (methods that "best" does
         not choose), `labels` (methods' names for readers), `metrics`,
-        `students`, `test_sets` and `resamples`.
+        `students`, `test_sets`, `resamples`, and `notes` (sentences for
+        readers).
     out_folder : str or os.PathLike
         Receives `RESULTS.md`, `scores.csv`, `comparisons.csv` and
         `forest_<metric>.png`; made if need be.
@@ -278,6 +282,7 @@ def _gather(cells_folder, config, planned):
         metrics=metrics,
         labels=labels,
         planned=planned,
+        notes=tuple(config.get("notes", ())),
     )
 
 
@@ -288,6 +293,8 @@ def _what_was_run(study):
         f"{len(of_kind(study.cells, SWEEP))} of the sweep, "
         f"{len(of_kind(study.cells, MAIN))} for the comparisons."
     )
+    if study.notes:
+        yield "\n".join(f"- {note}" for note in study.notes)
     rows = []
     for student in study.students:
         cells = of_kind(study.cells, MAIN, student)
