@@ -10,13 +10,13 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from dispatch_sb.runs.plan import Cell
+from dispatch_sb.runs.study_plan import Cell
 
 TRIES = 2
 POLL_SECONDS = 1.0
@@ -88,10 +88,8 @@ class CellQueue:
 
     Arguments
     ---------
-    cells : callable
-        Returns all cells that are known by now, in order.
-    done : callable
-        Returns the names of finished cells.
+    unfinished : callable
+        Returns the cells that are known by now and not finished, in order.
     command : callable
         Cell -> the words of the command that runs it, to status 0.
     log : callable
@@ -106,8 +104,7 @@ class CellQueue:
 
     def __init__(
         self,
-        cells: Callable[[], Sequence[Cell]],
-        done: Callable[[], set[str]],
+        unfinished: Callable[[], Iterable[Cell]],
         command: Callable[[Cell], Sequence[str]],
         log: Callable[[Cell], Path],
         jobs: int = 2,
@@ -118,7 +115,7 @@ class CellQueue:
             raise ValueError(
                 f"jobs={jobs} and threads={threads} must be 1 or more."
             )
-        self.cells, self.done = cells, done
+        self.unfinished = unfinished
         self.command, self.log = command, log
         self.jobs, self.report = jobs, report
         self.environment = dict(SINGLE) if threads == 1 else {}
@@ -147,9 +144,8 @@ class CellQueue:
     def _fill(self) -> bool:
         """Starts what there is room for; whether anything is waiting."""
         given_up = {n for n, count in self.failures.items() if count >= TRIES}
-        cells = self.cells()  # first: it may find that some are done
-        taken = self.done() | self.running.keys() | given_up
-        left = [cell for cell in cells if cell.name not in taken]
+        taken = self.running.keys() | given_up
+        left = [cell for cell in self.unfinished() if cell.name not in taken]
         for cell in left[: self.jobs - len(self.running)]:
             self._start(cell)
         return bool(left)

@@ -25,7 +25,7 @@ PARTS = ("train", "valid", "test")
 
 @dataclass(frozen=True)
 class Run:
-    """The ``output_folder`` of a training.
+    """The ``output_folder`` of a training; what it reads, it reads once.
 
     Arguments
     ---------
@@ -69,12 +69,12 @@ class Run:
         """The recipe, not executed."""
         return read_settings(self.folder)
 
-    @property
+    @cached_property
     def epochs(self) -> list[dict[str, Any]]:
         """One entry per finished epoch, as in ``training.jsonl``."""
         return read_run(self.folder).epochs
 
-    @property
+    @cached_property
     def scores(self) -> dict[str, Any]:
         """What ``scores.json`` holds; empty before the run is scored."""
         return read_run(self.folder).scores
@@ -86,7 +86,7 @@ class Run:
         scored = [e for e in self.epochs if "pesq" in e["valid"]]
         return max(scored, key=lambda e: e["valid"]["pesq"], default=None)
 
-    @property
+    @cached_property
     def student(self) -> nn.Module:
         """The student of the best epoch, in evaluation mode."""
         return open_model(self.folder)

@@ -242,53 +242,6 @@ def sweep_rows(
     return rows
 
 
-def chosen_weight(
-    cells: Iterable[Mapping], method: str, student: str | None = None
-) -> dict[str, float]:
-    """The weight of a method's sweep that is best on validation speakers.
-
-    Arguments
-    ---------
-    cells : iterable of mapping
-        All cells, from `read_cells`.
-    method : str
-        The method.
-    student : str or None
-        Its student; None takes all.
-
-    Returns
-    -------
-    dict
-        `{"distillation_weight": value}` or `{"distillation_share": value}`.
-
-    Raises
-    ------
-    ValueError
-        If no cell of the sweep has a validation score.
-
-    Example
-    -------
-    >>> cell = {
-    ...     "stage": "sweep",
-    ...     "method": "l2",
-    ...     "student": "T",
-    ...     "seed": 1,
-    ...     "distillation_weight": 0.1,
-    ...     "scores": {"valid": {"a": {"pesq": 2.0}}},
-    ... }
-    >>> chosen_weight([cell], "l2")
-    {'distillation_weight': 0.1}
-    """
-    for row in sweep_rows(cells, method, student):
-        if row["chosen"]:
-            return row["weight"]
-    of_student = "" if student is None else f" and student {student}"
-    raise ValueError(
-        f"No finished cell of the sweep of method {method}{of_student} has a "
-        "PESQ on validation: run the sweep first."
-    )
-
-
 def best_method(
     cells: Iterable[Mapping], student: str, controls: Iterable[str] = ()
 ) -> str | None:

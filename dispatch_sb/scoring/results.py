@@ -5,7 +5,6 @@ Authors
 """
 
 import csv
-import json
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,7 +20,6 @@ from dispatch_sb.scoring.cells import (
     SWEEP,
     methods_of,
     of_kind,
-    read_cells,
     scores_of,
     sweep_rows,
     weight_of,
@@ -57,15 +55,15 @@ ENDINGS = {
 
 
 @dataclass(frozen=True)
-class Study:
+class Findings:
     """What a page of results is made of.
 
     Arguments
     ---------
     cells : list of dict
-        From `read_cells`.
+        The finished cells.
     references : dict
-        `{"noisy" | "teacher": {set: {utterance: {metric: score}}}}`.
+        Scores of noisy and teacher signals.
     effects : list of Effect
         All comparisons, of all students, sets and metrics.
     students : list of str
@@ -106,18 +104,18 @@ class Study:
 
 
 def write_results(
-    cells_folder: str | os.PathLike,
+    cells: Sequence[dict],
     config: Mapping,
     out_folder: str | os.PathLike,
+    references: Mapping[str, Mapping] | None = None,
     planned: Iterable[str] = (),
 ) -> list[Path]:
     """Writes everything that a study's finished cells say.
 
     Arguments
     ---------
-    cells_folder : str or os.PathLike
-        One JSON file for each finished cell. `references.json` beside the
-        folder holds the scores of noisy and teacher signals, if it exists.
+    cells : sequence of dict
+        The finished cells, from `read_cells`.
     config : mapping
         The study's settings, of which these are used: `comparisons` (see
         `comparisons_of`), and, if given, `controls` (methods that "best" does
@@ -127,6 +125,9 @@ def write_results(
     out_folder : str or os.PathLike
         Receives `RESULTS.md`, `scores.csv`, `comparisons.csv` and
         `forest_<metric>.png`; made if need be.
+    references : mapping, optional
+        Scores of noisy and teacher signals, shown beside those of students:
+        `{"noisy" | "teacher": {set: {utterance: {metric: score}}}}`.
     planned : iterable of str
         Names of all cells of the study, so that missing ones are listed.
 
@@ -138,40 +139,44 @@ def write_results(
     Raises
     ------
     ValueError
-        If a cell, a comparison or a metric's name is at fault.
+        If a comparison or a metric's name is at fault.
 
     Example
     -------
-    >>> folder = getfixture("tmp_path")
     >>> question = {"name": "any", "better": "best", "than": "none"}
     >>> config = {"comparisons": [question], "test_sets": ["easy"]}
-    >>> [path.name for path in write_results(folder / "cells", config, folder)]
+    >>> [
+    ...     path.name
+    ...     for path in write_results([], config, getfixture("tmp_path"))
+    ... ]
     ['RESULTS.md', 'scores.csv', 'comparisons.csv', 'forest_pesq.png']
     """
-    study = _gather(cells_folder, config, tuple(planned))
+    findings = _gather(cells, config, references or {}, tuple(planned))
     out = Path(out_folder)
     out.mkdir(parents=True, exist_ok=True)
     claims: dict[str, list[Effect]] = {}
-    for effect in study.effects:
+    for effect in findings.effects:
         if effect.primary:
             claims.setdefault(effect.metric, []).append(effect)
     pictures = {f"forest_{name}.png": claims[name] for name in claims}
     written = [out / "RESULTS.md", out / "scores.csv", out / "comparisons.csv"]
     with atomic_path(written[0]) as path:
-        path.write_text(results_page(study, list(pictures)), encoding="utf-8")
-    _write_csv(written[1], _score_rows(study))
-    _write_csv(written[2], _effect_rows(study))
+        path.write_text(
+            results_page(findings, list(pictures)), encoding="utf-8"
+        )
+    _write_csv(written[1], _score_rows(findings))
+    _write_csv(written[2], _effect_rows(findings))
     for name, effects in pictures.items():
         written.append(save_png(forest_figure(effects), out / name))
     return written
 
 
-def results_page(study: Study, pictures: Sequence[str] = ()) -> str:
+def results_page(findings: Findings, pictures: Sequence[str] = ()) -> str:
     """The page of results.
 
     Arguments
     ---------
-    study : Study
+    findings : Findings
         Cells and effects.
     pictures : sequence of str
         File names of forest plots beside the page.
@@ -181,8 +186,8 @@ def results_page(study: Study, pictures: Sequence[str] = ()) -> str:
     str
         Markdown.
     """
-    claims = [effect for effect in study.effects if effect.primary]
-    sentences = [f"- {sentence(effect, study)}" for effect in claims]
+    claims = [effect for effect in findings.effects if effect.primary]
+    sentences = [f"- {sentence(effect, findings)}" for effect in claims]
     blocks = [
         "# Results",
         "Written from the finished cells, nothing by hand.",
@@ -190,29 +195,29 @@ def results_page(study: Study, pictures: Sequence[str] = ()) -> str:
         "\n".join(sentences) or "No comparison was named.",
         *(f"![Effects with their intervals]({name})" for name in pictures),
         "## What was run",
-        *_what_was_run(study),
+        *_what_was_run(findings),
         "## Weights, chosen on validation",
-        *_sweep(study),
+        *_sweep(findings),
         "## Scores",
         "Mean over seeds ± standard deviation over seeds.",
-        *_scores(study),
+        *_scores(findings),
         "## Comparisons",
-        *_comparisons(study),
+        *_comparisons(findings),
         NOTES,
         "## Origin of the cells",
-        _origin(study.cells),
+        _origin(findings.cells),
     ]
     return "\n\n".join(blocks) + "\n"
 
 
-def sentence(effect: Effect, study: Study) -> str:
+def sentence(effect: Effect, findings: Findings) -> str:
     """What one comparison says on one test set, for better or worse.
 
     Arguments
     ---------
     effect : Effect
         Of the comparison's own metric.
-    study : Study
+    findings : Findings
         Knows the methods' names for readers.
 
     Returns
@@ -220,7 +225,7 @@ def sentence(effect: Effect, study: Study) -> str:
     str
         One sentence of Markdown.
     """
-    one, other = study.label(effect.better), study.label(effect.than)
+    one, other = findings.label(effect.better), findings.label(effect.than)
     begin = f"**{effect.comparison.name}** ({effect.student}: {one} against "
     begin += f"{other}), {effect.test_set}: "
     found = effect.difference
@@ -238,12 +243,11 @@ def sentence(effect: Effect, study: Study) -> str:
     )
 
 
-def _gather(cells_folder, config, planned):
-    """Reads and compares everything; the settings are checked first."""
+def _gather(cells, config, references, planned):
+    """Compares everything; the settings are checked first."""
     comparisons = comparisons_of(config.get("comparisons", ()))
     metrics = tuple(config.get("metrics", METRICS))
     check_metrics(metrics)
-    cells = read_cells(cells_folder)
     scored = {
         name
         for cell in cells
@@ -252,10 +256,6 @@ def _gather(cells_folder, config, planned):
         for name in row
     }
     metrics = tuple(m for m in metrics if m in scored or not cells)
-    path = Path(cells_folder).parent / "references.json"
-    references = {}
-    if path.is_file():
-        references = json.loads(path.read_text(encoding="utf-8"))
     students = dict.fromkeys(config.get("students", ()))
     students |= dict.fromkeys(cell["student"] for cell in cells)
     test_sets = list(config.get("test_sets", tested_sets(cells)))
@@ -273,8 +273,8 @@ def _gather(cells_folder, config, planned):
         )
     ]
     labels = dict(config.get("labels", {}))
-    return Study(
-        cells=cells,
+    return Findings(
+        cells=list(cells),
         references=references,
         effects=effects,
         students=list(students),
@@ -286,24 +286,24 @@ def _gather(cells_folder, config, planned):
     )
 
 
-def _what_was_run(study):
+def _what_was_run(findings):
     """Finished cells of each method, cautions, and what is missing."""
     yield (
-        f"{_count(len(study.cells), 'finished cell')}: "
-        f"{len(of_kind(study.cells, SWEEP))} of the sweep, "
-        f"{len(of_kind(study.cells, MAIN))} for the comparisons."
+        f"{_count(len(findings.cells), 'finished cell')}: "
+        f"{len(of_kind(findings.cells, SWEEP))} of the sweep, "
+        f"{len(of_kind(findings.cells, MAIN))} for the comparisons."
     )
-    if study.notes:
-        yield "\n".join(f"- {note}" for note in study.notes)
+    if findings.notes:
+        yield "\n".join(f"- {note}" for note in findings.notes)
     rows = []
-    for student in study.students:
-        cells = of_kind(study.cells, MAIN, student)
-        for method in study.methods(cells):
+    for student in findings.students:
+        cells = of_kind(findings.cells, MAIN, student)
+        for method in findings.methods(cells):
             own = of_kind(cells, MAIN, student, method)
             seeds = ", ".join(str(s) for s in sorted(c["seed"] for c in own))
             weights = _several(_weight(weight_of(cell)) for cell in own)
             steps = _several(cell.get("steps") for cell in own)
-            name = study.label(method)
+            name = findings.label(method)
             rows.append([student, name, weights, steps, seeds])
         steps = {cell.get("steps") for cell in cells}
         if len(steps) > 1:
@@ -315,19 +315,19 @@ def _what_was_run(study):
     if rows:
         yield _table(["student", "method", "weight", "steps", "seeds"], rows)
     missing = sorted(
-        set(study.planned) - {cell["cell"] for cell in study.cells}
+        set(findings.planned) - {cell["cell"] for cell in findings.cells}
     )
     if missing:
         yield f"Not yet finished: {', '.join(missing)}."
 
 
-def _sweep(study):
+def _sweep(findings):
     """A table of all weights, and which choices lie at a sweep's end."""
     rows, ends = [], []
-    for student in study.students:
-        for method in study.methods(of_kind(study.cells, SWEEP, student)):
-            found = sweep_rows(study.cells, method, student)
-            name = study.label(method)
+    for student in findings.students:
+        for method in findings.methods(of_kind(findings.cells, SWEEP, student)):
+            found = sweep_rows(findings.cells, method, student)
+            name = findings.label(method)
             for row in found:
                 rows.append(
                     [
@@ -354,21 +354,21 @@ def _sweep(study):
         )
 
 
-def _scores(study):
+def _scores(findings):
     """A table for each student and test set, references first."""
-    heads = ["", "seeds", *(CATALOGUE[m].label for m in study.metrics)]
-    for student in study.students:
-        cells = of_kind(study.cells, MAIN, student)
-        for test_set in study.test_sets:
+    heads = ["", "seeds", *(CATALOGUE[m].label for m in findings.metrics)]
+    for student in findings.students:
+        cells = of_kind(findings.cells, MAIN, student)
+        for test_set in findings.test_sets:
             rows = [
-                [name, "", *_means(study, [_as_cell(sets)], test_set)]
-                for name, sets in study.references.items()
+                [name, "", *_means(findings, [_as_cell(sets)], test_set)]
+                for name, sets in findings.references.items()
             ]
-            for method in study.methods(cells):
+            for method in findings.methods(cells):
                 own = of_kind(cells, MAIN, student, method)
                 seeds = sum(test_set in cell["scores"] for cell in own)
-                means = _means(study, own, test_set)
-                rows.append([study.label(method), str(seeds), *means])
+                means = _means(findings, own, test_set)
+                rows.append([findings.label(method), str(seeds), *means])
             yield f"Student {student}, {test_set}:"
             yield _table(heads, rows) if rows else "No cell is finished."
 
@@ -378,9 +378,9 @@ def _as_cell(scores):
     return {"seed": 0, "scores": scores}
 
 
-def _means(study, cells, test_set):
+def _means(findings, cells, test_set):
     """One entry for each metric, with a mark where scores are missing."""
-    for metric in study.metrics:
+    for metric in findings.metrics:
         scores = scores_of(cells, test_set, metric)
         mean, spread, failed = mean_and_spread(scores)
         text = _fixed(mean, CATALOGUE[metric].decimals)
@@ -389,28 +389,30 @@ def _means(study, cells, test_set):
         yield f"{text} ({failed} failed)" if failed else text
 
 
-def _comparisons(study):
+def _comparisons(findings):
     """A table for each student and test set; every comparison has a row."""
-    labels = [CATALOGUE[name].label for name in study.metrics]
+    labels = [CATALOGUE[name].label for name in findings.metrics]
     heads = ["comparison", "seeds", "utterances", *labels, "p", "Holm p"]
     tables: dict[tuple, dict[str, list[Effect]]] = {}
-    for effect in study.effects:
+    for effect in findings.effects:
         table = tables.setdefault((effect.student, effect.test_set), {})
         table.setdefault(effect.comparison.name, []).append(effect)
     for (student, test_set), table in tables.items():
         yield f"Student {student}, {test_set}:"
-        rows = [_comparison_row(study, effects) for effects in table.values()]
+        rows = [
+            _comparison_row(findings, effects) for effects in table.values()
+        ]
         yield _table(heads, rows)
 
 
-def _comparison_row(study, effects):
+def _comparison_row(findings, effects):
     """One comparison in all metrics."""
     claim = next(effect for effect in effects if effect.primary)
-    methods = f"{study.label(claim.better)} - {study.label(claim.than)}"
+    methods = f"{findings.label(claim.better)} - {findings.label(claim.than)}"
     name = f"{claim.comparison.name}: {methods}"
     by_metric = {effect.metric: effect for effect in effects}
-    shown = [by_metric[metric] for metric in study.metrics]
-    if claim.metric not in study.metrics:
+    shown = [by_metric[metric] for metric in findings.metrics]
+    if claim.metric not in findings.metrics:
         name += f", {CATALOGUE[claim.metric].label} {_difference(claim)}*"
     found = claim.difference
     if found is None:
@@ -437,14 +439,14 @@ def _origin(cells):
     return "\n".join([*lines, f"- hours of training: {hours:.1f}"])
 
 
-def _score_rows(study):
+def _score_rows(findings):
     """Every cell's and reference's mean in every set and known metric."""
     references = [
         {"cell": name, **_as_cell(sets)}
-        for name, sets in study.references.items()
+        for name, sets in findings.references.items()
     ]
     keys = ("cell", "stage", "student", "method", "seed")
-    for cell in [*study.cells, *references]:
+    for cell in [*findings.cells, *references]:
         about = {key: cell.get(key, "") for key in keys}
         about |= {"weight": _weight(weight_of(cell))}
         for test_set in cell["scores"]:
@@ -463,9 +465,9 @@ def _score_rows(study):
                     }
 
 
-def _effect_rows(study):
+def _effect_rows(findings):
     """Every effect, with the difference of each seed."""
-    for effect in study.effects:
+    for effect in findings.effects:
         found = effect.difference
         seeds = found.seed_means if found else {}
         yield {

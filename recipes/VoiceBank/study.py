@@ -41,15 +41,19 @@ from dispatch_sb.data.manifest import write_single_manifest
 from dispatch_sb.data.mixing import write_mixtures
 from dispatch_sb.evaluation import evaluate_folders
 from dispatch_sb.metrics import score_systems
-from dispatch_sb.runs.plan import MAIN, Cell, Plan
 from dispatch_sb.runs.queue import CellQueue, claimed, is_claimed
 from dispatch_sb.runs.run import Run
-from dispatch_sb.scoring.cells import read_cells, validation_mean
+from dispatch_sb.runs.study_plan import Cell, Plan
+from dispatch_sb.scoring.cells import (
+    MAIN,
+    VALIDATION,
+    read_cells,
+    validation_mean,
+)
 from dispatch_sb.scoring.results import write_results
 
 HERE = Path(__file__).resolve().parent
 ACTIONS = ("run", "prepare", "status", "results", "cell")
-VALID = "valid"
 NICE = 10
 
 
@@ -74,6 +78,7 @@ class Study:
         self.published = Path(self.settings["published"])
         self.pool = Path(self.settings["pool"])
         self.recordings = self.pool / "teacher"
+        self._read: dict[str, dict] = {}
 
     @property
     def pairs(self) -> dict[str, dict[str, Path]]:
@@ -97,26 +102,54 @@ class Study:
         """What a finished cell leaves, by its name."""
         return self.published / "cells" / f"{name}.json"
 
-    def done(self) -> set[str]:
-        """Names of the finished cells."""
-        return {p.stem for p in (self.published / "cells").glob("*.json")}
+    @property
+    def references_file(self) -> Path:
+        """Scores of noisy and teacher's speech."""
+        return self.published / "references.json"
 
-    def validation(self) -> dict[str, float]:
-        """Validation PESQ of the finished cells, by name."""
-        cells = read_cells(self.published / "cells")
-        return {cell["cell"]: validation_mean([cell]) for cell in cells}
+    @property
+    def scores_cache(self) -> Path:
+        """Scores of signals, found again by their content."""
+        return self.folder / "scores.jsonl"
+
+    def finished(self) -> dict[str, dict]:
+        """What the finished cells left, by name. A finished cell of the sweep
+        stands for that of the main part which would be the same run."""
+        folder = self.published / "cells"
+        if {path.stem for path in folder.glob("*.json")} != self._read.keys():
+            self._read = {cell["cell"]: cell for cell in read_cells(folder)}
+        finished = dict(self._read)
+        for cell in self.plan.main(validation(finished)):
+            if cell.twin in finished:
+                own = {"cell": cell.name, "stage": MAIN, "hours": 0}
+                finished[cell.name] = {**finished[cell.twin], **own}
+        return finished
 
     def cells(self) -> list[Cell]:
-        """All cells known by now; a cell of the main part that is the same
-        run as one of the sweep is finished with it."""
-        cells = self.plan.cells(self.validation())
-        for cell in cells:
-            twin, target = map(self.result_file, (cell.twin, cell.name))
-            if cell.stage == MAIN and twin.is_file() and not target.is_file():
-                result = json.loads(twin.read_text(encoding="utf-8"))
-                result |= {"cell": cell.name, "stage": MAIN, "run": cell.twin}
-                write_json(target, result)
-        return cells
+        """All cells that are known by now, in the order of their runs."""
+        return self.plan.cells(validation(self.finished()))
+
+    def unfinished(self) -> list[Cell]:
+        """Those of the cells that are still to be run."""
+        finished = self.finished()
+        cells = self.plan.cells(validation(finished))
+        return [cell for cell in cells if cell.name not in finished]
+
+
+def validation(finished: dict[str, dict]) -> dict[str, float]:
+    """What finished cells scored on validation speakers.
+
+    Arguments
+    ---------
+    finished : dict
+        Cells by name.
+
+    Returns
+    -------
+    dict
+        Mean PESQ by name.
+    """
+    return {name: validation_mean([cell]) for name, cell in finished.items()}
 
 
 def prepare(study: Study) -> None:
@@ -143,11 +176,11 @@ def prepare(study: Study) -> None:
             segment_seconds=part["seconds"],
         )
     for name, pair in study.pairs.items():
-        record(study, pair["noisy"], study.recordings / name)
+        record_teacher(study, pair["noisy"], study.recordings / name)
     score_references(study)
 
 
-def record(study: Study, noisy: Path, folder: Path) -> None:
+def record_teacher(study: Study, noisy: Path, folder: Path) -> None:
     """Runs the teacher over a folder, unless all of it is recorded.
 
     Arguments
@@ -176,8 +209,7 @@ def score_references(study: Study) -> None:
     study : Study
         Receives ``references.json``.
     """
-    path = study.published / "references.json"
-    if path.is_file():
+    if study.references_file.is_file():
         return
     references = {"noisy": {}, "teacher": {}}
     for name in study.tests:
@@ -194,12 +226,16 @@ def score_references(study: Study) -> None:
             }
             for clean in sorted(Path(pair["clean"]).glob("*.wav"))
         ]
-        scores = score_systems(items, metrics=tuple(study.settings["metrics"]))
+        scores = score_systems(
+            items,
+            metrics=tuple(study.settings["metrics"]),
+            journal=study.scores_cache,
+        )
         for system, found in references.items():
             found[name] = {
                 key: row[system] for key, row in scores["files"].items()
             }
-    write_json(path, references)
+    write_json(study.references_file, references)
 
 
 def run(study: Study, jobs: int, device: str) -> int:
@@ -223,8 +259,7 @@ def run(study: Study, jobs: int, device: str) -> int:
     script = [sys.executable, str(HERE / "study.py"), "cell"]
     overrides = [f"--{k}={json.dumps(v)}" for k, v in study.overrides.items()]
     queue = CellQueue(
-        study.cells,
-        study.done,
+        study.unfinished,
         lambda cell: [
             *(["nice", "-n", str(NICE)] if shutil.which("nice") else []),
             *[*script, study.path, "--name", cell.name, "--device", device],
@@ -296,15 +331,18 @@ def train_command(study: Study, cell: Cell, device: str) -> list[str]:
     list of str
         Words.
     """
-    folders = {part: study.pool.resolve() / part for part in ("train", VALID)}
+    folders = {
+        part: study.pool.resolve() / part for part in ("train", VALIDATION)
+    }
     test = next(name for name in study.settings["parts"] if name not in folders)
     options = {
         "output_folder": str(study.run_folder(cell).resolve()),
         "data_folder": None,
         "train_pairs": str(folders["train"]),
-        "valid_pairs": str(folders[VALID]),
+        "valid_pairs": str(folders[VALIDATION]),
         "test_pairs": str(study.pool.resolve() / test),
         "metrics": list(study.settings["metrics"]),
+        "scores_cache": str(study.scores_cache.resolve()),
         "workers": 1,
         "examples": 1,
         **(
@@ -349,6 +387,7 @@ def gather(study: Study, cell: Cell, device: str) -> dict:
             device=device,
             workers=1,
             metrics=tuple(study.settings["metrics"]),
+            scores_cache=study.scores_cache,
         )
         scores[name] = {k: row["student"] for k, row in found["files"].items()}
     return {
@@ -386,23 +425,22 @@ def table(study: Study) -> str:
     str
         Text.
     """
-    done, validation = study.done(), study.validation()
+    finished, cells = study.finished(), study.cells()
     epochs = study.settings["options"]["number_of_epochs"]
     lines = [f"{'cell':<44} {'state':<10} {'epochs':>7} {'PESQ (valid)':>13}"]
-    cells = study.cells()
     for cell in cells:
         folder = study.run_folder(cell)
-        log = folder / "training.jsonl"
-        finished = len(log.read_text().splitlines()) if log.is_file() else 0
-        state = "finished" if cell.name in done else "waiting"
-        if state == "waiting" and is_claimed(folder):
-            state = "running"
-        pesq = validation.get(cell.name)
-        shown = "" if pesq is None else f"{pesq:.3f}"
-        count = f"{epochs if cell.name in done else finished}/{epochs}"
-        lines.append(f"{cell.name:<44} {state:<10} {count:>7} {shown:>13}")
-    finished = len(done & {cell.name for cell in cells})
-    lines.append(f"{finished} of {len(cells)} cells known so far are finished.")
+        state, count, pesq = "waiting", 0, ""
+        if cell.name in finished:
+            mean = validation_mean([finished[cell.name]])
+            state, count, pesq = "finished", epochs, f"{mean:.3f}"
+        elif folder.is_dir():
+            state = "running" if is_claimed(folder) else state
+            count = len(Run(folder).epochs)
+        shown = f"{count}/{epochs}"
+        lines.append(f"{cell.name:<44} {state:<10} {shown:>7} {pesq:>13}")
+    count = sum(cell.name in finished for cell in cells)
+    lines.append(f"{count} of {len(cells)} cells known so far are finished.")
     return "\n".join(lines)
 
 
@@ -532,9 +570,15 @@ def results(study: Study) -> None:
     study : Study
         The study.
     """
-    planned = [cell.name for cell in study.cells()]
+    references = {}
+    if study.references_file.is_file():
+        references = json.loads(study.references_file.read_text("utf-8"))
     written = write_results(
-        study.published / "cells", study.settings, study.published, planned
+        list(study.finished().values()),
+        study.settings,
+        study.published,
+        references,
+        [cell.name for cell in study.cells()],
     )
     print("\n".join(str(path) for path in written))
 

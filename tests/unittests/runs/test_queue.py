@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from dispatch_sb.runs.plan import Cell
 from dispatch_sb.runs.queue import CellQueue, claimed, is_claimed
+from dispatch_sb.runs.study_plan import Cell
 
 CELLS = [Cell("main", "T", "none", seed) for seed in (1, 2, 3)]
 WORK = """
@@ -39,8 +39,7 @@ def queue_of(folder, seconds=0.0, fails=False, jobs=2, report=print):
     """A queue whose cells leave an empty file each."""
     work = WORK.format(seconds=seconds, fails=fails)
     return CellQueue(
-        lambda: CELLS,
-        lambda: {path.stem for path in folder.glob("*.done")},
+        lambda: [c for c in CELLS if not (folder / f"{c.name}.done").exists()],
         lambda c: [sys.executable, "-c", work, str(folder / f"{c.name}.done")],
         lambda cell: folder / f"{cell.name}.log",
         jobs=jobs,

@@ -6,7 +6,7 @@ Authors
 
 import pytest
 
-from dispatch_sb.runs.plan import Plan
+from dispatch_sb.runs.study_plan import Plan
 
 STUDY = {
     "students": ["T"],

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from synthetic_study import EFFECTS, QUESTIONS, write_cell, write_study
 
-from dispatch_sb.scoring.cells import best_method, chosen_weight, read_cells
+from dispatch_sb.scoring.cells import best_method, read_cells, sweep_rows
 from dispatch_sb.scoring.comparisons import compare, comparisons_of
 from dispatch_sb.scoring.results import write_results
 
@@ -31,6 +31,20 @@ def verdicts(cells_folder, test_set="easy", metrics=("pesq",)):
             name = effect.comparison.name
             found.setdefault(name, {})[effect.metric] = effect.verdict
     return found
+
+
+def chosen(cells, method):
+    """The weights that a method's sweep chose."""
+    rows = sweep_rows(cells, method, "T")
+    return [row["weight"] for row in rows if row["chosen"]]
+
+
+def results(cells_folder, out, config=CONFIG, planned=()):
+    """Writes everything that a study's folder says."""
+    path = cells_folder.parent / "references.json"
+    references = json.loads(path.read_text()) if path.is_file() else {}
+    cells = read_cells(cells_folder)
+    return write_results(cells, config, out, references, planned)
 
 
 def test_known_effects_are_named_as_what_they_are(tmp_path):
@@ -87,9 +101,8 @@ def test_methods_are_ranked_on_the_seeds_that_all_have(tmp_path):
 
 def test_the_weight_is_chosen_on_validation(tmp_path):
     cells = read_cells(write_study(tmp_path))
-    assert chosen_weight(cells, "all") == {"distillation_weight": 0.1}
-    with pytest.raises(ValueError, match="picked"):
-        chosen_weight(cells, "picked", "T")
+    assert chosen(cells, "all") == [{"distillation_weight": 0.1}]
+    assert chosen(cells, "picked") == []  # was not swept
 
 
 def test_a_share_may_be_swept_instead(tmp_path):
@@ -100,7 +113,7 @@ def test_a_share_may_be_swept_instead(tmp_path):
             distillation_share=share,
         )  # fmt: skip
     cells = [{**cell, "method": "l2"} for cell in read_cells(tmp_path)]
-    assert chosen_weight(cells, "l2", "T") == {"distillation_share": 0.5}
+    assert chosen(cells, "l2") == [{"distillation_share": 0.5}]
 
 
 @pytest.mark.parametrize(
@@ -134,7 +147,7 @@ def test_faulty_cells_are_named(tmp_path):
 def test_the_page_says_everything_and_can_be_written_again(tmp_path):
     cells = write_study(tmp_path, students=("T", "large"))
     planned = [path.stem for path in cells.glob("*.json")] + ["T_later_s1"]
-    written = write_results(cells, CONFIG, tmp_path / "out", planned)
+    written = results(cells, tmp_path / "out", planned=planned)
     first = {path: path.read_bytes() for path in written}
     page = written[0].read_text(encoding="utf-8")
     for question in QUESTIONS:
@@ -143,7 +156,7 @@ def test_the_page_says_everything_and_can_be_written_again(tmp_path):
     for name, level in (("noisy", "1.50"), ("teacher", "3.00")):
         assert page.count(f"| {name} |  | {level} |") == 4
     assert "STOI" not in page  # no cell has it
-    assert write_results(cells, CONFIG, tmp_path / "out", planned) == written
+    assert results(cells, tmp_path / "out", planned=planned) == written
     assert first == {path: path.read_bytes() for path in written}
 
 
@@ -153,7 +166,7 @@ def test_tables_hold_the_cells_means(tmp_path):
     cell = json.loads(path.read_text())
     cell["scores"]["easy"]["u0"]["pesq"] = {"error": "silent"}
     path.write_text(json.dumps(cell))
-    write_results(cells, CONFIG, tmp_path)
+    results(cells, tmp_path)
     with open(tmp_path / "scores.csv", newline="") as file:
         rows = {
             (row["cell"], row["set"], row["metric"]): row
@@ -171,17 +184,17 @@ def test_tables_hold_the_cells_means(tmp_path):
 
 def test_cells_of_different_length_are_pointed_out(tmp_path):
     cells = write_study(tmp_path)
-    write_results(cells, CONFIG, tmp_path)
+    results(cells, tmp_path)
     assert "Caution" not in (tmp_path / "RESULTS.md").read_text("utf-8")
     rows = {"valid": {"u0": {"pesq": 2.0}}}
     write_cell(cells, "longer", 1, rows, steps=900)
-    write_results(cells, CONFIG, tmp_path)
+    results(cells, tmp_path)
     assert "600, 900" in (tmp_path / "RESULTS.md").read_text("utf-8")
 
 
 def test_a_study_that_has_not_begun_lists_its_questions(tmp_path):
     config = {**CONFIG, "students": ["T"], "test_sets": ["easy"]}
-    page = write_results(tmp_path / "cells", config, tmp_path)[0].read_text()
+    page = results(tmp_path / "cells", tmp_path, config)[0].read_text()
     for question in QUESTIONS:
         assert question["name"] in page
     assert page.count("not yet run.") == len(QUESTIONS)
@@ -189,7 +202,7 @@ def test_a_study_that_has_not_begun_lists_its_questions(tmp_path):
 
 def test_the_picture_fits_a_page_and_has_no_transparent_ground(tmp_path):
     cells = write_study(tmp_path, seeds=2)
-    picture = write_results(cells, CONFIG, tmp_path)[-1]
+    picture = results(cells, tmp_path)[-1]
     with Image.open(picture) as image:
         assert image.width == 1280
         assert image.convert("RGBA").getpixel((0, 0)) == (255, 255, 255, 255)

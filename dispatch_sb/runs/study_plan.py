@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-SWEEP, MAIN = "sweep", "main"
+from dispatch_sb.scoring.cells import MAIN, SWEEP
 
 
 @dataclass(frozen=True)
