@@ -23,31 +23,13 @@ LONGEST_SEED = 2**32 - 1  # numpy's
 PLAIN = (type(None), bool, int, float, str)
 
 
-def number(
+def _number(
     least: float = -math.inf,
     most: float = math.inf,
     above: float | None = None,
     below: float | None = None,
 ) -> Check:
-    """Makes the check of a finite number.
-
-    Arguments
-    ---------
-    least, most : float
-        Bounds that are allowed themselves.
-    above, below : float, optional
-        Bounds that are not.
-
-    Returns
-    -------
-    Callable
-        The check.
-
-    Example
-    -------
-    >>> number(above=0, most=1)(1.5)
-    'a number above 0, 1 or less'
-    """
+    """Makes the check of a finite number."""
     bounds = [f"above {above:g}"] if above is not None else []
     bounds += [f"below {below:g}"] if below is not None else []
     bounds += [f"{least:g} or more"] if least > -math.inf else []
@@ -66,24 +48,8 @@ def number(
     return check
 
 
-def whole(least: int, most: float = math.inf) -> Check:
-    """Makes the check of a whole number.
-
-    Arguments
-    ---------
-    least, most : int
-        Bounds, allowed themselves.
-
-    Returns
-    -------
-    Callable
-        The check.
-
-    Example
-    -------
-    >>> whole(1)(0)
-    'a whole number, 1 or more'
-    """
+def _whole(least: int, most: float = math.inf) -> Check:
+    """Makes the check of a whole number."""
     end = "" if most == math.inf else f" and {most} or less"
     allowed = f"a whole number, {least} or more{end}"
 
@@ -94,24 +60,8 @@ def whole(least: int, most: float = math.inf) -> Check:
     return check
 
 
-def one_of(*choices: str) -> Check:
-    """Makes the check of a choice among texts.
-
-    Arguments
-    ---------
-    *choices : str
-        What is allowed.
-
-    Returns
-    -------
-    Callable
-        The check.
-
-    Example
-    -------
-    >>> one_of("fp32", "bf16")("fp8")
-    'one of fp32, bf16'
-    """
+def _one_of(*choices: str) -> Check:
+    """Makes the check of a choice among texts."""
 
     def check(value: Any) -> str | None:
         fits = isinstance(value, str) and value in choices
@@ -120,26 +70,8 @@ def one_of(*choices: str) -> Check:
     return check
 
 
-def list_of(check: Check, least: int = 1) -> Check:
-    """Makes the check of a list or tuple.
-
-    Arguments
-    ---------
-    check : Callable
-        Of every item.
-    least : int
-        How many items there must be.
-
-    Returns
-    -------
-    Callable
-        The check.
-
-    Example
-    -------
-    >>> list_of(whole(1))([10, 0])
-    'a list; in it, a whole number, 1 or more'
-    """
+def _list_of(check: Check, least: int = 1) -> Check:
+    """Makes the check of a list or tuple."""
 
     def check_all(value: Any) -> str | None:
         if not isinstance(value, (list, tuple)):
@@ -152,26 +84,8 @@ def list_of(check: Check, least: int = 1) -> Check:
     return check_all
 
 
-def pair_of(check: Check, rising: bool = False) -> Check:
-    """Makes the check of two values.
-
-    Arguments
-    ---------
-    check : Callable
-        Of both.
-    rising : bool
-        Whether the second may not be the smaller one.
-
-    Returns
-    -------
-    Callable
-        The check.
-
-    Example
-    -------
-    >>> pair_of(number(), rising=True)([5, -5])
-    'two, the lower first'
-    """
+def _pair_of(check: Check, rising: bool = False) -> Check:
+    """Makes the check of two values."""
 
     def check_both(value: Any) -> str | None:
         if not isinstance(value, (list, tuple)) or len(value) != 2:
@@ -185,24 +99,8 @@ def pair_of(check: Check, rising: bool = False) -> Check:
     return check_both
 
 
-def either(first: Check, second: Check) -> Check:
-    """Makes the check of what may be of two kinds.
-
-    Arguments
-    ---------
-    first, second : Callable
-        Checks, of which one must hold.
-
-    Returns
-    -------
-    Callable
-        The check.
-
-    Example
-    -------
-    >>> either(null, whole(1))(0)
-    'null, or a whole number, 1 or more'
-    """
+def _either(first: Check, second: Check) -> Check:
+    """Makes the check of what may be of two kinds."""
 
     def check(value: Any) -> str | None:
         wrong = [first(value), second(value)]
@@ -211,180 +109,53 @@ def either(first: Check, second: Check) -> Check:
     return check
 
 
-def null(value: Any) -> str | None:
-    """The check of what is not set.
-
-    Arguments
-    ---------
-    value : Any
-        A value.
-
-    Returns
-    -------
-    str or None
-        "null" unless it is.
-    """
+def _null(value: Any) -> str | None:
+    """The check of what is not set."""
     return None if value is None else "null"
 
 
-def unless_null(check: Check) -> Check:
-    """Makes the check of what may also be left out.
-
-    Arguments
-    ---------
-    check : Callable
-        Of anything but null.
-
-    Returns
-    -------
-    Callable
-        The check.
-
-    Example
-    -------
-    >>> unless_null(number(least=0))(None), unless_null(number(least=0))(-1)
-    (None, 'a number 0 or more')
-    """
-    return lambda value: None if value is None else check(value)
-
-
-def text(value: Any) -> str | None:
-    """The check of a name, or of a path.
-
-    Arguments
-    ---------
-    value : Any
-        A value.
-
-    Returns
-    -------
-    str or None
-        What to give instead.
-
-    Example
-    -------
-    >>> text(1234567)
-    'a text; in quotes, if it looks like a number'
-    """
+def _text(value: Any) -> str | None:
+    """The check of a name, or of a path."""
     if isinstance(value, str) and value.strip():
         return None
     return "a text; in quotes, if it looks like a number"
 
 
-def flag(value: Any) -> str | None:
-    """The check of a switch.
-
-    Arguments
-    ---------
-    value : Any
-        A value.
-
-    Returns
-    -------
-    str or None
-        What to give instead.
-    """
+def _flag(value: Any) -> str | None:
+    """The check of a switch."""
     return None if isinstance(value, bool) else "True or False"
 
 
-def block(value: Any) -> str | None:
-    """The check of a block of keys.
-
-    Arguments
-    ---------
-    value : Any
-        A value.
-
-    Returns
-    -------
-    str or None
-        What to give instead.
-    """
+def _block(value: Any) -> str | None:
+    """The check of a block of keys."""
     return None if isinstance(value, Mapping) else "a block of keys and values"
 
 
-def band_edges(value: Any) -> str | None:
-    """The check of borders between frequency bands.
-
-    Arguments
-    ---------
-    value : Any
-        A value.
-
-    Returns
-    -------
-    str or None
-        What to give instead.
-
-    Example
-    -------
-    >>> band_edges([2000, 1000])
-    'rising frequencies in Hz, such as [1000, 3000]'
-    """
+def _band_edges(value: Any) -> str | None:
+    """The check of borders between frequency bands."""
     allowed = "rising frequencies in Hz, such as [1000, 3000]"
-    if list_of(number(above=0))(value):
+    if _list_of(_number(above=0))(value):
         return allowed
     falls = any(low >= high for low, high in zip(value, value[1:]))
     return allowed if falls else None
 
 
-def metrics(value: Any) -> str | None:
-    """The check of which metrics are wanted.
+def _taken_by(function: Callable, allowed: str) -> Check:
+    """Makes the check of what a function takes without an error."""
 
-    Arguments
-    ---------
-    value : Any
-        A value.
+    def check(value: Any) -> str | None:
+        try:
+            function(value)
+        except (TypeError, ValueError) as error:
+            return allowed.format(error=str(error).rstrip("."))
+        return None
 
-    Returns
-    -------
-    str or None
-        What to give instead.
-    """
-    names = f"null, or a list of {', '.join((*ALL, *GROUPS))}"
-    if value is not None and text(value) and list_of(text)(value):
-        return names
-    try:
-        chosen_metrics(value)
-    except ValueError:
-        return names
-    return None
+    return check
 
 
-def word_errors(value: Any) -> str | None:
-    """The check of the word error rate's block.
-
-    Arguments
-    ---------
-    value : Any
-        A value.
-
-    Returns
-    -------
-    str or None
-        What to give instead.
-    """
-    try:
-        word_error_settings(value)
-    except ValueError as error:
-        return f"what it can be ({str(error).rstrip('.')})"
-    return None
-
-
-def device(value: Any) -> str | None:
-    """The check of where torch is to work.
-
-    Arguments
-    ---------
-    value : Any
-        Such as ``cpu`` or ``cuda:0``.
-
-    Returns
-    -------
-    str or None
-        What to give instead.
-    """
-    if text(value):
+def _device(value: Any) -> str | None:
+    """The check of where torch is to work."""
+    if _text(value):
         return "a device, such as cpu or cuda"
     try:
         wanted = torch.device(value)
@@ -398,25 +169,14 @@ def device(value: Any) -> str | None:
     return "cpu, since torch sees no such device here"
 
 
-def step_limit(value: Any) -> str | None:
-    """The check of the number of steps after which training ends.
-
-    Arguments
-    ---------
-    value : Any
-        A value.
-
-    Returns
-    -------
-    str or None
-        What to give instead.
-    """
+def _step_limit(value: Any) -> str | None:
+    """The check of the number of steps after which training ends."""
     if isinstance(value, str):
         return (
             "it as a key of the YAML file: on the command line, SpeechBrain "
             "reads it as a text"
         )
-    return either(null, whole(1))(value)
+    return _either(_null, _whole(1))(value)
 
 
 # Of keys in blocks, the path: block.key. A key that is missing, or that is an
@@ -436,7 +196,7 @@ CHECKS: dict[str, Check] = {
             "test_manifest",
             "teacher_source",
         ),
-        text,
+        _text,
     ),
     **dict.fromkeys(
         (
@@ -447,74 +207,76 @@ CHECKS: dict[str, Check] = {
             "teacher_revision",
             "teacher_savedir",
         ),
-        either(null, text),
+        _either(_null, _text),
     ),
     **dict.fromkeys(
-        ("clean_folders", "noise_folders"), either(null, list_of(text, 0))
+        ("clean_folders", "noise_folders"), _either(_null, _list_of(_text, 0))
     ),
-    "valid_speakers": either(text, list_of(either(whole(0), text))),
-    "skip_prep": flag,
+    "valid_speakers": _either(_text, _list_of(_either(_whole(0), _text))),
+    "skip_prep": _flag,
     # Training
-    "seed": whole(0, LONGEST_SEED),
-    "number_of_epochs": whole(1),
-    "batch_size": whole(1),
-    "num_workers": whole(0),
-    "train_loader_kwargs": block,
-    "train_loader_kwargs.batch_size": whole(1),
-    "train_loader_kwargs.num_workers": whole(0),
-    "train_loader_kwargs.shuffle": flag,
-    "train_loader_kwargs.drop_last": flag,
-    "valid_loader_kwargs": block,
-    "valid_loader_kwargs.batch_size": whole(1),
-    "lr": number(above=0),
-    "schedule.warmup": number(least=0, below=1),
-    "schedule.final": number(least=0, most=1),
-    "opt_class.betas": pair_of(number(least=0, below=1)),
-    "opt_class.weight_decay": number(least=0),
-    "segment_seconds": either(null, number(least=0.1)),
-    "own_pairs": whole(1),
-    "mixtures_per_epoch": either(null, whole(1)),
-    "mixing_snr_db": pair_of(number(least=-100, most=100), rising=True),
-    "mixing_level_db": pair_of(number(least=-100, most=0), rising=True),
-    "student_size": one_of(*SIZES),
+    "seed": _whole(0, LONGEST_SEED),
+    "number_of_epochs": _whole(1),
+    "batch_size": _whole(1),
+    "num_workers": _whole(0),
+    "train_loader_kwargs": _block,
+    "train_loader_kwargs.batch_size": _whole(1),
+    "train_loader_kwargs.num_workers": _whole(0),
+    "train_loader_kwargs.shuffle": _flag,
+    "train_loader_kwargs.drop_last": _flag,
+    "valid_loader_kwargs": _block,
+    "valid_loader_kwargs.batch_size": _whole(1),
+    "lr": _number(above=0),
+    "schedule.warmup": _number(least=0, below=1),
+    "schedule.final": _number(least=0, most=1),
+    "opt_class.betas": _pair_of(_number(least=0, below=1)),
+    "opt_class.weight_decay": _number(least=0),
+    "segment_seconds": _either(_null, _number(least=0.1)),
+    "own_pairs": _whole(1),
+    "mixtures_per_epoch": _either(_null, _whole(1)),
+    "mixing_snr_db": _pair_of(_number(least=-100, most=100), rising=True),
+    "mixing_level_db": _pair_of(_number(least=-100, most=0), rising=True),
+    "student_size": _one_of(*SIZES),
     # Scores
-    "pesq_every": whole(1),
-    "workers": either(null, whole(1)),
-    "examples": whole(0),
-    "metrics": metrics,
-    "scores_cache": either(null, text),
-    "wer": word_errors,
+    "pesq_every": _whole(1),
+    "workers": _either(_null, _whole(1)),
+    "examples": _whole(0),
+    "metrics": _taken_by(
+        chosen_metrics, f"null, or a list of {', '.join((*ALL, *GROUPS))}"
+    ),
+    "scores_cache": _either(_null, _text),
+    "wer": _taken_by(word_error_settings, "what it can be ({error})"),
     # Distillation
-    "distillation_weight": unless_null(number(least=0)),
-    "distillation_share": either(null, number(above=0, below=1)),
-    "teacher_delay": whole(0),
-    "record_teacher": flag,
-    "host": text,
-    "selection": text,
-    "temperature": number(above=0),
-    "log_details": flag,
-    "ratio": number(above=0, most=1),
-    "beta": number(least=0, most=1),
-    "patch_bins": either(whole(1), list_of(whole(1))),
-    "patch_frames": whole(1),
-    "band_edges_hz": either(null, band_edges),
-    "floor_db": number(least=-120, most=0),
+    "distillation_weight": _either(_null, _number(least=0)),
+    "distillation_share": _either(_null, _number(above=0, below=1)),
+    "teacher_delay": _whole(0),
+    "record_teacher": _flag,
+    "host": _text,
+    "selection": _text,
+    "temperature": _number(above=0),
+    "log_details": _flag,
+    "ratio": _number(above=0, most=1),
+    "beta": _number(least=0, most=1),
+    "patch_bins": _either(_whole(1), _list_of(_whole(1))),
+    "patch_frames": _whole(1),
+    "band_edges_hz": _either(_null, _band_edges),
+    "floor_db": _number(least=-120, most=0),
     # SpeechBrain's run options
-    "device": unless_null(device),
-    "precision": one_of("fp32", "fp16", "bf16"),
-    "eval_precision": one_of("fp32", "fp16", "bf16"),
-    "distributed_backend": one_of("nccl", "gloo", "mpi"),
-    "compile_mode": one_of("default", "reduce-overhead", "max-autotune"),
-    "max_grad_norm": number(),
-    "grad_accumulation_factor": whole(1),
-    "nonfinite_patience": whole(0),
-    "optimizer_step_limit": step_limit,
-    "ckpt_interval_minutes": number(),
-    "ckpt_interval_steps": number(),
-    "debug_batches": whole(1),
-    "debug_epochs": number(),
-    "profile_warmup": whole(0),
-    "profile_steps": whole(1),
+    "device": _either(_null, _device),
+    "precision": _one_of("fp32", "fp16", "bf16"),
+    "eval_precision": _one_of("fp32", "fp16", "bf16"),
+    "distributed_backend": _one_of("nccl", "gloo", "mpi"),
+    "compile_mode": _one_of("default", "reduce-overhead", "max-autotune"),
+    "max_grad_norm": _number(),
+    "grad_accumulation_factor": _whole(1),
+    "nonfinite_patience": _whole(0),
+    "optimizer_step_limit": _step_limit,
+    "ckpt_interval_minutes": _number(),
+    "ckpt_interval_steps": _number(),
+    "debug_batches": _whole(1),
+    "debug_epochs": _number(),
+    "profile_warmup": _whole(0),
+    "profile_steps": _whole(1),
 }
 
 
