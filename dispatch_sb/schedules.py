@@ -147,7 +147,12 @@ class Cosine(Linear):
 
     Arguments
     ---------
-    start, end, over : see `Linear`
+    start : float
+        Value when training begins.
+    end : float
+        Value from ``over`` on.
+    over : float
+        Share of the training that the change takes, in (0, 1].
 
     Example
     -------

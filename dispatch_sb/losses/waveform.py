@@ -194,7 +194,10 @@ class OutputDistillation(torch.nn.Module):
             `[batch, samples]`; the student's alone gets gradient.
         clean : torch.Tensor, optional
             Unused: nothing is selected.
-        lens, reduction : see `DistillationLoss`
+        lens : torch.Tensor, optional
+            Length of each utterance relative to `samples`, `[batch]`.
+        reduction : str
+            "mean" (scalar) or "batch" (`[batch]`).
         return_detail : bool
             Whether to return the details as well: there are none.
 

@@ -215,8 +215,8 @@ def write_recording(
 ) -> Path:
     """Writes a teacher's answer so that nothing of it is lost.
 
-    24-bit FLAC: 127 dB below the speech at its usual level, 87 dB if it is 40
-    dB quieter; a signal that passes full scale becomes 32-bit float WAV.
+    24-bit FLAC, off by at most 2**-24 of full scale (144 dB below it); a
+    signal that passes full scale becomes 32-bit float WAV.
 
     Arguments
     ---------

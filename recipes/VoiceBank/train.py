@@ -70,7 +70,7 @@ def prepare_data(hparams: dict) -> None:
         return
     folder = corpus_folder(hparams)
     own = [hparams[key] for key in ("clean_folders", "noise_folders")]
-    pairs = own_pairs(hparams)
+    pairs = pair_folders(hparams)
     if pairs:
         prepare_pairs(pairs, manifests(hparams), hparams["manifest_folder"])
         return
@@ -125,7 +125,7 @@ def manifests(hparams: dict) -> dict:
     return {part: hparams[key] for part, key in zip(PARTS, keys)}
 
 
-def own_pairs(hparams: dict) -> dict:
+def pair_folders(hparams: dict) -> dict:
     """The folders of fixed pairs of one's own.
 
     Arguments
