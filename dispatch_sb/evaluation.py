@@ -129,7 +129,8 @@ def enhance_entries(
         recorded = recordings_of(model, entries)
     model.eval()
     files = {}
-    for key, entry in tqdm(entries.items(), desc=f"enhancing: {name}"):
+    bar = tqdm(entries.items(), f"enhancing: {name}", disable=None)
+    for key, entry in bar:
         files[key] = Path(folder) / f"{key}.wav"
         if recorded is None:
             enhanced = _enhance(model, read_audio(entry["noisy_wav"]), device)

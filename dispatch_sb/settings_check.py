@@ -363,7 +363,10 @@ def _contradictions(settings: Mapping[str, Any]) -> Iterator[str]:
         )
     weight, share = get("distillation_weight"), get("distillation_share")
     if "distillation_weight" in settings and weight is share is None:
-        yield "distillation_weight is null: give a number, 0 or more."
+        yield (
+            "distillation_weight and distillation_share are null: give one of "
+            "the two."
+        )
     if weight is not None and share is not None:
         yield (
             f"distillation_weight is {weight} and distillation_share is "

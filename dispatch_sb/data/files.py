@@ -170,4 +170,4 @@ def map_files(
 
 def _progress(results: Iterator, total: int, description: str) -> Iterable:
     """A progress bar that short work never shows."""
-    return tqdm(results, total=total, desc=description, delay=1, leave=False)
+    return tqdm(results, description, total, leave=False, delay=1, disable=None)

@@ -95,7 +95,11 @@ def score_systems(
     try:
         results = _score_tasks(tasks, metrics, pool or own, journal)
         bar = tqdm(
-            results, "scoring", len(tasks), unit="file", disable=not progress
+            results,
+            "scoring",
+            len(tasks),
+            unit="file",
+            disable=None if progress else True,
         )
         for (name, system, _, _), scores in bar:
             files[name][system] = scores

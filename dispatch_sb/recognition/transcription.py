@@ -190,7 +190,12 @@ def transcribe_files(
         except (OSError, ValueError) as error:
             found[key] = {"error": str(error)}
     order = sorted(lengths, key=lambda key: (lengths[key], key))
-    bar = tqdm(total=len(order), desc=f"transcribing: {name}", unit="file")
+    bar = tqdm(
+        desc=f"transcribing: {name}",
+        total=len(order),
+        unit="file",
+        disable=None,
+    )
     with bar:
         for start in range(0, len(order), batch_size):
             keys = order[start : start + batch_size]

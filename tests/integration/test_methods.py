@@ -25,7 +25,7 @@ HPARAMS = Path(__file__).resolve().parents[2] / "recipes/VoiceBank/hparams"
 METHODS = ["output_l1", "output_sisdr", "mrstft", "l2", "l2_dispatch"]
 METHODS += ["compressed", "compressed_dispatch"]
 METHODS += ["dfkd", "dfkd_dispatch", "dispatch"]
-SHARE = ["--distillation_weight=null", "--distillation_share=0.25"]
+SHARE = ["--distillation_share=0.25"]
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +143,8 @@ def test_any_host_with_any_rule_and_patches(world, tmp_path):
         ("dispatch", "--selection=best", ["best", "top_gap", "all"]),
         ("dispatch", "--selection=null", ["selection", "null"]),
         ("output_l1", "--host=l2", ["output_l1.yaml", "host"]),
-        ("l2", "--distillation_share=0.3", ["_weight", "_share", "0.3"]),
+        ("l2", "--distillation_weight=0.3", ["_weight", "_share", "0.3"]),
+        ("l2", "--distillation_share=null", ["_weight", "_share", "null"]),
         ("patches", "--host=l2", ["PLACEHOLDER"]),
     ],
 )
@@ -159,6 +160,7 @@ def test_schedules_on_the_command_line(world, tmp_path):
     linear = "!new:dispatch_sb.schedules.Linear"
     hparams = recipe(
         *("l2_dispatch", world, tmp_path),
+        "--distillation_share=null",
         f"--distillation_weight={linear} {{start: 1, end: 0.5}}",
         f"--ratio={linear} {{start: 1.0, end: 0.4}}",
     )

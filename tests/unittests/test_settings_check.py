@@ -18,7 +18,7 @@ from dispatch_sb.settings_check import CHECKS, find_problems
 
 WRONG = {
     "lr": [".nan", "0", ".inf", "big"],
-    "distillation_weight": ["-1", "big", "null"],
+    "distillation_share": ["0", "1", "half"],
     "workers": ["0", "2.5"],
     "pesq_every": ["0"],
     "number_of_epochs": ["0", "true"],
@@ -68,7 +68,7 @@ WRONG = {
 }
 # Keys that recipes of one's own may have.
 ALSO_WRONG = {
-    "distillation_share": [0, 1, "half"],
+    "distillation_weight": [-1, "big"],
     "teacher_delay": [-1, 0.5],
     "record_teacher": ["often"],
     "metrics": [[], ["peaq"], "peaq", [3], 3],
@@ -219,7 +219,7 @@ def test_a_file_that_is_not_yaml(tmp_path):
 
 def test_a_user_reads_sentences_and_no_traceback(tmp_path):
     words = ["--output_folder", str(tmp_path / "run"), "--lr=.nan"]
-    words += ["--distillation_weight=-1", "--workers=0", "--pesq_every=0"]
+    words += ["--distillation_share=-1", "--workers=0", "--pesq_every=0"]
     done = subprocess.run(
         [sys.executable, "train.py", "hparams/dispatch.yaml", *words],
         cwd=RECIPE,
@@ -227,7 +227,7 @@ def test_a_user_reads_sentences_and_no_traceback(tmp_path):
         text=True,
     )
     assert done.returncode == 1
-    for key in ("lr", "distillation_weight", "workers", "pesq_every"):
+    for key in ("lr", "distillation_share", "workers", "pesq_every"):
         assert f"{key} is " in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "run").exists()
