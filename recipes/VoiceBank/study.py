@@ -152,13 +152,15 @@ def validation(finished: dict[str, dict]) -> dict[str, float]:
     return {name: validation_mean([cell]) for name, cell in finished.items()}
 
 
-def prepare(study: Study) -> None:
+def prepare(study: Study, jobs: int) -> None:
     """Writes the mixtures and their lists, and records the teacher.
 
     Arguments
     ---------
     study : Study
         What is there already is kept.
+    jobs : int
+        Files that are recorded at a time.
     """
     snr_db = tuple(map(float, study.settings["mixing_snr_db"]))
     for name, part in study.settings["parts"].items():
@@ -176,11 +178,11 @@ def prepare(study: Study) -> None:
             segment_seconds=part["seconds"],
         )
     for name, pair in study.pairs.items():
-        record_teacher(study, pair["noisy"], study.recordings / name)
+        record_teacher(study, pair["noisy"], study.recordings / name, jobs)
     score_references(study)
 
 
-def record_teacher(study: Study, noisy: Path, folder: Path) -> None:
+def record_teacher(study: Study, noisy: Path, folder: Path, jobs: int) -> None:
     """Runs the teacher over a folder, unless all of it is recorded.
 
     Arguments
@@ -191,11 +193,14 @@ def record_teacher(study: Study, noisy: Path, folder: Path) -> None:
         Its input.
     folder : pathlib.Path
         Receives its output.
+    jobs : int
+        Files at a time.
     """
     there = {path.stem for path in Path(folder).glob("*.*")}
     if all(path.stem in there for path in Path(noisy).glob("*.wav")):
         return
     words = ["record", study.settings["teacher"], str(noisy), str(folder)]
+    words += ["--workers", str(jobs)]
     subprocess.run(
         [sys.executable, "-m", "dispatch_sb.cli", *words], check=True
     )
@@ -255,7 +260,7 @@ def run(study: Study, jobs: int, device: str) -> int:
     int
         Exit status: 0 if every cell is finished.
     """
-    prepare(study)
+    prepare(study, jobs)
     script = [sys.executable, str(HERE / "study.py"), "cell"]
     overrides = [f"--{k}={json.dumps(v)}" for k, v in study.overrides.items()]
     queue = CellQueue(
@@ -548,7 +553,7 @@ def main(words: list[str]) -> int:
         if arguments.action == "cell":
             return run_cell(study, arguments.name, arguments.device)
         if arguments.action == "prepare":
-            prepare(study)
+            prepare(study, arguments.jobs)
         elif arguments.action == "results":
             results(study)
         else:
