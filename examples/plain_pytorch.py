@@ -207,7 +207,7 @@ def parser() -> argparse.ArgumentParser:
     add("--held-out", help="what names of validation files begin with")
     teacher = str(RECIPE / "pretrained" / "fastenhancer-b-16k")
     add("--teacher", default=teacher, help="a folder or a hub id")
-    add("--weight", type=float, default=0.1, help="of the distillation loss")
+    add("--weight", type=float, default=0.5, help="of the distillation loss")
     add("--epochs", type=int, default=2, help="how often each file is used")
     add("--batch", type=int, default=8, help="segments in a batch")
     add("--seconds", type=float, default=2.0, help="length of a segment")
