@@ -21,8 +21,7 @@ setup: ## Make .venv; keeps a torch that is there (PYTHON=, TORCH=, EXTRAS=).
 quickstart: EXTRAS := report,tensorboard
 quickstart: setup ## Distil a small student on real speech; score it.
 	cd recipes/VoiceBank && "$(BIN)/python" train.py hparams/dispatch.yaml \
-		--output_folder results/quickstart --record_teacher True \
-		--number_of_epochs 5
+		--output_folder results/quickstart --record_teacher True
 
 test: lint ## Set up, then run all linters and all tests (JOBS=2).
 	@CHROME=$$("$(BIN)/python" tools/find_browser.py) || without=1; \

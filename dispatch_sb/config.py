@@ -312,9 +312,9 @@ def for_data(data_folder: str | None, mini: Any, full: Any) -> Any:
 
     Example
     -------
-    >>> for_data("mini", mini=6, full=300)
-    6
-    >>> for_data("/data/VoiceBank", mini=6, full=300)
+    >>> for_data("mini", mini=10, full=300)
+    10
+    >>> for_data("/data/VoiceBank", mini=10, full=300)
     300
     """
     return mini if data_folder == MINI else full
