@@ -28,7 +28,7 @@ from dispatch_sb.publish.student import load_student
 
 HUB = constants.ENDPOINT
 PUSHED = """\
-{url} ({seen})
+{hub}/{name} ({seen})
 commit {commit}{tag}: {what}
 
 As a teacher:
@@ -145,7 +145,7 @@ class Push:
                 if self.tag is not None and self.tag not in tags:
                     api.create_tag(self.name, tag=self.tag, revision=commit)
         return PUSHED.format(
-            url=f"{HUB}/{self.name}",
+            hub=HUB,
             name=self.name,
             seen=_seen(model.private if model else not self.public),
             commit=commit,
@@ -336,7 +336,9 @@ def _explanation(name: str, error: Exception) -> Exception:
         answer = answer.__cause__
     if answer is None:
         why = error.__cause__ or error
-        return ConnectionError(f"No connection to {HUB} ({why}): {GO_ON}")
+        return ConnectionError(
+            f"The connection to {HUB} broke ({why}): {GO_ON}"
+        )
     status = answer.response.status_code
     said = " ".join((answer.server_message or "no reason given").split())
     why = f"{HUB} answered {status} for {name} ({said})"
