@@ -26,7 +26,7 @@ def _push_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dry-run",
         action="store_true",
-        help="list what would be sent, created and changed; touch nothing",
+        help="list what would be sent; ask nobody",
     )
     parser.add_argument("--message", help="of the commit")
     parser.add_argument("--tag", help="names the commit, such as v1.0")
@@ -34,15 +34,14 @@ def _push_arguments(parser: argparse.ArgumentParser) -> None:
         "--revision",
         metavar="BRANCH",
         default="main",
-        help="with --update: the branch to commit to, made if it is not there",
+        help="the branch to commit to, made if it is not there",
     )
 
 
 def _push(arguments: argparse.Namespace) -> str:
-    from dispatch_sb.publish import push
-    from dispatch_sb.publish.push_dry_run import dry_run
+    from dispatch_sb.publish.push import Push
 
-    wanted = push.Push(
+    push = Push(
         arguments.folder,
         arguments.name,
         public=arguments.public,
@@ -51,14 +50,7 @@ def _push(arguments: argparse.Namespace) -> str:
         tag=arguments.tag,
         branch=arguments.revision,
     )
-    if arguments.dry_run:
-        return dry_run(wanted)
-    try:
-        return push.format_pushed(push.push_folder(wanted))
-    except KeyboardInterrupt:
-        raise RuntimeError(
-            "Interrupted: repeat the command, it goes on where it stopped."
-        ) from None
+    return push.dry_run() if arguments.dry_run else push.send()
 
 
 COMMAND = Command(

@@ -31,7 +31,7 @@ COMMAND = [sys.executable, "-m", "dispatch_sb.cli"]
 PUSHER = """
 import contextlib, io, json, os, sys, time
 from dispatch_sb import cli
-from dispatch_sb.publish import push, push_dry_run
+from dispatch_sb.publish import push
 
 print("ready", flush=True)
 for line in sys.stdin:

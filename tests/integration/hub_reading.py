@@ -13,25 +13,6 @@ REPO = r"(?P<repo>[^/]+/[^/]+)"
 API = rf"/api/models/{REPO}"
 
 
-def whoami(request: Request) -> Answer:
-    """The user of a token."""
-    user = request.user
-    if user is None:
-        return refused(401, "Invalid username or password.")
-    token = {"displayName": "test", "role": user.role}
-    return as_json(
-        {
-            "type": "user",
-            "name": user.name,
-            "orgs": [
-                {"type": "org", "name": name, "roleInOrg": "write"}
-                for name in user.organisations
-            ],
-            "auth": {"type": "access_token", "accessToken": token},
-        }
-    )
-
-
 def readable(request: Request) -> Repository | None:
     """The repository that a request names, if its user may see it."""
     name = request.match["repo"]
@@ -136,7 +117,6 @@ def resolve(request, repository, commit, files) -> Answer:
 
 
 ROUTES = [
-    ("GET", r"/api/whoami-v2", whoami),
     ("GET", rf"{API}/refs", refs),
     ("GET", rf"{API}/tree/(?P<rev>[^/]+)", tree),
     ("GET", rf"{API}(/revision/(?P<rev>[^/]+))?", information),

@@ -7,8 +7,7 @@ Authors
 
 import pytest
 from hub_pusher import (
-    LIMITED,
-    READ,
+    WRITE,
     complete_folder,
     contents,
     files_at,
@@ -103,74 +102,22 @@ def test_an_update_of_a_branch_leaves_main_alone(hub, push, model, tmp_path):
     assert done.commit != main
 
 
-@pytest.mark.parametrize("token", ["", LIMITED])
-def test_a_dry_run_touches_nothing(hub, push, model, token):
+@pytest.mark.parametrize("token", ["", WRITE])
+def test_a_dry_run_lists_the_files_and_asks_nobody(
+    hub, push, model, offline, token
+):
+    (model / ".env").write_text("secret")
+    offline()
     done = push(model, "lab/dry", "--dry-run", token=token)
     assert done.status == 0, done.err
-    assert "Would create lab/dry on" in done.out and "(private):" in done.out
-    for name in contents(model, "lab/dry"):
-        assert f"B  {name}\n" in done.out
-    assert "6 files to commit" in done.out
-    assert ("Not checked (there is no token)" in done.out) == (token == "")
-    assert writes(hub) == []
-    assert "lab/dry" not in hub.repositories
-
-
-def test_a_dry_run_without_a_network_says_so(hub, push, model, offline):
-    offline()
-    done = push(model, "lab/dry", "--dry-run", "--public")
-    assert done.status == 0 and done.seconds < 2
-    assert "lab/dry on" in done.out and "(public), if that is free" in done.out
-    assert f"Not checked ({hub.endpoint} cannot be reached" in done.out
-
-
-def test_a_dry_run_compares_with_what_is_there(hub, push, model):
-    (model / "old.txt").write_text("Old.")
-    commit = push(model, "lab/compared").commit
-    (model / "old.txt").unlink()
-    (model / "new.txt").write_text("New.")
-    with open(model / "README.md", "a") as stream:
-        stream.write("\nMore.\n")
-    hub.requests.clear()
-    done = push(model, "lab/compared", "--update", "--dry-run")
-    assert "Would commit to main of lab/compared" in done.out
-    listed = {line.split()[-1]: line.split()[0] for line in lines_of(done)}
-    assert listed == {
-        "README.md": "changed",
-        "config.json": "unchanged",
-        "enhance_model.ckpt": "unchanged",
-        "example.wav": "unchanged",
-        "hyperparams.yaml": "unchanged",
-        "model.safetensors": "unchanged",
-        "new.txt": "new",
-        "old.txt": "kept",
-    }
-    assert writes(hub) == []
-    assert hub.repositories["lab/compared"].branches == {"main": commit}
-
-
-def test_a_dry_run_without_a_token_asks_what_anyone_may(hub, push, model):
-    update = ("--update", "--dry-run", "--tag", "v2")
-    unseen = push(model, "lab/unseen", *update, token="")
-    assert "of lab/unseen on" in unseen.out
-    assert ", if it exists, tag v2:" in unseen.out
-    push(model, "lab/seen", "--public")
-    seen = push(model, "lab/seen", *update, token="")
-    assert "Would commit to main of lab/seen" in seen.out
-    assert "(public), tag v2:" in seen.out
-    assert "0 files to commit" in seen.out
+    assert f"private {hub.endpoint}/lab/dry" in done.out
+    sizes = {line.split()[1]: line.split()[0] for line in lines_of(done)}
+    files = contents(model, "lab/dry")
+    assert sizes.keys() == files.keys() - {".env"}
+    assert sizes["config.json"] == f"{len(files['config.json'])}B"
+    assert hub.requests == []
 
 
 def lines_of(done) -> list[str]:
     """The indented lines of a dry run."""
     return [line for line in done.out.splitlines() if line.startswith("  ")]
-
-
-def test_a_dry_run_fails_where_the_push_would(hub, push, model):
-    push(model, "lab/would")
-    (model / "new.txt").write_text("New.")
-    taken = push(model, "lab/would", "--dry-run").error
-    assert "add --update" in taken
-    assert (
-        "may only read" in push(model, "lab/a", "--dry-run", token=READ).error
-    )
