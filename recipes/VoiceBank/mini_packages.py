@@ -1,16 +1,22 @@
 """The Debian packages that the mini corpus is made of: fetched by apt without
-root, unpacked by dpkg-deb, recorded with their versions, hashes and licences.
+root or found among files, unpacked, recorded with their licences.
 
 Authors
  * The dispatch-sb contributors, 2026
 """
 
+import io
 import logging
+import lzma
 import re
 import shutil
 import subprocess
+import tarfile
+import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import unquote
 
 from dispatch_sb.data import sha256_of
 
@@ -29,11 +35,7 @@ GAME_README = tuple(
 PACKAGES = (*SPEECH_PACKAGES.values(), KEYBOARD_PACKAGE, GAME_PACKAGE)
 TIMEOUT = 600  # seconds, for one call of apt-get
 APT_OPTIONS = ("-o", "Acquire::Retries=2", "-o", "Acquire::http::Timeout=20")
-OTHER_WAYS = (
-    "Two other ways need no Debian packages: VoiceBank-DEMAND with "
-    "`--data_folder PATH`, or your own recordings with "
-    "`--clean_folders '[PATH]' --noise_folders '[PATH]'`."
-)
+DAMAGE = (EOFError, tarfile.TarError, lzma.LZMAError, zlib.error)
 LICENCES = """# Licences of the mini corpus
 
 The recordings keep the licences of the Debian packages they come from; the
@@ -67,21 +69,7 @@ their noise, and `sources.json` names the recordings of each file and noise.
 
 
 class PackageError(RuntimeError):
-    """The packages cannot be had here; says why and what else one can do.
-
-    Arguments
-    ---------
-    reason : str
-        Why, a clause; kept as ``reason``, without a full stop.
-    """
-
-    def __init__(self, reason: str):
-        self.reason = reason.strip().rstrip(".")
-        super().__init__(
-            f"The mini corpus cannot be built: {self.reason}. It is "
-            "made of Debian packages, which need apt-get, dpkg-deb and a "
-            f"Debian mirror within reach. {OTHER_WAYS}"
-        )
+    """What the corpus is made of cannot be had, or is not as it should be."""
 
 
 class Package(NamedTuple):
@@ -111,16 +99,42 @@ class Package(NamedTuple):
         readmes = [self.folder / GAME_FOLDER / path for path in GAME_README]
         return [path for path in [statement, *readmes] if path.is_file()]
 
+    def find(self, pattern: str) -> list[Path]:
+        """What the package holds, sorted by name.
 
-def fetch_packages(folder: Path, names=PACKAGES) -> dict[str, Package]:
-    """Downloads and unpacks packages.
+        Arguments
+        ---------
+        pattern : str
+            A path with wildcards, relative to ``/``.
+
+        Returns
+        -------
+        list of Path
+            One or more.
+
+        Raises
+        ------
+        PackageError
+            If there is nothing of that name.
+        """
+        found = sorted(self.folder.glob(pattern))
+        if not found:
+            raise PackageError(
+                f"{self.name} {self.version} holds no {pattern}, unlike in "
+                "Debian 12"
+            )
+        return found
+
+
+def get_packages(sources: Sequence[Path], folder: Path) -> dict[str, Package]:
+    """Finds the packages, or downloads them with apt-get, and unpacks them.
 
     Arguments
     ---------
+    sources : sequence of Path
+        .deb files, and folders that hold some; none to download them.
     folder : Path
-        An empty folder to work in.
-    names : sequence of str
-        The packages.
+        A folder to work in.
 
     Returns
     -------
@@ -130,48 +144,64 @@ def fetch_packages(folder: Path, names=PACKAGES) -> dict[str, Package]:
     Raises
     ------
     PackageError
-        If there is no apt-get, or it cannot get the packages.
+        If there is not one file of each package, or one is damaged.
     """
-    for tool in ("apt-get", "dpkg-deb"):
-        if shutil.which(tool) is None:
-            raise PackageError(f"there is no {tool} on this machine")
-    folder = folder.resolve()
-    downloads = folder / "downloads"
-    downloads.mkdir(parents=True)
-    logger.info("Downloading %d Debian packages (60 MB)", len(names))
-    try:
-        _apt(["download", *names], downloads)
-    except PackageError as first:
-        logger.info("Fetching package lists, because %s", first.reason)
-        private = _private_lists(folder / "apt")
-        failed = _apt([*private, "update"], downloads)
-        try:
-            _apt([*private, "download", *names], downloads)
-        except PackageError as second:
-            reasons = [*failed[:1], second.reason]
-            raise PackageError("; ".join(reasons)) from None
-    return {name: _unpack(name, downloads, folder) for name in names}
+    files = _find(sources or [_download(folder / "downloads")])
+    packages = {}
+    for name, file in files.items():
+        extract(file, folder / name)
+        version = unquote(file.name.split("_")[1])
+        packages[name] = Package(name, version, sha256_of(file), folder / name)
+    return packages
 
 
-def _private_lists(folder: Path) -> list[str]:
-    """Options that keep apt's lists and caches in a folder of our own.
-
-    A fresh container has no lists, and only root may write the system's.
-    """
-    for part in ("lists/partial", "cache/archives/partial"):
-        (folder / part).mkdir(parents=True)
-    return [
-        "-o",
-        f"Dir::State={folder}",
-        "-o",
-        f"Dir::State::lists={folder / 'lists'}",
-        "-o",
-        f"Dir::Cache={folder / 'cache'}",
+def _find(sources: Sequence[Path]) -> dict[str, Path]:
+    """The .deb file of each package, among files and in folders."""
+    files = [
+        file
+        for source in sources
+        for file in (source.glob("*.deb") if source.is_dir() else [source])
     ]
+    found = {
+        name: [file for file in files if file.name.startswith(f"{name}_")]
+        for name in PACKAGES
+    }
+    wrong = [name for name, versions in found.items() if len(versions) != 1]
+    if wrong:
+        raise PackageError(
+            f"{', '.join(map(str, sources))} must hold one file "
+            "NAME_VERSION_all.deb of each package, but there is none, or more "
+            f"than one, of {', '.join(wrong)}"
+        )
+    return {name: file for name, (file,) in found.items()}
 
 
-def _apt(arguments: list, folder: Path) -> list[str]:
-    """Runs apt-get in a folder; returns what it could not fetch."""
+def _download(folder: Path) -> Path:
+    """Downloads the packages to a new folder, which is returned."""
+    if shutil.which("apt-get") is None:
+        raise PackageError("there is no apt-get on this machine")
+    folder.mkdir(parents=True)
+    logger.info("Downloading %d Debian packages (60 MB)", len(PACKAGES))
+    download = ["download", *PACKAGES]
+    if complaint := _apt(download, folder):
+        # A fresh container has no package lists, and only root may write the
+        # system's: then they are fetched to a place of our own.
+        logger.info("Fetching package lists, because %s", complaint)
+        places = ("Dir::State", "Dir::State::lists", "Dir::Cache")
+        private = [f"-o{place}={folder.resolve()}/apt" for place in places]
+        (folder / "apt/partial").mkdir(parents=True)
+        (folder / "apt/archives/partial").mkdir(parents=True)
+        complaints = [
+            _apt([*private, *command], folder)
+            for command in (["update"], download)
+        ]
+        if complaints[-1]:
+            raise PackageError("; ".join(filter(None, complaints)))
+    return folder
+
+
+def _apt(arguments: list[str], folder: Path) -> str:
+    """Runs apt-get in a folder; returns its first complaint, if any."""
     try:
         result = subprocess.run(
             ["apt-get", "-q", *APT_OPTIONS, *arguments],
@@ -180,29 +210,62 @@ def _apt(arguments: list, folder: Path) -> list[str]:
             text=True,
             timeout=TIMEOUT,
         )
-    except subprocess.TimeoutExpired as error:
-        reason = f"apt-get did not finish in {TIMEOUT} seconds"
-        raise PackageError(reason) from error
-    complaints = re.findall(r"^E: (.*)", result.stderr, re.M)
-    if result.returncode != 0:
-        raise PackageError((complaints or [result.stderr])[0])
+    except subprocess.TimeoutExpired:
+        return f"apt-get did not finish in {TIMEOUT} seconds"
     # `update` only warns of lists that it could not fetch.
-    return re.findall(r"^W: (Failed to fetch .*)", result.stderr, re.M)
+    serious = "E: (.*)" if result.returncode else "W: (Failed to fetch .*)"
+    complaints = re.findall(f"^{serious}", result.stderr, re.MULTILINE)
+    if result.returncode:
+        complaints.append(f"apt-get failed with status {result.returncode}")
+    return complaints[0].rstrip(". ") if complaints else ""
 
 
-def _unpack(name: str, downloads: Path, folder: Path) -> Package:
-    """Unpacks the one file of a package."""
-    (archive,) = downloads.glob(f"{name}_*.deb")
-    target = folder / name
-    for command in (
-        ["dpkg-deb", "-x", str(archive), str(target)],
-        ["dpkg-deb", "-f", str(archive), "Version"],
-    ):
-        result = subprocess.run(command, capture_output=True, text=True)
-        if result.returncode != 0:
-            raise PackageError(f"{archive.name}: {result.stderr.strip()}")
-    version = result.stdout.strip()
-    return Package(name, version, sha256_of(archive), target)
+def extract(archive: Path, folder: Path) -> None:
+    """Extracts the plain files of an archive, and compares its checksum.
+
+    Arguments
+    ---------
+    archive : Path
+        A .deb file, or a tar file in any compression that Python knows.
+    folder : Path
+        A new folder.
+
+    Raises
+    ------
+    PackageError
+        If the archive is damaged, or none.
+    """
+    is_package = archive.suffix == ".deb"
+    try:
+        with (_open_deb if is_package else tarfile.open)(archive) as tar:
+            tar.extraction_filter = getattr(tarfile, "data_filter", None)
+            for entry in tar:
+                if entry.isreg():
+                    tar.extract(entry, folder)
+            while tar.fileobj.read(1 << 20):  # the checksum is at the end
+                pass
+    except (OSError, ValueError, *DAMAGE) as error:
+        raise PackageError(
+            f"{archive} cannot be unpacked ({error}): check that it is a "
+            "whole .deb or .tar.gz file"
+        ) from error
+
+
+def _open_deb(file: Path) -> tarfile.TarFile:
+    """Opens what a package installs: `data.tar.*` in an archive of ar's."""
+    with open(file, "rb") as archive:
+        if archive.read(8) != b"!<arch>\n":
+            raise ValueError("it is no Debian package")
+        name = ""
+        while not name.startswith("data.tar"):
+            if not (header := archive.read(60)):
+                raise ValueError("it ends too early")
+            name, size = header[:16].decode(), int(header[48:58])
+            content = archive.read(size + size % 2)[:size]
+    if ".zst" in name:  # Ubuntu's, which Python cannot read
+        command = ["dpkg-deb", "--fsys-tarfile", str(file)]
+        content = subprocess.run(command, capture_output=True).stdout
+    return tarfile.open(fileobj=io.BytesIO(content))
 
 
 def write_licences(packages: dict[str, Package], folder: Path) -> dict:

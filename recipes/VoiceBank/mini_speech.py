@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import av
 import numpy as np
+from mini_packages import SPEECH_PACKAGES, Package
 
 from dispatch_sb.data.files import map_files
 from dispatch_sb.data.segments import random_generator
@@ -70,12 +71,12 @@ class Prompt(NamedTuple):
         return len(self.signal) / SAMPLE_RATE
 
 
-def read_prompts(package_folder: Path, language: str) -> list[Prompt]:
+def read_prompts(package: Package, language: str) -> list[Prompt]:
     """Decodes the spoken prompts of a package, in the order of their names.
 
     Arguments
     ---------
-    package_folder : Path
+    package : Package
         The unpacked package.
     language : str
         Begins the prompts' names.
@@ -85,21 +86,19 @@ def read_prompts(package_folder: Path, language: str) -> list[Prompt]:
     list of Prompt
         Those of 1 s and more.
     """
-    (folder,) = (package_folder / "usr/share/asterisk/sounds").glob("??_??_*")
-    files = sorted(
-        path
-        for path in folder.rglob("*.g722")
-        if _is_speech(path.relative_to(folder).as_posix())
-    )
-    signals = map_files(decode_g722, files, f"Decoding {language}")
-    prompts = [
-        Prompt(f"{language}/{_name(path, folder)}", signal)
-        for path, signal in zip(files, signals)
-    ]
+    folder = package.find(f"usr/share/asterisk/sounds/{language}_??_*")[0]
+
+    def read(path):
+        name = path.relative_to(folder).with_suffix("").as_posix()
+        return Prompt(f"{language}/{name}", _decode(path))
+
+    files = sorted(folder.rglob("*.g722"))
+    spoken = [file for file in files if _is_speech(file.relative_to(folder))]
+    prompts = map_files(read, spoken, f"Decoding {language}")
     return [p for p in prompts if p.seconds >= SHORTEST_PROMPT]
 
 
-def _is_speech(name: str) -> bool:
+def _is_speech(name: str | Path) -> bool:
     """Says whether a file of the packages is spoken, by its name.
 
     Example
@@ -110,19 +109,8 @@ def _is_speech(name: str) -> bool:
     return not any(fnmatch(name, pattern) for pattern in NOT_SPEECH)
 
 
-def decode_g722(path: Path) -> np.ndarray:
-    """Decodes a G.722 file of 16 kHz.
-
-    Arguments
-    ---------
-    path : Path
-        The file, which has no header.
-
-    Returns
-    -------
-    np.ndarray
-        float32 ``[samples]``, full scale 1; empty for an empty file.
-    """
+def _decode(path: Path) -> np.ndarray:
+    """Decodes a G.722 file of 16 kHz, which has no header and may be empty."""
     with av.open(str(path), format="g722") as container:
         frames = [f.to_ndarray().ravel() for f in container.decode(audio=0)]
     samples = np.concatenate([np.zeros(0, np.int16), *frames])
@@ -209,15 +197,15 @@ def _quietest(signal: np.ndarray, first: int, last: int) -> int:
     return min(int(starts[np.argmin(power)]) + CUT_FRAME // 2, last)
 
 
-def deal_speech(
-    prompts: Mapping[str, list[Prompt]], seed: int
+def make_speech(
+    packages: Mapping[str, Package], seed: int
 ) -> tuple[dict, dict]:
     """Deals the prompts out to the speech and the babble of the splits.
 
     Arguments
     ---------
-    prompts : mapping
-        Prompts by language.
+    packages : mapping
+        Unpacked packages by name.
     seed : int
         Seed of the dealing.
 
@@ -231,8 +219,9 @@ def deal_speech(
     babble = {"train": [], "test": []}
     count = Counter()
     for language, speaker in SPEAKERS.items():
+        prompts = read_prompts(packages[SPEECH_PACKAGES[language]], language)
         rng = random_generator(seed, 0, language)
-        parts = deal(prompts[language], MINUTES[language], rng)
+        parts = deal(prompts, MINUTES[language], rng)
         for split in ("train", "test"):
             babble[split] += parts.get(f"{split} babble", [])
             utterances = to_utterances(parts.get(split, []))
@@ -249,7 +238,3 @@ def _choose_test(utterances: list[Prompt]) -> list[Prompt]:
     short = [u for u in utterances if u.seconds <= TEST_SECONDS]
     count = min(TEST_UTTERANCES, len(short))
     return [short[i * len(short) // count] for i in range(count)]
-
-
-def _name(path: Path, folder: Path) -> str:
-    return path.relative_to(folder).with_suffix("").as_posix()

@@ -6,48 +6,50 @@ Speakers: allison (English and Spanish) and june (French) to train with,
 carlo (Italian) to validate with, ivrvoice (Russian) to test with; nothing
 else uses the test speaker. Noises for training and test share no recording.
 
-Example
--------
+Examples
+--------
+Where there is apt-get:
     python mini_voicebank.py /data/mini
+Written to one file there, and read where there is none:
+    python mini_voicebank.py /data/mini --pack mini.tar.gz
+    python mini_voicebank.py /data/mini --from mini.tar.gz
+From the packages' files:
+    python mini_voicebank.py /data/mini --from folder_of_deb_files
 
 Authors
  * The dispatch-sb contributors, 2026
 """
 
 import argparse
-import hashlib
+import contextlib
 import json
-import logging
 import shutil
 import sys
+import tarfile
 import tempfile
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-import mini_noise
-import mini_signals
-import mini_speech
-import numpy as np
 from mini_noise import Noise, make_noises
 from mini_packages import (
-    SPEECH_PACKAGES,
     Package,
     PackageError,
-    fetch_packages,
+    extract,
+    get_packages,
     write_licences,
 )
-from mini_speech import Prompt, deal_speech, read_prompts
+from mini_speech import Prompt, make_speech
 
 from dispatch_sb.data import write_audio
 from dispatch_sb.data.files import atomic_path, map_files
 from dispatch_sb.data.levels import active_rms, mix
 from dispatch_sb.data.segments import random_generator
 
-logger = logging.getLogger(__name__)
-
 SEED = 2026
-VERSION = 2  # raise it when the same settings give another corpus
+# Names this corpus in its marker: another one, when a build gives others.
+SETTINGS = "c0a9d949f321cc7655a540476fe8cf396cdcf70363753aecdcbce67afa3b3437"
+COMPLETE = {"settings": SETTINGS, "complete": True}
 MARKER = ".mini_voicebank.json"
 CLEAN = {
     "train": "clean_trainset_28spk_wav_16k",
@@ -59,11 +61,23 @@ NOISY = {
 }
 LOGS = {"train": "log_trainset_28spk.txt", "test": "log_testset.txt"}
 NOISE_FOLDER = "noise_trainset_16k"
+PARTS = (
+    *(name for names in (CLEAN, NOISY, LOGS) for name in names.values()),
+    *(NOISE_FOLDER, "licences", "LICENCES.md", "sources.json"),
+)
 SNRS = {"train": (0, 5, 10, 15), "test": (2.5, 7.5, 12.5, 17.5)}  # dB
 LEVELS = (-26.0, -18.0)  # of active speech, dB below full scale
+OTHER_WAYS = (
+    "with the archive that --pack wrote on another machine or with the Debian "
+    "packages' .deb files, or train on VoiceBank-DEMAND with `--data_folder "
+    "PATH` or on your own recordings with `--clean_folders '[PATH]' "
+    "--noise_folders '[PATH]'`."
+)
 
 
-def prepare_mini(folder: str | Path) -> Path:
+def prepare_mini(
+    folder: str | Path, sources: Sequence[str | Path] = ()
+) -> Path:
     """Builds the mini corpus, unless it is there.
 
     Arguments
@@ -71,6 +85,9 @@ def prepare_mini(folder: str | Path) -> Path:
     folder : str or Path
         Where it is to lie: a new or empty folder, or one built by an earlier
         version or only in part, which is built anew. One process at a time.
+    sources : sequence of str or Path
+        The archive that ``pack`` wrote; or the packages' .deb files, or
+        folders that hold them; none to fetch them with apt-get.
 
     Returns
     -------
@@ -82,41 +99,102 @@ def prepare_mini(folder: str | Path) -> Path:
     Raises
     ------
     PackageError
-        If the packages cannot be had; names the other ways to get data.
+        If the sources are missing, damaged or others, or apt-get cannot get
+        the packages: then the other ways to get data are named.
     ValueError
         If the folder holds something else.
     """
-    folder = Path(folder)
-    marker = folder / MARKER
-    state = json.loads(marker.read_text()) if marker.is_file() else None
-    if state == {"settings": _settings_hash(), "complete": True}:
+    folder, sources = Path(folder), [Path(source) for source in sources]
+    if _state(folder) == COMPLETE:
         return folder
-    folder.mkdir(parents=True, exist_ok=True)
-    for leftover in folder.glob(".building-*"):
-        shutil.rmtree(leftover)
-    if state is None and any(folder.iterdir()):
-        raise ValueError(
-            f"{folder} holds files that are not the mini corpus: name an "
-            "empty or a new folder."
-        )
-    with tempfile.TemporaryDirectory(prefix=".building-", dir=folder) as work:
-        corpus = Path(work) / "corpus"
-        build_corpus(fetch_packages(Path(work) / "packages"), corpus)
+    debs = [s for s in sources if s.is_dir() or s.suffix == ".deb"]
+    with _workplace(folder) as work:
+        corpus = work / "corpus"
+        try:
+            if len(sources) == 1 and not debs:
+                _read_archive(sources[0], corpus)
+            else:
+                build_corpus(get_packages(sources, work), corpus)
+        except PackageError as error:
+            if sources:
+                raise
+            raise PackageError(
+                f"The mini corpus cannot be made: {error}. Run `python "
+                f"{Path(__file__).resolve()} {folder} --from PATH` "
+                f"{OTHER_WAYS}"
+            ) from error
         _publish(corpus, folder)
     return folder
 
 
-def _settings_hash() -> str:
-    """A hash of everything here that decides what the corpus holds."""
-    settings = {
-        f"{module.__name__}.{name}": value
-        for module in (mini_noise, mini_speech, mini_signals)
-        for name, value in vars(module).items()
-        if name.isupper()
-    }
-    settings |= {"version": VERSION, "seed": SEED, "snrs": SNRS}
-    settings |= {"levels": LEVELS}
-    return hashlib.sha256(json.dumps(settings).encode()).hexdigest()
+def _read_archive(archive: Path, corpus: Path) -> None:
+    """Extracts what `pack` wrote; the marker stays behind."""
+    extract(archive, corpus)
+    found = {path.name for path in corpus.glob("*")}
+    if not found.issuperset(PARTS) or _state(corpus) != COMPLETE:
+        raise PackageError(f"{archive} holds no mini corpus of this version")
+    (corpus / MARKER).unlink()
+
+
+def pack(folder: str | Path, archive: str | Path) -> None:
+    """Writes a mini corpus to one file, for machines that cannot build it.
+
+    Arguments
+    ---------
+    folder : str or Path
+        The corpus; other files that lie there are left out.
+    archive : str or Path
+        A ``.tar.gz`` file, which is replaced if it is there.
+    """
+    with (
+        atomic_path(archive) as temporary,
+        tarfile.open(temporary, "w:gz", compresslevel=5) as file,
+    ):
+        for part in (MARKER, *PARTS):
+            file.add(Path(folder, part), part)
+
+
+def _state(folder: Path) -> dict | None:
+    """What the marker says of a folder; None where there is none."""
+    marker = folder / MARKER
+    return json.loads(marker.read_text()) if marker.is_file() else None
+
+
+def _mark(folder: Path, state: dict) -> None:
+    with atomic_path(folder / MARKER) as temporary:
+        temporary.write_text(json.dumps(state))
+
+
+@contextlib.contextmanager
+def _workplace(folder: Path) -> Iterator[Path]:
+    """A passing folder within the corpus' folder, which goes as well if it is
+    new and nothing came of it."""
+    is_new = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    for leftover in folder.glob(".building-*"):
+        shutil.rmtree(leftover)
+    if _state(folder) is None and any(folder.iterdir()):
+        raise ValueError(
+            f"{folder} holds files that are not the mini corpus: name an "
+            "empty or a new folder."
+        )
+    try:
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".building-") as f:
+            yield Path(f)
+    finally:
+        if is_new and not any(folder.iterdir()):
+            folder.rmdir()
+
+
+def _publish(corpus: Path, folder: Path) -> None:
+    """Moves a complete corpus to its place; the marker tells how far it is."""
+    _mark(folder, COMPLETE | {"complete": False})
+    for new in corpus.iterdir():
+        old = folder / new.name
+        if old.is_dir():
+            shutil.rmtree(old)
+        new.replace(old)
+    _mark(folder, COMPLETE)
 
 
 def build_corpus(packages: Mapping[str, Package], folder: Path) -> None:
@@ -129,14 +207,8 @@ def build_corpus(packages: Mapping[str, Package], folder: Path) -> None:
     folder : Path
         A new folder.
     """
-    speech, babble = deal_speech(
-        {
-            language: read_prompts(packages[name].folder, language)
-            for language, name in SPEECH_PACKAGES.items()
-        },
-        SEED,
-    )
-    record = {"seed": SEED, "settings": _settings_hash(), "noise": {}}
+    speech, babble = make_speech(packages, SEED)
+    record = {"seed": SEED, "settings": SETTINGS, "noise": {}}
     for split in ("train", "test"):
         # The test speaker gives nothing, not even a spectrum, to a noise.
         shape = list(speech["train"].values())
@@ -159,7 +231,8 @@ def write_split(
 ) -> dict:
     """Mixes and writes the pairs of a split, and VoiceBank's log of them.
 
-    Noises and SNRs are gone through in turn, so that all pairings are as
+    Speech is brought to a random level, and a random part of a noise is
+    added. Noises and SNRs are gone through in turn, so that all pairings are as
     frequent; the SNR is that of ``dispatch_sb.data.levels.mix``.
 
     Arguments
@@ -184,8 +257,12 @@ def write_split(
         index, (name, utterance) = item
         turn, place = divmod(index, len(kinds))
         kind, snr_db = kinds[place], snrs[(place + turn) % len(snrs)]
+        speech, noise = utterance.signal, noises[kind].signal
         rng = random_generator(SEED, 0, name)
-        pair = _mix_one(utterance.signal, noises[kind].signal, snr_db, rng)
+        level = 10 ** (rng.uniform(*LEVELS) / 20)
+        start = rng.integers(len(noise) - len(speech) + 1)
+        part = noise[start : start + len(speech)]
+        pair = mix(speech * (level / active_rms(speech)), part, snr_db)
         for signal, names in zip(pair, (NOISY, CLEAN)):
             path = folder / names[split] / f"{name}.wav"
             write_audio(path, signal, subtype="PCM_16")
@@ -202,40 +279,6 @@ def write_split(
     lines = [f"{n} {r['noise']} {r['snr_db']}\n" for n, r in record.items()]
     (folder / LOGS[split]).write_text("".join(lines))
     return record
-
-
-def _mix_one(
-    speech: np.ndarray,
-    noise: np.ndarray,
-    snr_db: float,
-    rng: np.random.Generator,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Brings speech to a random level and adds a random part of a noise.
-
-    Speech is ``[samples]``, the noise as long or longer; noisy and clean,
-    which are returned, are ``[samples]`` each.
-    """
-    level = 10 ** (rng.uniform(*LEVELS) / 20)
-    start = rng.integers(len(noise) - len(speech) + 1)
-    part = noise[start : start + len(speech)]
-    return mix(speech * (level / active_rms(speech)), part, snr_db)
-
-
-def _publish(corpus: Path, folder: Path) -> None:
-    """Moves a complete corpus to its place; the marker tells how far it is."""
-    state = {"settings": _settings_hash(), "complete": False}
-    _write_state(folder, state)
-    for new in corpus.iterdir():
-        old = folder / new.name
-        if old.is_dir():
-            shutil.rmtree(old)
-        new.replace(old)
-    _write_state(folder, state | {"complete": True})
-
-
-def _write_state(folder: Path, state: dict) -> None:
-    with atomic_path(folder / MARKER) as temporary:
-        temporary.write_text(json.dumps(state))
 
 
 def summary(folder: Path) -> str:
@@ -259,11 +302,9 @@ def summary(folder: Path) -> str:
             speaker = name.split("_")[0]
             utterances[speaker] += 1
             minutes[speaker] += entry["seconds"] / 60
-        lines += [
-            f"{split}: {speaker}, {minutes[speaker]:.1f} minutes in "
-            f"{utterances[speaker]} utterances"
-            for speaker in utterances
-        ]
+        for speaker, count in utterances.items():
+            spoken = f"{minutes[speaker]:.1f} minutes in {count} utterances"
+            lines.append(f"{split}: {speaker}, {spoken}")
         lines.append(f"{split} noises: {', '.join(record['noise'][split])}")
     return "\n".join(lines)
 
@@ -277,10 +318,28 @@ def main() -> int:
         The process' exit status: 0, or 1 where it could not be built.
     """
     parser = argparse.ArgumentParser(description="Builds the mini corpus.")
-    parser.add_argument("folder", type=Path)
-    folder = parser.parse_args().folder
+    parser.add_argument("folder", help="where it is to lie: new or empty")
+    parser.add_argument(
+        "--from",
+        nargs="+",
+        default=(),
+        metavar="PATH",
+        dest="sources",
+        help="read an archive that --pack wrote, or build of .deb files and "
+        "folders of them (default: fetch the packages with apt-get)",
+    )
+    parser.add_argument(
+        "--pack",
+        metavar="ARCHIVE",
+        help="write the corpus to one file too (.tar.gz, 160 MB)",
+    )
+    options = parser.parse_args()
+    if options.pack and not Path(options.pack).parent.is_dir():
+        parser.error(f"there is no folder to write {options.pack} to")
     try:
-        prepare_mini(folder)
+        folder = prepare_mini(options.folder, options.sources)
+        if options.pack:
+            pack(folder, options.pack)
     except (PackageError, ValueError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -1,12 +1,14 @@
-"""The mini corpus' modules, small packages to build it from without apt, and
+"""The mini corpus' modules, small packages to build it of without apt, and
 what holds of every mini corpus.
 
 Authors
  * The dispatch-sb contributors, 2026
 """
 
+import io
 import json
 import sys
+import tarfile
 from pathlib import Path
 
 import av
@@ -33,7 +35,6 @@ TEST = "clean_testset_wav_16k", "noisy_testset_wav_16k"
 sys.path.insert(0, str(RECIPE))
 import mini_noise  # noqa: E402
 import mini_packages  # noqa: E402
-import mini_signals  # noqa: E402
 import mini_speech  # noqa: E402
 import mini_voicebank  # noqa: E402
 
@@ -42,7 +43,6 @@ sys.path.remove(str(RECIPE))
 __all__ = [
     "mini_noise",
     "mini_packages",
-    "mini_signals",
     "mini_speech",
     "mini_voicebank",
 ]
@@ -88,10 +88,12 @@ def write_recordings(folder, rng):
         for state in (0, 1):
             click = 0.3 * rng.standard_normal(4410)
             soundfile.write(keys / f"0{key}-{state}.wav", click, 44100)
-    steady = [p for s in mini_noise.STEADY.values() for p in s.values()]
-    events = [p for s in mini_noise.EVENTS.values() for p, _ in s.values()]
-    for pattern in sum(steady + events, []):
-        mod, name = pattern.replace("*", "9").split("/")
+    noises = [n for s in mini_noise.NOISES.values() for n in s.values()]
+    recordings = [
+        n for _, wanted in noises if "/" in str(wanted) for n in wanted
+    ]
+    for recording in recordings:
+        mod, name = recording.replace("*", "9").split("/")
         path = folder / mini_packages.GAME_FOLDER / mod / f"sounds/{name}.ogg"
         path.parent.mkdir(parents=True, exist_ok=True)
         soundfile.write(path, 0.1 * rng.standard_normal(22050), 44100)
@@ -112,6 +114,28 @@ def write_packages(root):
         name: mini_packages.Package(name, "1.0", "0" * 64, root / name)
         for name in mini_packages.PACKAGES
     }
+
+
+def write_debs(root):
+    """Writes the same packages as .deb files; returns their folder."""
+    folder = root / "debs"
+    folder.mkdir()
+    for name, package in write_packages(root / "trees").items():
+        write_deb(folder / f"{name}_1%3a2.0_all.deb", package.folder)
+    return folder
+
+
+def write_deb(path, tree):
+    """A Debian package: an archive of ar's, with one of tar's in it."""
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w:xz", preset=0) as tar:
+        tar.add(tree, ".")
+    members = {"debian-binary": b"2.0\n", "control.tar.xz": b"odd"}
+    content = b"!<arch>\n"
+    for name, part in (members | {"data.tar.xz": data.getvalue()}).items():
+        header = f"{name:<16}{0:<12}{0:<6}{0:<6}{100644:<8}{len(part):<10}`\n"
+        content += header.encode() + part + b"\n" * (len(part) % 2)
+    path.write_bytes(content)
 
 
 def contents(folder):
