@@ -42,7 +42,7 @@ INSTALL = [
 ]
 REPORT = ["matplotlib>=3.9,<4", "pillow>=10,<14"]
 TENSORBOARD = ["tensorboard>=2.18,<3"]
-# The ONNX file is written by torch's exporter and made smaller by onnxruntime.
+# torch's exporter writes the ONNX file with it.
 ONNX = ["onnxscript>=0.5,<1"]
 DEMO = ["gradio>=6,<7"]
 LIVE = ["sounddevice>=0.5,<1"]
