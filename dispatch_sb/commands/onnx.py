@@ -5,6 +5,7 @@ Authors
 """
 
 import argparse
+from pathlib import Path
 
 from dispatch_sb.commands.command import Command
 
@@ -21,15 +22,6 @@ def _onnx_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--name", help="of the model; default: as its card says")
     add("--licence", help="of the weights; default: as its card says")
-    add(
-        "--int8",
-        action="store_true",
-        help="also write OUTPUT.int8.onnx with weights of 8 bits, unless "
-        "that costs more than 0.03 PESQ on the files of --clean and --noisy",
-    )
-    add("--clean", help="folder of clean speech, for --int8")
-    add("--noisy", help="folder of the same files with noise, for --int8")
-    add("--workers", type=int, help="processes that score; default: all CPUs")
 
 
 def _onnx(arguments: argparse.Namespace) -> str:
@@ -37,7 +29,7 @@ def _onnx(arguments: argparse.Namespace) -> str:
     from dispatch_sb.publish.onnx import needs_onnx, write_onnx
     from dispatch_sb.publish.onnx_source import open_with_card
 
-    output, smaller = _check(arguments)
+    output = _check(arguments.output)
     needs_onnx()
     source = open_with_card(arguments.model, arguments.revision)
     audio = arguments.audio or source.example
@@ -53,47 +45,22 @@ def _onnx(arguments: argparse.Namespace) -> str:
         arguments.name or source.name,
         arguments.licence or source.licence,
     )
-    text = (
+    return (
         f"{output}: {len(content):,} bytes; differs from torch by at most "
         f"{difference:.1e} on {audio}."
     )
-    if arguments.int8:
-        text += "\n" + _write_int8(arguments, content, smaller, text)
-    return text
 
 
-def _check(arguments: argparse.Namespace):
-    """The paths of both files; raises if an argument is wrong."""
-    from pathlib import Path
-
-    output = Path(arguments.output)
-    if output.suffix != ".onnx":
-        raise ValueError(f"{output} must end with .onnx.")
-    if not output.parent.is_dir():
+def _check(output: str) -> Path:
+    """The path of the file; raises if it cannot be written there."""
+    path = Path(output)
+    if path.suffix != ".onnx":
+        raise ValueError(f"{path} must end with .onnx.")
+    if not path.parent.is_dir():
         raise FileNotFoundError(
-            f"The folder {output.parent} does not exist: make it first."
+            f"The folder {path.parent} does not exist: make it first."
         )
-    pairs = (arguments.clean, arguments.noisy)
-    if arguments.int8 and None in pairs:
-        raise ValueError(
-            "--int8 needs --clean and --noisy: a file with weights of 8 bits "
-            "is only written when its loss in PESQ is known."
-        )
-    if not arguments.int8 and any(pairs):
-        raise ValueError("--clean and --noisy are for --int8: add it.")
-    return output, output.with_suffix(".int8.onnx")
-
-
-def _write_int8(arguments, content: bytes, path, before: str) -> str:
-    """What there is to say of the smaller file."""
-    from dispatch_sb.publish.onnx_int8 import write_int8
-
-    folders = (arguments.clean, arguments.noisy)
-    try:
-        loss = write_int8(content, path, *folders, arguments.workers)
-    except (ValueError, OSError, RuntimeError) as error:
-        raise RuntimeError(f"{error}\n{before}") from error
-    return f"{path}: {path.stat().st_size:,} bytes; {loss}."
+    return path
 
 
 COMMAND = Command(
@@ -103,6 +70,5 @@ COMMAND = Command(
     _onnx,
     examples="""\
   dispatch-sb onnx results/dispatch/1986 student.onnx
-  dispatch-sb onnx recipes/VoiceBank/pretrained/fastenhancer-b-16k b.onnx \\
-      --int8 --clean /data/clean --noisy /data/noisy""",
+  dispatch-sb onnx recipes/VoiceBank/pretrained/fastenhancer-b-16k b.onnx""",
 )

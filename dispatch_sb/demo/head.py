@@ -1,4 +1,5 @@
-"""What stands on the page before anything was heard, as HTML.
+"""The sentences on the page: what stands there before anything was heard, and
+why there is nothing to hear.
 
 Authors
  * The dispatch-sb contributors, 2026
@@ -11,7 +12,7 @@ from torch import nn
 from dispatch_sb.demo.example import Example
 from dispatch_sb.demo.models import Models
 from dispatch_sb.demo.recording import LONGEST
-from dispatch_sb.report.facts import escape
+from dispatch_sb.report.render import render
 
 
 def header_html(models: Models) -> str:
@@ -27,20 +28,14 @@ def header_html(models: Models) -> str:
     str
         HTML.
     """
-    rows = "".join(
-        f"<div><dt>{name.capitalize()}</dt><dd>{escape(_short(source))} "
-        f"<small>{_size(models.networks[name])}</small></dd></div>"
-        for name, source in models.sources.items()
-    )
-    versus = " and its teacher" if models.teacher is not None else ""
-    return (
-        '<div class="ds"><h1>Hear the student</h1>'
-        f'<p class="lede">Drop or record up to {LONGEST:g} s of noisy speech '
-        f"and compare it with what the student{versus} make"
-        f"{'' if versus else 's'} of it.</p>"
-        '<p class="note">Recordings stay on the computer that serves this '
-        "page, and are deleted within two hours or when it stops.</p>"
-        f"<dl>{rows}</dl></div>"
+    return render(
+        "demo/header.html",
+        longest=LONGEST,
+        teacher=models.teacher,
+        models=[
+            (name, _short(source), _size(models.networks[name]))
+            for name, source in models.sources.items()
+        ],
     )
 
 
@@ -60,10 +55,11 @@ def clean_html(models: Models) -> str:
     more = ""
     if models.teacher is not None:
         more = " and shows where the teacher knows more"
-    return (
-        '<div class="ds"><p class="note">With the same recording without '
-        f"noise, sample for sample, the page adds scores{more}.</p></div>"
+    text = (
+        "With the same recording without noise, sample for sample, the page "
+        f"adds scores{more}."
     )
+    return render("demo/sentence.html", kind="note", text=text)
 
 
 def example_html(example: Example) -> str:
@@ -79,8 +75,29 @@ def example_html(example: Example) -> str:
     str
         HTML.
     """
-    about = escape(example.about)
-    return f'<div class="ds"><p class="note">The example: {about}</p></div>'
+    text = f"The example: {example.about}"
+    return render("demo/sentence.html", kind="note", text=text)
+
+
+def message_html(text: str) -> str:
+    """A reason why there is nothing to hear.
+
+    Arguments
+    ---------
+    text : str
+        One sentence.
+
+    Returns
+    -------
+    str
+        HTML that screen readers announce.
+
+    Example
+    -------
+    >>> message_html("a < b")
+    '<div class="ds"><p class="message" role="alert">a &lt; b</p></div>'
+    """
+    return render("demo/sentence.html", kind="message", text=text)
 
 
 def _short(source: str) -> str:

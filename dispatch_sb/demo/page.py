@@ -8,9 +8,14 @@ Authors
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dispatch_sb.demo.cards import listening_html, message_html
+from dispatch_sb.demo.cards import listening_html
 from dispatch_sb.demo.example import Example
-from dispatch_sb.demo.head import clean_html, example_html, header_html
+from dispatch_sb.demo.head import (
+    clean_html,
+    example_html,
+    header_html,
+    message_html,
+)
 from dispatch_sb.demo.listening import listen
 from dispatch_sb.demo.models import Models
 from dispatch_sb.demo.theme import calm_theme

@@ -228,7 +228,7 @@ def open_session(
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    # Weights of 8 bits become floats once, not in every run: faster here.
+    # Weights that were stored in 8 bits become floats once, not in every run.
     options.add_session_config_entry("session.disable_quant_qdq", "1")
     try:
         return onnxruntime.InferenceSession(

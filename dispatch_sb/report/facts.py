@@ -1,66 +1,16 @@
-"""What a run tells about itself, as HTML: names and values.
+"""What a run tells about itself: names and values.
 
 Authors
  * The dispatch-sb contributors, 2026
 """
 
 import datetime
-import html
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 HEADING = ("method", "student", "teacher", "model", "param", "seed", "date")
 NOT_HEADING = ("sha256", "hash", "version")
 LONGEST = 48  # letters in the heading
-
-
-def escape(text: Any) -> str:
-    """Any value as text that cannot be mistaken for HTML.
-
-    Arguments
-    ---------
-    text : any
-        What to show.
-
-    Returns
-    -------
-    str
-        Escaped, quotes included.
-
-    Example
-    -------
-    >>> escape("<b>")
-    '&lt;b&gt;'
-    """
-    return html.escape(str(text), quote=True)
-
-
-def definitions(facts: Mapping[str, Any], css: str = "facts") -> str:
-    """Names and values, nested ones included.
-
-    Arguments
-    ---------
-    facts : mapping
-        What to list.
-    css : str
-        The list's class.
-
-    Returns
-    -------
-    str
-        A `<dl>`, or nothing.
-
-    Example
-    -------
-    >>> definitions({"seed": 1})
-    '<dl class="facts"><div><dt>Seed</dt><dd>1</dd></div></dl>'
-    """
-    rows = "".join(
-        f"<div><dt>{escape(name[:1].upper() + name[1:])}</dt>"
-        f"<dd>{escape(value)}</dd></div>"
-        for name, value in flatten(facts)
-    )
-    return f'<dl class="{css}">{rows}</dl>' if rows else ""
 
 
 def heading_facts(facts: Mapping[str, Any]) -> dict[str, str]:

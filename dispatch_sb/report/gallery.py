@@ -1,12 +1,12 @@
-"""The examples of a report as HTML: what was heard, what it looks like, and
-where the teacher still knows more than the student.
+"""The examples of a report: what was heard, what it looks like, and where the
+teacher still knows more than the student.
 
 Authors
  * The dispatch-sb contributors, 2026
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -14,7 +14,6 @@ import torch
 from dispatch_sb.metrics.catalogue import CATALOGUE
 from dispatch_sb.report.canvas import to_svg
 from dispatch_sb.report.examples import Example, common_gain, flac_uri
-from dispatch_sb.report.facts import escape
 from dispatch_sb.report.figures import knowledge_gap_figure
 from dispatch_sb.report.gap import BandMap, band_maps, panels_of, widest_gap
 from dispatch_sb.report.run import number
@@ -26,6 +25,48 @@ from dispatch_sb.report.spectrograms import (
 
 CLOSE_UP = 0.5  # s
 SHOWN = ("pesq", "estoi", "si_sdr")  # metrics beside an example
+
+
+class Player(NamedTuple):
+    """A signal to see and to hear.
+
+    Arguments
+    ---------
+    name : str
+        Such as noisy, student, teacher or clean.
+    about : str
+        What there is to say of it.
+    label : str
+        For readers who do not see it.
+    picture : str
+        Its spectrogram, an `<svg>`.
+    sound : str
+        A data URI.
+    """
+
+    name: str
+    about: str
+    label: str
+    picture: str
+    sound: str
+
+
+class Players(NamedTuple):
+    """Signals on one colour scale and of one volume.
+
+    Arguments
+    ---------
+    cards : list of Player
+        One per signal.
+    scale : str
+        The colour scale, an `<svg>`.
+    gain : float
+        How much louder than the signals the players are.
+    """
+
+    cards: list[Player]
+    scale: str
+    gain: float
 
 
 def knowledge_gap(
@@ -57,34 +98,61 @@ def knowledge_gap(
     return detail
 
 
-def figure_card(title: str, picture: str, below: str = "") -> str:
-    """A picture with its title, as HTML.
+def players(
+    signals: Mapping[str, np.ndarray],
+    sample_rate: int,
+    key: str,
+    about: Mapping[str, str],
+    file: str = "",
+) -> Players:
+    """Draws and packs versions of one recording.
 
     Arguments
     ---------
-    title : str
-        HTML.
-    picture : str
-        An `<svg>`.
-    below : str
-        HTML that follows the picture.
+    signals : mapping
+        Waveforms `[samples]` by name.
+    sample_rate : int
+        In Hz.
+    key : str
+        Unique; begins every identifier.
+    about : mapping
+        What there is to say of those signals that it names.
+    file : str
+        What the recording is called, if anything.
 
     Returns
     -------
-    str
-        A `<figure>`.
+    Players
+        For the macro `player` of `parts.html`.
     """
-    caption = f"<figcaption>{title}</figcaption>" if title else ""
-    return f"<figure>{caption}{picture}{below}</figure>"
+    levels, gain = colour_range(list(signals.values())), common_gain(signals)
+    cards = []
+    for name, signal in signals.items():
+        seconds = len(signal) / sample_rate
+        what = f"Spectrogram of {file}" if file else "Spectrogram"
+        alt = f"{what}, {name}, 0 to {seconds:.1f} s"
+        figure = spectrogram_figure(signal, sample_rate, levels)
+        cards.append(
+            Player(
+                name,
+                about.get(name, ""),
+                f"{file}, {name}" if file else name,
+                to_svg(figure, f"{key}-{name}", alt),
+                flac_uri(signal * gain, sample_rate),
+            )
+        )
+    alt = f"Colour scale from {levels[0]:.0f} to {levels[1]:.0f} dB"
+    scale = to_svg(colour_bar_figure(levels), f"{key}-scale", alt)
+    return Players(cards, scale, gain)
 
 
-def example_section(
+def show_example(
     example: Example,
     scores: Mapping[str, Mapping[str, Any]],
     loss: torch.nn.Module | None,
     key: str,
     seconds: float,
-) -> str:
+) -> dict[str, Any]:
     """Everything about one test file.
 
     Arguments
@@ -102,74 +170,50 @@ def example_section(
 
     Returns
     -------
-    str
-        An `<article>`.
+    dict
+        For `examples.html`.
     """
-    missing = list(example.missing)
-    gap = _gap_part(example, loss, key, seconds, missing)
-    notes = "".join(f'<p class="note">{escape(text)}</p>' for text in missing)
-    return (
-        f'<article id="{key}"><h3><span class="rank">{escape(example.rank)}'
-        f"</span> {escape(example.name)}</h3>{notes}"
-        f"{_listening_part(example, scores, key, seconds)}{gap}</article>"
-    )
+    missing, maps, shown, cuts = list(example.missing), [], None, []
+    if {"student", "teacher", "clean"} <= set(example.signals):
+        try:
+            maps = _maps(example, loss, key, seconds)
+        except ValueError as error:
+            missing.append(f"No knowledge-gap map: {error}")
+    if example.signals:
+        end = round(seconds * example.sample_rate)
+        signals = {name: x[:end] for name, x in example.signals.items()}
+        about = {name: _marks(scores.get(name, {})) for name in signals}
+        shown = players(signals, example.sample_rate, key, about, example.name)
+        cuts = _cuts(example, seconds, shown.gain)
+    return {
+        "key": key,
+        "name": example.name,
+        "rank": example.rank,
+        "missing": missing,
+        "players": shown,
+        "cuts": cuts,
+        "maps": maps,
+    }
 
 
-def _listening_part(example, scores, key, seconds) -> str:
-    """Spectrograms and players of everything that could be read."""
-    if not example.signals:
-        return ""
-    end = round(seconds * example.sample_rate)
-    signals = {name: x[:end] for name, x in example.signals.items()}
-    levels = colour_range(list(signals.values()))
-    gain = common_gain(signals)
-    cards = []
-    for name, signal in signals.items():
-        alt = (
-            f"Spectrogram of {example.name}, {name}, "
-            f"0 to {len(signal) / example.sample_rate:.1f} s"
-        )
-        figure = spectrogram_figure(signal, example.sample_rate, levels)
-        uri = flac_uri(signal * gain, example.sample_rate)
-        player = (
-            f'<audio controls preload="metadata" src="{uri}" '
-            f'aria-label="{escape(example.name)}, {name}"></audio>'
-        )
-        svg = to_svg(figure, f"{key}-{name}", alt)
-        title = f"<b>{name.capitalize()}</b> {_marks(scores.get(name, {}))}"
-        cards.append(figure_card(title, svg, player))
-    alt = f"Colour scale from {levels[0]:.0f} to {levels[1]:.0f} dB"
-    bar = to_svg(colour_bar_figure(levels), f"{key}-scale", alt)
-    return (
-        f'<div class="pair">{"".join(cards)}</div>'
-        f'<div class="scale">{bar}</div>{_cut_note(example, seconds, gain)}'
-    )
-
-
-def _cut_note(example: Example, seconds: float, gain: float) -> str:
+def _cuts(example: Example, seconds: float, gain: float) -> list[str]:
     """Says what was done to the audio, if anything was."""
-    total = len(example.signals["noisy"]) if "noisy" in example.signals else 0
-    total = total / example.sample_rate
-    notes = []
+    total = len(example.signals.get("noisy", ())) / example.sample_rate
+    cuts = []
     if total > seconds:
-        notes.append(
+        cuts.append(
             f"The first {seconds:.1f} s of {total:.1f} s; the scores are "
             "those of the whole file."
         )
     if gain < 1:
-        notes.append(f"All players are {gain:.2f} times as loud as the files.")
-    return f'<p class="note">{" ".join(notes)}</p>' if notes else ""
+        cuts.append(f"All players are {gain:.2f} times as loud as the files.")
+    return cuts
 
 
-def _gap_part(example, loss, key, seconds, missing: list[str]) -> str:
-    """The knowledge gap map, whole and close up, panel by panel."""
-    if not {"student", "teacher", "clean"} <= set(example.signals):
-        return ""
-    try:
-        detail = _detail(example, loss)
-    except ValueError as error:
-        missing.append(f"No knowledge-gap map: {error}")
-        return ""
+def _maps(example, loss, key, seconds) -> list[tuple[str, str]]:
+    """Titles and pictures of the knowledge gap, whole and close up, panel by
+    panel."""
+    detail = _detail(example, loss)
     frames = loss.host.patch_frames
     maps = band_maps(detail, 0, loss.hop / loss.sample_rate, None, frames)
     length = len(example.signals["clean"]) / example.sample_rate
@@ -192,11 +236,8 @@ def _gap_part(example, loss, key, seconds, missing: list[str]) -> str:
             alt = f"Knowledge gap of {example.name}, {where}. {words}"
             svg = to_svg(figure, f"{key}-gap-{len(cards)}", alt)
             title = words if fine else f"Close up, {where}"
-            cards.append(figure_card(escape(title), svg))
-    return (
-        "<h4>Where the teacher still knows more</h4>"
-        f'<div class="pair">{"".join(cards)}</div>'
-    )
+            cards.append((title, svg))
+    return cards
 
 
 def _detail(example: Example, loss: torch.nn.Module | None) -> dict:
@@ -245,4 +286,4 @@ def _marks(scores: Mapping[str, Any]) -> str:
         if not np.isnan(value):
             words = f"{name} {value:.2f} {unit.rstrip(')')}".rstrip()
             marks.append(words.replace(" ", "\N{NO-BREAK SPACE}"))
-    return f"<small>{escape(' · '.join(marks))}</small>"
+    return " · ".join(marks)

@@ -5,10 +5,7 @@ Authors
 """
 
 import os
-from importlib import resources
 from pathlib import Path
-from string import Template
-from typing import NamedTuple
 
 import torch
 
@@ -16,8 +13,9 @@ from dispatch_sb.data.files import atomic_path
 from dispatch_sb.data.manifest import read_manifest
 from dispatch_sb.report.canvas import styled
 from dispatch_sb.report.examples import read_example
-from dispatch_sb.report.facts import definitions, escape, heading_facts
-from dispatch_sb.report.run import Run, read_run
+from dispatch_sb.report.facts import heading_facts
+from dispatch_sb.report.render import render
+from dispatch_sb.report.run import read_run
 from dispatch_sb.report.sections import (
     choose_files,
     details_part,
@@ -26,24 +24,6 @@ from dispatch_sb.report.sections import (
     training_part,
 )
 from dispatch_sb.report.tables import headline
-
-
-class Section(NamedTuple):
-    """A part of the page.
-
-    Arguments
-    ---------
-    key : str
-        Its HTML identifier.
-    title : str
-        Its heading.
-    body : str
-        HTML; empty leaves the section out.
-    """
-
-    key: str
-    title: str
-    body: str
 
 
 @styled
@@ -105,45 +85,20 @@ def build_report(
         )
         for name, rank in choose_files(run, manifest, examples).items()
     ]
-    shown = examples_part(run, files, distillation_loss)
-    sections = [
-        Section("scores", "Scores", scores_part(run)),
-        Section("training", "Training", training_part(run)),
-        Section("examples", "Examples", shown),
-        Section("details", "Details", details_part(run)),
-    ]
-    page = _fill(run, [part for part in sections if part.body], title)
+    page = render(
+        "report/page.html",
+        title=title,
+        headline=headline(run),
+        facts=list(heading_facts(run.facts).items()),
+        missing=run.missing,
+        sections={
+            "Scores": scores_part(run),
+            "Training": training_part(run),
+            "Examples": examples_part(run, files, distillation_loss),
+            "Details": details_part(run),
+        },
+    )
     path = run.folder / "report.html"
     with atomic_path(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
     return path
-
-
-def _fill(run: Run, sections: list[Section], title: str) -> str:
-    """Puts the parts into the template."""
-    folder = resources.files("dispatch_sb.report")
-    template = folder.joinpath("page.html").read_text(encoding="utf-8")
-    style = folder.joinpath("style.css").read_text(encoding="utf-8")
-    gone = "".join(f"<li>{escape(text)}</li>" for text in run.missing)
-    return Template(template).substitute(
-        title=escape(title),
-        style=style,
-        headline=headline(run),
-        facts=definitions(heading_facts(run.facts)),
-        contents="".join(
-            f'<a href="#{part.key}">{part.title}</a>' for part in sections
-        ),
-        missing=(
-            '<aside class="missing"><b>Not in this report</b>'
-            f"<ul>{gone}</ul></aside>"
-            if gone
-            else ""
-        ),
-        sections="".join(
-            f'<section id="{part.key}"><h2>{part.title}</h2>{part.body}'
-            "</section>"
-            for part in sections
-        ),
-        footer="Made by dispatch-sb. Compare scores only with scores of the "
-        "same files and the same metric flavour.",
-    )

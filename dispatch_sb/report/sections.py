@@ -1,4 +1,5 @@
-"""The parts of the page: scores, training, examples, details.
+"""What the sections of the page show: scores, training, examples, details.
+Each has a template of its name.
 
 Authors
  * The dispatch-sb contributors, 2026
@@ -12,8 +13,8 @@ import torch
 from dispatch_sb.report.canvas import to_svg
 from dispatch_sb.report.charts import curves_figure, gain_figure, score_figure
 from dispatch_sb.report.examples import Example, choose
-from dispatch_sb.report.facts import definitions, escape
-from dispatch_sb.report.gallery import example_section, figure_card
+from dispatch_sb.report.facts import flatten
+from dispatch_sb.report.gallery import show_example
 from dispatch_sb.report.run import Run, gains, number
 from dispatch_sb.report.tables import (
     difference_table,
@@ -27,23 +28,8 @@ CARDS = ("pesq", "estoi", "si_sdr", "dnsmos_ovrl")  # metrics with a picture
 LONGEST = 5.0  # s of one example
 ALL_EXAMPLES = 15.0  # s of all examples together: keeps a page under 5 MB
 
-READING = (
-    "<p>Below them, maps show the Knowledge Gap Score: how much further from "
-    "the clean speech the student is than its teacher, patch by patch.</p>"
-    '<ul class="key"><li><span style="background:#b2182b"></span>The teacher '
-    "is nearer to the clean speech: something to learn</li>"
-    '<li><span style="background:#2166ac"></span>The student is nearer '
-    "already</li>"
-    '<li><span style="background:#f4f4f4;border:2px solid #10161d"></span>'
-    "Outlined: selected by the loss</li>"
-    '<li><span style="background:#9aa3ae"></span>Under a grey veil: not '
-    "selected</li>"
-    '<li><span style="border:1px dotted var(--soft)"></span>Empty: outside '
-    "the band</li></ul>"
-)
 
-
-def scores_part(run: Run) -> str:
+def scores_part(run: Run) -> dict[str, Any]:
     """Pictures of the main metrics, the tables, failures and flavours.
 
     Arguments
@@ -53,25 +39,24 @@ def scores_part(run: Run) -> str:
 
     Returns
     -------
-    str
-        HTML; nothing where there is nothing to show.
+    dict
+        Empty where there is nothing to show.
     """
     if not run.systems:
-        return ""
-    cards = "".join(
-        figure_card("", to_svg(figure, f"score-{key}", alt))
-        for key, figure, alt in _score_figures(run)
-    )
-    flavours = run.scores.get("flavours")
-    lines = dict.fromkeys(flavours.values()) if flavours else {}
-    notes = "".join(f"<li>{escape(line)}</li>" for line in lines)
-    return (
-        f'<div class="cards">{cards}</div>'
-        f'<div class="scroll">{score_table(run)}</div>'
-        f"{difference_table(run)}{failures(run)}"
-        f"<details><summary>Which flavour of each metric</summary>"
-        f"<ul>{notes}</ul></details>"
-    )
+        return {}
+    metrics = metrics_of(run).values()
+    flavours = run.scores.get("flavours") or {}
+    return {
+        "pictures": [
+            to_svg(figure, f"score-{key}", alt)
+            for key, figure, alt in _score_figures(run)
+        ],
+        "means": score_table(run),
+        "lower": [m.label for m in metrics if not m.higher_is_better],
+        "differences": difference_table(run),
+        "failures": failures(run),
+        "flavours": list(dict.fromkeys(flavours.values())),
+    }
 
 
 def _score_figures(run: Run) -> Iterator[tuple[str, Any, str]]:
@@ -91,7 +76,7 @@ def _score_figures(run: Run) -> Iterator[tuple[str, Any, str]]:
         yield key, figure, f"{metric.label}: {words}"
 
 
-def training_part(run: Run) -> str:
+def training_part(run: Run) -> dict[str, Any]:
     """Curves over the epochs.
 
     Arguments
@@ -101,29 +86,18 @@ def training_part(run: Run) -> str:
 
     Returns
     -------
-    str
-        HTML; nothing where there is nothing to show.
+    dict
+        Empty where there is nothing to show.
     """
-    cards = "".join(
-        figure_card(
-            "",
-            to_svg(
-                curves_figure(
-                    chart.curves, chart.title, chart.unit, chart.percent
-                ),
-                f"training-{chart.name}",
-                chart.alt,
-            ),
+    pictures = [
+        to_svg(
+            curves_figure(chart.curves, chart.title, chart.unit, chart.percent),
+            f"training-{chart.name}",
+            chart.alt,
         )
         for chart in charts(run.epochs)
-    )
-    if not cards:
-        return ""
-    return (
-        f"<p>{len(run.epochs)} epochs, measured on training and validation "
-        "data; the test set plays no part here.</p>"
-        f'<div class="charts">{cards}</div>'
-    )
+    ]
+    return {"epochs": len(run.epochs), "pictures": pictures} if pictures else {}
 
 
 def choose_files(run: Run, manifest: Mapping, count: int) -> dict[str, str]:
@@ -154,7 +128,7 @@ def examples_part(
     run: Run,
     examples: Sequence[Example],
     loss: torch.nn.Module | None,
-) -> str:
+) -> dict[str, Any]:
     """The gain of every file, and a few files in full.
 
     Arguments
@@ -168,14 +142,14 @@ def examples_part(
 
     Returns
     -------
-    str
-        HTML; nothing where there is nothing to show.
+    dict
+        Empty where there is nothing to show.
     """
     if not examples:
-        return ""
+        return {}
     seconds = min(LONGEST, ALL_EXAMPLES / len(examples))
-    parts = [
-        example_section(
+    files = [
+        show_example(
             example,
             run.files.get(example.name, {}),
             loss,
@@ -184,33 +158,27 @@ def examples_part(
         )
         for place, example in enumerate(examples, start=1)
     ]
-    mapped = hasattr(loss, "host") and "teacher" in run.systems
-    marked = {example.name: example.rank for example in examples}
-    return _choice(run, marked, mapped) + "".join(parts)
+    return {
+        "gain_picture": _gain_picture(run, examples),
+        "mapped": hasattr(loss, "host") and "teacher" in run.systems,
+        "files": files,
+    }
 
 
-def _choice(run: Run, marked: Mapping[str, str], mapped: bool) -> str:
-    """Says how the examples were chosen, and how to read their pictures."""
+def _gain_picture(run: Run, examples: Sequence[Example]) -> str:
+    """The gain of every file, the examples pointed out; empty without any."""
     gain = gains(run.files)
-    picture = ""
-    if gain:
-        figure = gain_figure(gain, marked, "PESQ gain")
-        alt = (
-            f"PESQ gain of the student over the noisy input on {len(gain)} "
-            f"files, from {min(gain.values()):+.2f} to "
-            f"{max(gain.values()):+.2f}"
-        )
-        picture = figure_card("", to_svg(figure, "gain", alt))
-    return (
-        "<p>Chosen by rule, not by ear: test files at equal steps of rank, "
-        "from the largest to the smallest PESQ gain of the student over the "
-        f'noisy input.</p><div class="pair">{picture}<div><p>The spectrograms '
-        "of a file share one colour scale, its players one volume.</p>"
-        f"{READING if mapped else ''}</div></div>"
+    if not gain:
+        return ""
+    marked = {example.name: example.rank for example in examples}
+    alt = (
+        f"PESQ gain of the student over the noisy input on {len(gain)} "
+        f"files, from {min(gain.values()):+.2f} to {max(gain.values()):+.2f}"
     )
+    return to_svg(gain_figure(gain, marked, "PESQ gain"), "gain", alt)
 
 
-def details_part(run: Run) -> str:
+def details_part(run: Run) -> dict[str, Any]:
     """Everything else that scores.json and the settings tell.
 
     Arguments
@@ -220,13 +188,8 @@ def details_part(run: Run) -> str:
 
     Returns
     -------
-    str
-        HTML; nothing where there is nothing to show.
+    dict
+        Empty where there is nothing to show.
     """
-    settings = (
-        f"<details><summary>Settings (hyperparams.yaml)</summary>"
-        f'<pre tabindex="0">{escape(run.settings)}</pre></details>'
-        if run.settings
-        else ""
-    )
-    return definitions(run.facts, "list") + settings
+    details = {"facts": list(flatten(run.facts)), "settings": run.settings}
+    return details if any(details.values()) else {}

@@ -1,21 +1,84 @@
-"""Scores as HTML: the headline, the tables, and what failed.
+"""The scores of a run as the page shows them: the headline, the tables, and
+what failed.
 
 Authors
  * The dispatch-sb contributors, 2026
 """
 
 import math
-import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from dispatch_sb.metrics.bootstrap import mean_with_interval
 from dispatch_sb.metrics.catalogue import CATALOGUE, Metric
-from dispatch_sb.report.facts import escape
 from dispatch_sb.report.run import Run, gains, number
 
-MOST_FAILURES = 50  # listed one by one
-PERCENT = "\N{NO-BREAK SPACE}%"
+
+class Headline(NamedTuple):
+    """What the student gains over the noisy input.
+
+    Arguments
+    ---------
+    files : int
+        How many files have the gain.
+    gain, low, high : float
+        Mean in PESQ, and the ends of its 95 % interval; NaN where there is
+        none.
+    teacher : float or None
+        The teacher's mean gain.
+    """
+
+    files: int
+    gain: float
+    low: float
+    high: float
+    teacher: float | None
+
+
+class Cell(NamedTuple):
+    """A mean of a table, in figures.
+
+    Arguments
+    ---------
+    mean, interval : str
+        Empty where there is none.
+    failed : int
+        Files without a score.
+    """
+
+    mean: str
+    interval: str
+    failed: int
+
+
+class Table(NamedTuple):
+    """A row per metric, a column per system.
+
+    Arguments
+    ---------
+    columns : list of str
+        Their heads.
+    rows : list of tuple
+        Each metric's label, and its cells.
+    """
+
+    columns: list[str]
+    rows: list[tuple[str, list[Cell]]]
+
+
+class Failure(NamedTuple):
+    """A metric that has no value.
+
+    Arguments
+    ---------
+    file, system, metric, reason : str
+        Where and why.
+    """
+
+    file: str
+    system: str
+    metric: str
+    reason: str
 
 
 def metrics_of(run: Run) -> dict[str, Metric]:
@@ -37,8 +100,8 @@ def metrics_of(run: Run) -> dict[str, Metric]:
     return known | {key: Metric(key, 2, 0.0) for key in unknown}
 
 
-def headline(run: Run) -> str:
-    """The result in one or two sentences, for better or worse.
+def headline(run: Run) -> Headline:
+    """How much the student gains, and its teacher.
 
     Arguments
     ---------
@@ -47,32 +110,16 @@ def headline(run: Run) -> str:
 
     Returns
     -------
-    str
-        HTML.
+    Headline
+        For `headline.html`.
     """
     gain = mean_with_interval(list(gains(run.files).values()))
-    low, high = map(number, gain["ci95"])
-    if gain["n"] == 0:
-        return "There are no PESQ scores of this run's student."
-    verdict = "does not clearly differ from"
-    if low > 0 or high < 0:
-        verdict = "is better than" if low > 0 else "is worse than"
-    text = (
-        f"On {gain['n']} test files the student {verdict} the noisy input: "
-        f"<strong>{gain['mean']:+.2f} PESQ</strong> "
-        f"(95 % interval {low:+.2f} to {high:+.2f})."
-    )
     teacher = mean_with_interval(list(gains(run.files, "teacher").values()))
-    if teacher["n"]:
-        text += f" The teacher gains {teacher['mean']:+.2f}"
-        if gain["mean"] > 0 and teacher["mean"] > 0:
-            share = gain["mean"] / teacher["mean"]
-            text += f"; the student reaches {share * 100:.0f} % of that"
-        text += "."
-    return _minus(text).replace("+nan", "unknown").replace(" %", PERCENT)
+    ends = map(number, gain["ci95"])
+    return Headline(gain["n"], number(gain["mean"]), *ends, teacher["mean"])
 
 
-def score_table(run: Run) -> str:
+def score_table(run: Run) -> Table:
     """All means with their intervals and failures.
 
     Arguments
@@ -82,22 +129,14 @@ def score_table(run: Run) -> str:
 
     Returns
     -------
-    str
-        A `<table>`: a row per metric, a column per system.
+    Table
+        A column per system.
     """
-    columns = {name.capitalize(): run.scores[name] for name in run.systems}
-    metrics = metrics_of(run)
-    return _table(
-        "Mean of each metric with its 95 % bootstrap interval; higher is "
-        f"better{_exceptions(metrics)}. Files on which a metric failed are "
-        "counted, and are in no mean.",
-        columns,
-        metrics,
-    )
+    return _table({name: run.scores[name] for name in run.systems}, run)
 
 
-def difference_table(run: Run) -> str:
-    """Paired differences of systems, folded away.
+def difference_table(run: Run) -> Table | None:
+    """Paired differences of systems.
 
     Arguments
     ---------
@@ -106,28 +145,15 @@ def difference_table(run: Run) -> str:
 
     Returns
     -------
-    str
-        A `<details>` element, or nothing.
+    Table or None
+        A column per pair of systems.
     """
     differences = run.scores.get("differences")
-    if not differences:
-        return ""
-    table = _table(
-        "Mean difference on the same files with its 95 % bootstrap interval. "
-        "An interval without zero is a clear difference on these files, for "
-        "this seed.",
-        {name.capitalize(): column for name, column in differences.items()},
-        metrics_of(run),
-        "+",
-    )
-    return (
-        "<details><summary>Differences, file by file</summary>"
-        f'<div class="scroll">{table}</div></details>'
-    )
+    return _table(differences, run, "+") if differences else None
 
 
-def failures(run: Run) -> str:
-    """Every failed metric with its reason, folded away.
+def failures(run: Run) -> list[Failure]:
+    """Every failed metric with its reason.
 
     Arguments
     ---------
@@ -136,73 +162,48 @@ def failures(run: Run) -> str:
 
     Returns
     -------
-    str
-        A `<details>` element, or nothing.
+    list of Failure
+        In the order of the files.
     """
     labels = metrics_of(run)
-    failed = [
-        f"<li><code>{escape(name)}</code>, {escape(system)}, "
-        f"{escape(labels[key].label)}: {escape(value['error'])}</li>"
+    return [
+        Failure(name, system, labels[key].label, value["error"])
         for name, file in run.files.items()
         for system, scores in file.items()
         for key, value in scores.items()
         if isinstance(value, dict) and "error" in value and key in labels
     ]
-    if not failed:
-        return ""
-    rest = len(failed) - MOST_FAILURES
-    more = f"<li>and {rest} more, see scores.json</li>" if rest > 0 else ""
-    return (
-        f"<details><summary>Failed measurements: {len(failed)}</summary>"
-        f"<ul>{''.join(failed[:MOST_FAILURES])}{more}</ul></details>"
-    )
-
-
-def _exceptions(metrics: Mapping[str, Metric]) -> str:
-    """Names the metrics of which less is better, or says that none is."""
-    labels = [m.label for m in metrics.values() if not m.higher_is_better]
-    return f", but lower for {', '.join(labels)}" if labels else " everywhere"
 
 
 def _table(
-    caption: str,
-    columns: Mapping[str, Mapping[str, Mapping]],
-    metrics: Mapping[str, Metric],
-    sign: str = "",
-) -> str:
-    """Means as a table with a row per metric."""
-    heads = "".join(
-        f'<th scope="col">{_minus(escape(name))}</th>' for name in columns
-    )
-    rows = "".join(
-        f'<tr><th scope="row">{escape(metric.label)}</th>'
-        + "".join(
-            _cell(column.get(key, {}), f"{sign}.{metric.decimals}f")
-            for column in columns.values()
-        )
-        + "</tr>"
-        for key, metric in metrics.items()
-    )
-    caption = caption.replace(" %", PERCENT)
-    return (
-        f"<table><caption>{caption}</caption><thead><tr>"
-        f'<th scope="col">Metric</th>{heads}</tr></thead>'
-        f"<tbody>{rows}</tbody></table>"
+    columns: Mapping[str, Mapping[str, Mapping]], run: Run, sign: str = ""
+) -> Table:
+    """The means of all metrics, column by column."""
+    return Table(
+        [name.capitalize().replace(" - ", " − ") for name in columns],
+        [
+            (
+                metric.label,
+                [
+                    _cell(column.get(key, {}), f"{sign}.{metric.decimals}f")
+                    for column in columns.values()
+                ],
+            )
+            for key, metric in metrics_of(run).items()
+        ],
     )
 
 
-def _cell(score: Mapping[str, Any], form: str) -> str:
-    """One mean with its interval and its failures."""
-    mean, failed = number(score.get("mean")), score.get("failed") or 0
-    parts = ["–" if math.isnan(mean) else f"<b>{mean:{form}}</b>"]
-    low, high = map(number, score.get("ci95") or (None, None))
-    if not math.isnan(low + high):
-        parts.append(f"<small>{low:{form}} to {high:{form}}</small>")
-    if failed:
-        parts.append(f'<small class="failed">{failed} failed</small>')
-    return f"<td>{_minus(' '.join(parts))}</td>"
-
-
-def _minus(text: str) -> str:
-    """Hyphens before numbers, and alone, as the signs that they stand for."""
-    return re.sub(r"-(?=[\d.]|\s)", "−", text)
+def _cell(score: Mapping[str, Any], form: str) -> Cell:
+    """One mean with its interval and its failures, minus signs as such."""
+    mean, ends = number(score.get("mean")), score.get("ci95") or (None, None)
+    low, high = map(number, ends)
+    shown = "" if math.isnan(mean) else f"{mean:{form}}"
+    interval = (
+        "" if math.isnan(low + high) else f"{low:{form}} to {high:{form}}"
+    )
+    return Cell(
+        shown.replace("-", "−"),
+        interval.replace("-", "−"),
+        score.get("failed") or 0,
+    )

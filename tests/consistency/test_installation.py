@@ -4,6 +4,7 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
+import ast
 import re
 import subprocess
 import sys
@@ -82,6 +83,22 @@ def test_rooms_that_need_torch_alone_load_no_speechbrain(room):
         [sys.executable, "-c", check], capture_output=True, text=True, cwd=ROOT
     )
     assert result.stdout.strip() == "set()", result.stderr
+
+
+def test_what_lies_beside_the_code_is_installed_with_it():
+    data = re.search(r"package_data=(\{.*?\})", SETUP, re.S).group(1)
+    patterns = [
+        f"{package.replace('.', '/')}/{pattern}"
+        for package, names in ast.literal_eval(data).items()
+        for pattern in names
+    ]
+    installed = {path for p in patterns for path in ROOT.glob(p)}
+    beside = {
+        path
+        for path in (ROOT / "dispatch_sb").rglob("*.*")
+        if path.suffix not in {".py", ".pyc"}
+    }
+    assert beside == installed != set()
 
 
 def test_setup_reads_the_version_of_the_package():

@@ -56,11 +56,6 @@ NOT_RUN = {
     "--output_folder results/grandchild": (
         "tests/integration/test_hub_round_trip.py"
     ),
-    "dispatch-sb onnx results/dispatch/1986 student.onnx "
-    "--int8 --clean data/VoiceBank/clean_testset_wav_16k "
-    "--noisy data/VoiceBank/noisy_testset_wav_16k": (
-        "tests/unittests/publish/test_onnx.py"
-    ),
     **{
         f"dispatch-sb mix data/{part}/speech data/{part}/noise pool/{part} "
         f"--hours {hours}": "tests/unittests/data/test_mix_folders.py"

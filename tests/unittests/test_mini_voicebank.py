@@ -4,7 +4,6 @@ gives the same bytes."""
 
 import tarfile
 from collections import Counter
-from pathlib import Path
 
 import mini_recipe
 import numpy as np

@@ -10,7 +10,7 @@ import soundfile
 import torch
 from demo_signals import RATE, tiny_models, write_pair
 
-from dispatch_sb.demo.cards import listening_html, scores_html
+from dispatch_sb.demo.cards import listening_html
 from dispatch_sb.demo.followed import EXPLANATION
 from dispatch_sb.demo.head import header_html
 from dispatch_sb.demo.listening import Listening, listen
@@ -122,10 +122,11 @@ def ids(html):
     return re.findall(r'\bid="([^"]+)"', html)
 
 
-def test_a_score_that_failed_gives_its_reason():
+def test_a_score_that_failed_gives_its_reason(both, models):
     failed = {"error": "found no <utterance>"}
     scores = {"noisy": {"pesq": failed, "stoi": 0.5, "si_sdr": -1.0}}
-    html = scores_html(scores)
+    found = Listening({"noisy": both.signals["noisy"]}, RATE, scores=scores)
+    html = listening_html(found, models.loss)
     assert "<td>–</td><td>0.500</td><td>-1.00</td>" in html
     assert "noisy, pesq: found no &lt;utterance&gt;." in html
 

@@ -14,9 +14,8 @@ from finished_run import write_run
 
 import dispatch_sb
 from dispatch_sb.cli import main
-from dispatch_sb.data import read_audio, write_audio
+from dispatch_sb.data import read_audio
 from dispatch_sb.publish import onnx as onnx_file
-from dispatch_sb.publish import onnx_int8
 from dispatch_sb.publish.onnx_runtime import OnnxEnhancer
 from dispatch_sb.publish.open import open_model
 from dispatch_sb.teachers import load_teacher
@@ -32,31 +31,14 @@ def model():
 
 
 @pytest.fixture(scope="module")
-def pairs(tmp_path_factory, model):
-    """Folders clean/ and noisy/ with two files each. What the model makes of
-    the noisy file stands for clean speech: every deviation costs PESQ."""
-    folder = tmp_path_factory.mktemp("pairs")
-    with torch.no_grad():
-        clean = model(torch.as_tensor(SPEECH)[None])[0].numpy()
-    for part in range(2):
-        cut = slice(30000 * part, 30000 * (part + 1))
-        write_audio(folder / "clean" / f"{part}.wav", clean[cut])
-        write_audio(folder / "noisy" / f"{part}.wav", SPEECH[cut])
-    return folder
-
-
-@pytest.fixture(scope="module")
-def written(tmp_path_factory, pairs):
-    """The shipped model's file, and its 8-bit one, by the command; and what
-    the command says."""
-    folder = tmp_path_factory.mktemp("onnx")
-    pair_arguments = [f"--{kind}={pairs / kind}" for kind in ("clean", "noisy")]
-    argv = ["onnx", str(FOLDER), str(folder / "b.onnx"), "--int8"]
+def written(tmp_path_factory):
+    """The shipped model's file by the command, and what the command says."""
+    path = tmp_path_factory.mktemp("onnx") / "b.onnx"
     with pytest.MonkeyPatch.context() as patch:
         lines = []
         patch.setattr(sys.stdout, "write", lines.append)
-        assert main([*argv, *pair_arguments, "--workers", "1"]) == 0
-    return folder / "b.onnx", folder / "b.int8.onnx", "".join(lines)
+        assert main(["onnx", str(FOLDER), str(path)]) == 0
+    return path, "".join(lines)
 
 
 def test_a_minute_of_speech_equals_torch(written, model):
@@ -126,52 +108,20 @@ def shape_of(value):
     return [axis.dim_value for axis in value.type.tensor_type.shape.dim]
 
 
-@pytest.mark.parametrize("index", [0, 1], ids=["float32", "int8"])
-def test_the_file_needs_nothing_else(written, index):
-    proto = onnx.load(written[index], load_external_data=False)
+def test_the_file_needs_nothing_else(written):
+    proto = onnx.load(written[0], load_external_data=False)
     onnx.checker.check_model(proto, full_check=True)
     assert {opset.domain for opset in proto.opset_import} == {""}
     assert all(node.domain == "" for node in proto.graph.node)
     assert not any(t.external_data for t in proto.graph.initializer)
-    text = written[index].read_bytes()
+    text = written[0].read_bytes()
     assert str(ROOT).encode() not in text  # nobody's paths
 
 
 def test_the_command_says_what_it_found(written):
-    path, smaller, text = written
-    first, second = text.strip().splitlines()
-    assert f"{path}: {path.stat().st_size:,} bytes" in first
-    assert "differs from torch by at most" in first
-    assert f"{smaller}: {smaller.stat().st_size:,} bytes" in second
-    assert "PESQ-WB" in second and "95 % interval" in second
-
-
-def test_weights_of_8_bits_are_smaller_and_say_what_they_cost(written, model):
-    path, smaller, text = written
-    assert smaller.stat().st_size < 0.5 * path.stat().st_size
-    about = OnnxEnhancer(smaller).metadata
-    assert about["weights"] == "int8"
-    loss = json.loads(about["pesq_loss"])
-    assert loss["loss"] <= 0.03 and loss["pairs"] == 2
-    assert f"{loss['int8']:.3f} as int8: loss {loss['loss']:.3f}" in text
-    assert loss["float32"] - loss["int8"] == pytest.approx(loss["loss"])
-    difference = onnx_file.largest_difference(smaller, model, SPEECH)
-    assert 1e-5 < difference < 0.02  # another file, the same network
-
-
-def test_too_large_a_loss_is_not_offered(
-    written, pairs, tmp_path, monkeypatch, capsys
-):
-    content = written[0].read_bytes()
-    monkeypatch.setattr(onnx_file, "write_onnx", lambda *_: (content, 0.0))
-    monkeypatch.setattr(onnx_int8, "LEVELS", 2)  # bits are taken away
-    argv = ["onnx", str(FOLDER), str(tmp_path / "b.onnx"), "--int8"]
-    argv += [f"--{kind}={pairs / kind}" for kind in ("clean", "noisy")]
-    assert main([*argv, "--workers", "1"]) == 1
-    shown = capsys.readouterr().err
-    assert "b.int8.onnx is not written" in shown and "0.03 PESQ" in shown
-    assert "loss 2." in shown and "b.onnx: " in shown  # the other file is
-    assert not list(tmp_path.iterdir())
+    path, text = written
+    assert f"{path}: {path.stat().st_size:,} bytes" in text
+    assert "differs from torch by at most" in text
 
 
 def test_the_helper_needs_numpy_and_onnxruntime_alone(written):
@@ -209,8 +159,6 @@ def test_a_file_that_differs_is_removed(written, model, tmp_path, monkeypatch):
     [
         (["b.txt"], "must end with .onnx"),
         (["no/such/b.onnx"], "folder no/such does not exist"),
-        (["b.onnx", "--int8"], "--int8 needs --clean and --noisy"),
-        (["b.onnx", "--clean", "x"], "are for --int8"),
         (["b.onnx", "--audio", "nothing.wav"], "nothing.wav does not exist"),
     ],
 )

@@ -6,6 +6,7 @@ Authors
 
 import base64
 import io
+import json
 import re
 import sys
 from html.parser import HTMLParser
@@ -179,20 +180,41 @@ def test_failed_metrics_are_counted_and_explained(run):
     scores["files"]["b"]["student"]["pesq"] = {"error": "silent <file>"}
     scores["student"]["pesq"].update(n=2, failed=1)
     scores["teacher"]["pesq"] = {"mean": None, "ci95": [None, None], "n": 0}
+    for number in range(60):
+        failed = {"student": {"pesq": {"error": "too short"}}}
+        scores["files"][f"short-{number}"] = failed
     write_json(path, scores)
     text, page = build(run, examples=2)
     assert "1 failed" in page.text
     assert "b, student, PESQ-WB: silent <file>" in page.text.replace(" ,", ",")
     assert "<file>" not in text
+    assert "Failed measurements: 61" in page.text
+    assert page.text.count(": too short") == 49
+    assert "and 11 more, see scores.json" in page.text
     assert "worst c" in page.text  # b has no gain, so it is not ranked
 
 
 def test_names_cannot_become_html(tmp_path):
     name = "<b onload=x>&\"'"
     run = make_run(tmp_path, {name: (1.0, 2.0, 3.0)})
-    text, page = build(run, title="<script>alert(1)</script>")
+    path = run["output_folder"] / "scores.json"
+    scores = read_json(path)
+    script = "<script>alert(1)</script>"
+    scores["student"][script] = {"mean": 1.0}
+    scores["files"][name]["student"][script] = {"error": script}
+    scores["flavours"] = {"pesq": script}
+    scores["differences"] = {script: {}}
+    scores["method"] = scores[script] = script
+    write_json(path, scores)
+    log = {"epoch": 1, "train": {"loss": 1.0, script: 1.0}}
+    (run["output_folder"] / "training.jsonl").write_text(json.dumps(log))
+    settings = run["output_folder"] / "hyperparams.yaml"
+    settings.write_text(f"x: </pre>{script}")
+    text, page = build(run, title=script)
+    assert len(page.all("script")) == 1  # the page's own
     assert "<b onload" not in text and "<script>alert" not in text
-    assert "<script>alert(1)</script>" in page.text
+    # In the title, heading, two tables, failures, flavours, facts, settings.
+    assert page.text.count(script) == 13
     assert f"{name}, noisy" in [a["aria-label"] for a in page.all("audio")]
 
 

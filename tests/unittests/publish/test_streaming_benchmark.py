@@ -1,46 +1,13 @@
-"""Weights in 8 bits, and the benchmark that times them."""
+"""The benchmark that times streaming, beside another network."""
 
 from pathlib import Path
 from runpy import run_path
 
 import numpy as np
-import pytest
-
-from dispatch_sb.publish.onnx_int8 import quantise
-from dispatch_sb.publish.onnx_loss import PesqLoss
 
 BENCHMARK = run_path(
     str(Path(__file__).parents[3] / "benchmarks" / "streaming.py")
 )
-
-
-@pytest.mark.parametrize("axis", [0, 1, -1])
-def test_rounding_errs_by_half_a_step_of_the_channel(axis):
-    rng = np.random.default_rng(0)
-    weights = rng.standard_normal((4, 5, 6)).astype(np.float32)
-    weights *= np.geomspace(0.01, 10, 5, dtype=np.float32)[:, None]
-    integers, scale = quantise(weights, axis)
-    assert integers.dtype == np.int8 and integers.min() >= -127
-    assert scale.shape == (weights.shape[axis],)
-    shape = [1, 1, 1]
-    shape[axis] = -1
-    scale = scale.reshape(shape)
-    error = np.abs(integers * scale - weights)
-    assert (error <= 0.5001 * scale).all() and error.max() > 0
-
-
-def test_a_channel_of_zeros_stays_zero():
-    integers, scale = quantise(np.zeros((2, 3), np.float32), 0)
-    assert not integers.any() and np.isfinite(scale).all()
-
-
-@pytest.mark.parametrize(
-    "loss, acceptable", [(-0.01, True), (0.03, True), (0.031, False)]
-)
-def test_what_is_acceptable(loss, acceptable):
-    assert (
-        PesqLoss(2.0, 2.0 - loss, loss, [0, 0], 9, 0).acceptable == acceptable
-    )
 
 
 def test_the_rival_s_transforms_reconstruct_speech():
