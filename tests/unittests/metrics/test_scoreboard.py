@@ -138,8 +138,7 @@ def test_a_worker_killed_by_a_signal_loses_only_its_file(items):
         killer.start()
         scores = score(items, pool, ("si_sdr",))
         killer.join()
-    failed = scores["files"]["b"]["student"]["si_sdr"]
-    assert failed == {"error": "the scoring process was killed by SIGKILL"}
+    assert "SIGKILL" in scores["files"]["b"]["student"]["si_sdr"]["error"]
     assert scores["student"]["si_sdr"]["failed"] == 1
     assert scores["student"]["si_sdr"]["n"] == 2
     assert scores["noisy"]["si_sdr"]["n"] == 3
