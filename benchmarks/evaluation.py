@@ -21,7 +21,7 @@ import numpy as np
 import soundfile
 
 from dispatch_sb.metrics import chosen_metrics, score_pair, score_systems
-from dispatch_sb.metrics.pool import available_cpus
+from dispatch_sb.processes import available_cpus
 
 RATE = 16000
 SYSTEMS = ("noisy", "student", "teacher")

@@ -60,7 +60,7 @@ def _enhance_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _enhance(arguments: argparse.Namespace) -> str:
     from dispatch_sb.commands.signals import terminated_like_interrupted
-    from dispatch_sb.streaming.jobs import Worker, enhance_jobs
+    from dispatch_sb.streaming.jobs import enhance_jobs
     from dispatch_sb.streaming.pipes import PIPE
     from dispatch_sb.streaming.plan import plan_jobs
     from dispatch_sb.streaming.summary import summarise
@@ -78,8 +78,9 @@ def _enhance(arguments: argparse.Namespace) -> str:
         )
         outcomes = []
         if plan.jobs:
-            worker = Worker(load, *lengths)
-            outcomes = enhance_jobs(worker, plan.jobs, arguments.workers)
+            outcomes = enhance_jobs(
+                load, plan.jobs, arguments.workers, None, *lengths
+            )
     text, failed = summarise(plan, outcomes)
     if failed:
         raise Unfinished(text)

@@ -5,8 +5,10 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
+import functools
 import json
 import logging
+import math
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -30,9 +32,9 @@ from dispatch_sb.pretrained.recorded import (
     read_note,
     write_recording,
 )
+from dispatch_sb.processes import Failure, WorkerPool
 from dispatch_sb.provenance import provenance, state_hash
-from dispatch_sb.streaming.jobs import partial_of
-from dispatch_sb.streaming.processes import run_in_processes
+from dispatch_sb.streaming.jobs import partial_of, problem_of
 
 logger = logging.getLogger(__name__)
 
@@ -66,80 +68,6 @@ class Recording(NamedTuple):
     seconds: float
     sha256: str
     target: Path
-
-
-class Recorder:
-    """Loads a teacher and records files; travels to other processes.
-
-    Arguments
-    ---------
-    load : callable
-        Returns a `FrozenTeacher`; picklable, such as a `functools.partial`.
-    device : str
-        Where it runs.
-    """
-
-    def __init__(self, load: Callable[[], nn.Module], device: str = "cpu"):
-        self.load = load
-        self.device = device
-
-    def start(self) -> Callable:
-        """Loads the teacher; returns what records one file."""
-        teacher = self.load().to(self.device)
-        return lambda job, advance: self._do(teacher, job, advance)
-
-    def lost(self, job: Recording, reason: str) -> tuple:
-        """The outcome of a file whose process ended.
-
-        Arguments
-        ---------
-        job : Recording
-            The file.
-        reason : str
-            How the process ended.
-
-        Returns
-        -------
-        tuple
-            The job and the problem.
-        """
-        return job, f"{job.noisy}: {reason}"
-
-    def clean(self, job: Recording, process: int) -> None:
-        """Deletes what such a process left unfinished.
-
-        Arguments
-        ---------
-        job : Recording
-            The file.
-        process : int
-            The id of the process.
-        """
-        for suffix in SUFFIXES:
-            target = job.target.with_name(job.target.name + suffix)
-            partial_of(target, process).unlink(missing_ok=True)
-
-    def _do(self, teacher, job: Recording, advance) -> tuple:
-        """Records a file: what the note says of it, or the problem."""
-        try:
-            noisy = read_audio(job.noisy, teacher.sample_rate)
-            batch = torch.as_tensor(noisy, device=self.device)[None]
-            answer = teacher(batch)[0].cpu().numpy()
-            if not np.isfinite(answer).all():
-                return job, f"{job.noisy}: the teacher's answer is not finite."
-            path = write_recording(job.target, answer, teacher.sample_rate)
-        except (OSError, ValueError, RuntimeError) as error:
-            return job, f"{job.noisy}: {' '.join(str(error).split())}"
-        finally:
-            advance(job.seconds)
-        for suffix in set(SUFFIXES) - {path.suffix}:
-            other = job.target.with_name(job.target.name + suffix)
-            other.unlink(missing_ok=True)
-        return job, {
-            "noisy_sha256": job.sha256,
-            "sha256": sha256_of(path),
-            "suffix": path.suffix,
-        }
 
 
 def record_folder(
@@ -288,8 +216,7 @@ def record_files(
         note = _kept(jobs, out, made_with, force)
         left = [j for j in jobs if _entry(note, j.name) is None]
         if left:
-            recorder = Recorder(load, device)
-            _record(recorder, left, note, out, workers)
+            _record(load, left, note, out, workers, device)
     return len(left), len(jobs) - len(left)
 
 
@@ -415,8 +342,7 @@ def _kept(jobs: list, out: Path, made_with: dict, force: bool) -> dict:
 
 def _problem(job: Recording, note: Mapping) -> str | None:
     """Why a recording that is there cannot stay."""
-    paths = [job.target.with_name(job.target.name + s) for s in SUFFIXES]
-    found = [path for path in paths if path.is_file()]
+    found = [path for path in _paths(job) if path.is_file()]
     if not found:
         return None
     if not note:
@@ -442,7 +368,7 @@ def _entry(note: Mapping, name: str) -> dict | None:
     return next(filter(None, found), None)
 
 
-def _record(recorder, jobs: list, note: dict, out: Path, workers: int) -> None:
+def _record(load, jobs: list, note: dict, out: Path, workers, device) -> None:
     """Records files, and notes from time to time which are there."""
     problems = []
     noted = time.monotonic()
@@ -456,9 +382,12 @@ def _record(recorder, jobs: list, note: dict, out: Path, workers: int) -> None:
         "of audio [{elapsed}<{remaining}]",
     ) as bar:
         try:
-            for job, outcome in _outcomes(recorder, jobs, workers, bar.update):
+            for index, outcome in _outcomes(
+                load, jobs, workers, device, bar.update
+            ):
+                job = jobs[index]
                 if isinstance(outcome, str):
-                    problems.append(outcome)
+                    problems.append(f"{job.noisy}: {outcome}")
                     continue
                 suffix = outcome.pop("suffix")
                 note["files"][job.name + suffix] = outcome
@@ -472,20 +401,62 @@ def _record(recorder, jobs: list, note: dict, out: Path, workers: int) -> None:
         raise ManifestError(title, problems)
 
 
-def _outcomes(recorder, jobs: list, workers: int, advance) -> Iterator:
-    """Of all files; in this process if one is enough, with one thread too, so
-    that the number of processes changes no bit."""
+def _outcomes(load, jobs: list, workers: int, device, advance) -> Iterator:
+    """Of all files, by their index; in this process if one is enough, with
+    one thread too, so that the number of processes changes no bit."""
+
+    def clean(index, process):
+        for path in _paths(jobs[index]):
+            partial_of(path, process).unlink(missing_ok=True)
+
+    start = functools.partial(_start, load, device)
+    calls = [(job, device) for job in jobs]
     if min(workers, len(jobs)) > 1:
-        yield from run_in_processes(recorder, jobs, workers, advance)
+        with WorkerPool(workers, math.inf, start) as pool:
+            for index, outcome in pool.run(_do, calls, advance, clean):
+                lost = isinstance(outcome, Failure)
+                yield index, problem_of(outcome) if lost else outcome
         return
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        do = recorder.start()
-        for job in jobs:
-            yield do(job, advance)
+        teacher = start()
+        for index, call in enumerate(calls):
+            yield index, _do(teacher, *call, advance)
     finally:
         torch.set_num_threads(threads)
+
+
+def _start(load, device: str) -> nn.Module:
+    """The teacher; loaded once in each process."""
+    return load().to(device)
+
+
+def _do(teacher, job: Recording, device: str, advance) -> dict | str:
+    """Records a file: what the note says of it, or the problem."""
+    try:
+        noisy = read_audio(job.noisy, teacher.sample_rate)
+        batch = torch.as_tensor(noisy, device=device)[None]
+        answer = teacher(batch)[0].cpu().numpy()
+        if not np.isfinite(answer).all():
+            return "the teacher's answer is not finite."
+        path = write_recording(job.target, answer, teacher.sample_rate)
+    except (OSError, ValueError, RuntimeError) as error:
+        return " ".join(str(error).split())
+    finally:
+        advance(job.seconds)
+    for other in set(_paths(job)) - {path}:
+        other.unlink(missing_ok=True)
+    return {
+        "noisy_sha256": job.sha256,
+        "sha256": sha256_of(path),
+        "suffix": path.suffix,
+    }
+
+
+def _paths(job: Recording) -> list[Path]:
+    """The files that its recording may be."""
+    return [job.target.with_name(job.target.name + s) for s in SUFFIXES]
 
 
 def _write_note(note: dict, out: Path) -> None:

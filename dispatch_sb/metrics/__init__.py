@@ -18,7 +18,6 @@ from dispatch_sb.metrics.intrusive import (
     stoi,
 )
 from dispatch_sb.metrics.pair import score_pair
-from dispatch_sb.metrics.pool import WorkerPool
 from dispatch_sb.metrics.scoreboard import (
     format_table,
     score_systems,
@@ -26,6 +25,7 @@ from dispatch_sb.metrics.scoreboard import (
     write_scores,
 )
 from dispatch_sb.metrics.validation import validation_scores
+from dispatch_sb.processes import WorkerPool
 
 __all__ = [
     "ALL",

@@ -16,9 +16,9 @@ from tqdm import tqdm
 from dispatch_sb.metrics.catalogue import ALL, check_metrics
 from dispatch_sb.metrics.journal import ScoreJournal, pair_key
 from dispatch_sb.metrics.pair import all_failed, score_pair
-from dispatch_sb.metrics.pool import Failure, WorkerPool, available_cpus
 from dispatch_sb.metrics.summary import summarise
 from dispatch_sb.metrics.table import format_table
+from dispatch_sb.processes import Failure, WorkerPool, available_cpus
 
 __all__ = [
     "format_table",

@@ -11,7 +11,7 @@ import numpy as np
 
 from dispatch_sb.metrics.catalogue import CATALOGUE, check_metrics
 from dispatch_sb.metrics.pair import all_failed, is_score, score_pair
-from dispatch_sb.metrics.pool import Failure, WorkerPool
+from dispatch_sb.processes import Failure, WorkerPool
 
 logger = logging.getLogger(__name__)
 

@@ -6,6 +6,8 @@ Authors
 """
 
 import contextlib
+import functools
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -14,6 +16,7 @@ from typing import NamedTuple
 from torch import nn
 from tqdm import tqdm
 
+from dispatch_sb.processes import Failure, WorkerPool
 from dispatch_sb.streaming.chunked import (
     CHUNK_SECONDS,
     OVERLAP_SECONDS,
@@ -21,7 +24,6 @@ from dispatch_sb.streaming.chunked import (
 )
 from dispatch_sb.streaming.files import enhance_file
 from dispatch_sb.streaming.plan import Job
-from dispatch_sb.streaming.processes import run_in_processes
 
 ABANDONED = 600  # seconds without growth: nobody writes this file any more
 
@@ -47,81 +49,30 @@ class Outcome(NamedTuple):
     problem: str = ""
 
 
-class Worker:
-    """Loads a model and then does jobs with it; travels to other processes.
-
-    Arguments
-    ---------
-    load : callable
-        Returns the model, in eval mode. For several processes it must be
-        picklable, such as a `functools.partial`.
-    chunk_seconds, overlap_seconds : float
-        For models that cannot stream, see `ChunkedEnhancer`.
-    """
-
-    def __init__(
-        self,
-        load: Callable[[], nn.Module],
-        chunk_seconds: float = CHUNK_SECONDS,
-        overlap_seconds: float = OVERLAP_SECONDS,
-    ):
-        self.load = load
-        self.lengths = chunk_seconds, overlap_seconds
-
-    def start(self) -> Callable[[Job, Callable[[float], None]], Outcome]:
-        """Loads the model; returns a function of a job, and of one that is
-        told how many seconds of audio each block had."""
-        enhancer = enhancer_of(self.load(), *self.lengths)
-        return lambda job, advance: _do(enhancer, job, advance)
-
-    def lost(self, job: Job, reason: str) -> Outcome:
-        """What became of a job whose process ended.
-
-        Arguments
-        ---------
-        job : Job
-            What it had to do.
-        reason : str
-            How it ended.
-
-        Returns
-        -------
-        Outcome
-            A failure.
-        """
-        return Outcome(job, problem=reason)
-
-    def clean(self, job: Job, process: int) -> None:
-        """Deletes the file that a process had not finished.
-
-        Arguments
-        ---------
-        job : Job
-            What it had to do.
-        process : int
-            Its id; it has ended.
-        """
-        partial_of(job.target, process).unlink(missing_ok=True)
-
-
 def enhance_jobs(
-    worker: Worker,
+    load: Callable[[], nn.Module],
     jobs: Sequence[Job],
     workers: int = 1,
     progress: bool | None = None,
+    chunk_seconds: float = CHUNK_SECONDS,
+    overlap_seconds: float = OVERLAP_SECONDS,
 ) -> list[Outcome]:
     """Does many jobs, with a progress bar over the duration of all audio.
 
     Arguments
     ---------
-    worker : Worker
-        Does one.
+    load : callable
+        Returns the model, in eval mode. For several processes it must be
+        picklable, such as a `functools.partial`, and a script needs the usual
+        ``if __name__ == "__main__":``, since each of them imports it.
     jobs : sequence of Job
         From `plan_jobs`.
     workers : int
         Processes, of one thread each; 1: this one, with torch's threads.
     progress : bool, optional
         Whether the bar is shown; default: in a terminal.
+    chunk_seconds, overlap_seconds : float
+        For models that cannot stream, see `ChunkedEnhancer`.
 
     Returns
     -------
@@ -137,6 +88,7 @@ def enhance_jobs(
     if workers < 1:
         raise ValueError(f"workers is {workers}: give 1 or more.")
     remove_abandoned(jobs)
+    start = functools.partial(_start, load, chunk_seconds, overlap_seconds)
     bar = tqdm(
         total=sum(job.seconds for job in jobs),
         unit="s",
@@ -146,10 +98,10 @@ def enhance_jobs(
         "of audio [{elapsed}<{remaining}{postfix}]",
     )
     with bar:
-        if workers == 1 or len(jobs) <= 1:
-            outcomes = _run_here(worker, jobs, bar.update)
+        if min(workers, len(jobs)) <= 1:
+            outcomes = _run_here(start, jobs, bar.update)
         else:
-            outcomes = run_in_processes(worker, jobs, workers, bar.update)
+            outcomes = _run_in_processes(start, jobs, workers, bar.update)
         done = []
         for outcome in outcomes:
             done.append(outcome)
@@ -172,11 +124,56 @@ def remove_abandoned(jobs: Sequence[Job]) -> None:
                     path.unlink()
 
 
-def _run_here(worker, jobs, advance) -> Iterator[Outcome]:
+def problem_of(failure: Failure) -> str:
+    """Why a file was not enhanced, and what may help.
+
+    Arguments
+    ---------
+    failure : Failure
+        Of its call.
+
+    Returns
+    -------
+    str
+        A sentence.
+
+    Example
+    -------
+    >>> problem_of(Failure("its process was killed by SIGKILL", lost=True))
+    'its process was killed by SIGKILL (out of memory?): run the command ...'
+    """
+    if not failure.lost:
+        return failure.reason
+    return (
+        f"{failure.reason} (out of memory?): run the command again, with "
+        "fewer workers."
+    )
+
+
+def _start(load, chunk_seconds, overlap_seconds):
+    """What enhances; made once in each process."""
+    return enhancer_of(load(), chunk_seconds, overlap_seconds)
+
+
+def _run_here(start, jobs, advance) -> Iterator[Outcome]:
     """One job after the other, in this process."""
-    do = worker.start()
+    enhancer = start()
     for job in jobs:
-        yield do(job, advance)
+        yield _do(enhancer, job, advance)
+
+
+def _run_in_processes(start, jobs, workers, advance) -> Iterator[Outcome]:
+    """Jobs side by side; a process that dies costs the one that it had."""
+
+    def clean(index, process):
+        partial_of(jobs[index].target, process).unlink(missing_ok=True)
+
+    with WorkerPool(workers, math.inf, start) as pool:
+        calls = [(job,) for job in jobs]
+        for index, outcome in pool.run(_do, calls, advance, clean):
+            if isinstance(outcome, Failure):
+                outcome = Outcome(jobs[index], problem=problem_of(outcome))
+            yield outcome
 
 
 def _do(enhancer, job: Job, advance) -> Outcome:

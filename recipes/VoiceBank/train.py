@@ -48,9 +48,9 @@ from dispatch_sb.data.own import (
 from dispatch_sb.enhance.record import record_parts
 from dispatch_sb.evaluation import evaluate_run, leave_process_group
 from dispatch_sb.memory import keep_freed_memory
-from dispatch_sb.metrics.pool import available_cpus
 from dispatch_sb.pretrained.recorded import RecordedTeacher
 from dispatch_sb.pretrained.recording_checks import fit_recordings
+from dispatch_sb.processes import available_cpus
 from dispatch_sb.publish.command import note_command
 from dispatch_sb.recognition.word_errors import check_word_errors
 from dispatch_sb.teachers import load_teacher

@@ -14,6 +14,7 @@ from project import ROOT, imports_of, label, module_name, python_files, tree_of
 
 LONGEST_FUNCTION = 50
 FLOORS = {
+    "processes": 0,
     **dict.fromkeys(("losses", "models", "metrics", "data"), 1),
     **dict.fromkeys(
         ("pretrained", "teachers", "report", "publish", "streaming"), 2

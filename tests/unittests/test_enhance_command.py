@@ -120,11 +120,14 @@ def test_ctrl_c_leaves_nothing_and_says_so(here, monkeypatch, capsys):
     assert list(Path("out").iterdir()) == []
 
 
-def test_nothing_half_written_stays_after_a_kill(here):
-    soundfile.write("in.wav", np.zeros(16000 * 900), 16000)
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_nothing_half_written_stays_after_a_kill(here, workers):
+    os.mkdir("in")
+    for name in ("a", "b"):
+        soundfile.write(f"in/{name}.wav", np.zeros(16000 * 900), 16000)
     process = subprocess.Popen(
         [sys.executable, "-m", "dispatch_sb.cli"]
-        + ["enhance", "in.wav", "out"],
+        + ["enhance", "in", "out", "--workers", workers],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stderr=subprocess.PIPE,
         text=True,
