@@ -255,6 +255,8 @@ def describe_teacher(teacher: nn.Module) -> dict:
 
 def _hashes(source) -> list[str]:
     """Of a model that is a file, and of the YAML that explains it."""
+    if not source:
+        return []
     paths = Path(source), Path(source).with_suffix(".yaml")
     return [sha256_of(path) for path in paths if path.is_file()]
 

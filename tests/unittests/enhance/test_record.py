@@ -18,9 +18,16 @@ from dispatch_sb.data import ManifestError, read_audio, write_audio
 from dispatch_sb.enhance.record import record_folder, record_parts
 from dispatch_sb.pretrained.recorded import RecordedTeacher
 from dispatch_sb.pretrained.recording_checks import check_recordings
-from dispatch_sb.teachers import load_teacher
+from dispatch_sb.teachers import FrozenTeacher, load_teacher
 
 NAMES = {f"s_{i}": 8000 + 100 * i for i in range(6)}
+
+
+class Halving(torch.nn.Module):
+    """A denoiser of a sort."""
+
+    def forward(self, noisy):
+        return noisy / 2
 
 
 @pytest.fixture(scope="module")
@@ -165,6 +172,20 @@ def test_runs_share_a_folder_of_all_parts(world, source):
         check_recordings(second, part)
     fewer = record_parts(load, {"train": entries}, folder / "shared")
     assert fewer.folder != first.folder
+
+
+def test_a_module_without_a_source_is_recorded(world):
+    """What somebody made in Python, which no file describes."""
+    folder, entries, _ = world
+    out = folder / "halved"
+    record_folder(lambda: FrozenTeacher(Halving()), folder / "noisy", out)
+    for entry in entries.values():
+        recorded = read_audio(
+            RecordedTeacher(out).recording_of(entry["noisy_wav"])
+        )
+        assert np.allclose(
+            recorded, read_audio(entry["noisy_wav"]) / 2, atol=1e-6
+        )
 
 
 def test_a_recording_is_not_recorded(world, source):
