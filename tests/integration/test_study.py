@@ -126,9 +126,8 @@ def test_a_study_that_is_killed_goes_on_and_ends_with_results(study):
         assert killed.poll() is None, killed.stdout.read()[-3000:]
         time.sleep(0.2)
     os.killpg(killed.pid, signal.SIGKILL)
-    for path in folder.glob("runs/*"):  # what it left running
-        subprocess.run(["pkill", "-9", "-f", str(path)], check=False)
-        subprocess.run(["pkill", "-9", "-f", path.name], check=False)
+    left = ["pkill", "-9", "-f", f"{folder}/"]  # what it left running
+    subprocess.run(left, check=False)
     killed.communicate()
     assert "3 of 3 cells" in finish(study, "--jobs", 2)
     assert "finished" in finish("status", study)
