@@ -124,20 +124,15 @@ def test_sorted_views_see_the_epoch(pairs):
     assert starts(view) == starts(dataset) != before
 
 
-def test_pairs_of_different_lengths_are_named(pairs):
-    write_audio(pairs.parent / "noisy/s_1.wav", ramp(100))
-    with pytest.raises(ValueError, match="s_1.wav has 100 samples and .*one l"):
-        pair_dataset(pairs, pairs.parent, 0.5)[0]
-
-
-def test_a_file_of_another_rate_is_named(pairs):
-    write_audio(pairs.parent / "noisy/s_1.wav", ramp(100), 8000)
-    with pytest.raises(ValueError, match="s_1.wav.*8000 Hz"):
+@pytest.mark.parametrize("rate, named", [(RATE, "100"), (8000, "8000")])
+def test_a_file_of_another_length_or_rate_is_named(pairs, rate, named):
+    write_audio(pairs.parent / "noisy/s_1.wav", ramp(100), rate)
+    with pytest.raises(ValueError, match=f"s_1.wav.* {named} "):
         pair_dataset(pairs, pairs.parent, 0.5)[0]
 
 
 def test_an_empty_segment_is_refused(pairs):
-    with pytest.raises(ValueError, match="segment_seconds is 0"):
+    with pytest.raises(ValueError, match="segment_seconds"):
         pair_dataset(pairs, pairs.parent, segment_seconds=0)
 
 
