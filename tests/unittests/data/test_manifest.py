@@ -81,9 +81,10 @@ def test_speechbrain_reads_the_manifest(root):
 
 def test_braces_in_names_survive_our_own_reader(root):
     write_pair(root, "odd {name}.wav")
-    write_manifest(root)
-    located = located_manifest(root / "all.json", root)
-    assert probe(located["odd {name}"]["clean_wav"]).samples == 8000
+    write_manifest(root, words={"odd {name}": "{uh}"})
+    entry = located_manifest(root / "all.json", "/data{1}")["odd {name}"]
+    assert entry["clean_wav"] == "/data{1}/clean/odd {name}.wav"
+    assert entry["words"] == "{uh}"
 
 
 def test_files_outside_data_root_are_absolute(root):
