@@ -94,7 +94,7 @@ def test_silent_channels_stay_silent():
 def test_the_enhancer_fits_the_model():
     assert isinstance(enhancer_of(random_model()), StreamingEnhancer)
     assert isinstance(enhancer_of(nn.Identity()), ChunkedEnhancer)
-    with pytest.raises(ValueError, match="at most a third of a chunk"):
+    with pytest.raises(ValueError, match="1.5"):
         enhancer_of(nn.Identity(), 3.0, 1.5)
-    with pytest.raises(ValueError, match="cannot overlap"):
+    with pytest.raises(ValueError, match=r"\b0 s"):
         ChunkedEnhancer(nn.Identity(), RATE, 0.0, 0.0)
