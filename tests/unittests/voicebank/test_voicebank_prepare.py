@@ -2,7 +2,6 @@
 validation speakers out of the training set."""
 
 import itertools
-import os
 from pathlib import Path
 
 import pytest
@@ -133,16 +132,6 @@ def test_interrupted_resampling_goes_on(archive, work, monkeypatch):
     manifests = prepare(archive, work)
     assert counts["resampled"] == 12 - done
     assert [len(manifest) for manifest in manifests] == [2, 2, 2]
-
-
-def test_truncated_resampled_file_is_made_again(archive, work):
-    train, _, _ = prepare(archive, work)
-    path = located(train, archive)[0]
-    good, status = path.read_bytes(), path.stat()
-    path.write_bytes(good[:1000])
-    os.utime(path, ns=(status.st_mtime_ns, status.st_mtime_ns))
-    assert prepare(archive, work)[0] == train
-    assert path.read_bytes() == good
 
 
 def test_new_and_deleted_sources_are_followed(archive, work):
