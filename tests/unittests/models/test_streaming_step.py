@@ -39,9 +39,10 @@ def test_hop_by_hop_equals_the_whole_waveform(arguments):
     with torch.no_grad():
         expected = model(noisy)
         actual = stream(StreamingStep(model), noisy)
-    assert (expected - noisy).abs().max() > 0.02  # the network does something
+    assert (expected - noisy).abs().max() > 0.01  # the network does something
+    # Without its memory, the output would be another by 17e-6 at least.
     torch.testing.assert_close(
-        actual, expected[:, : actual.shape[1]], rtol=0, atol=2e-5
+        actual, expected[:, : actual.shape[1]], rtol=0, atol=2e-6
     )
 
 
