@@ -22,6 +22,7 @@ MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 OPTION = re.compile(r"^--[\w-]+")
 # Options that every script has, and those that only wrap another command.
 ALWAYS = {"--help", "--debug"}
+TRAIN = "cd recipes/VoiceBank && python train.py hparams/dispatch.yaml"
 
 
 def test_the_project_and_the_recipe_have_readmes():
@@ -180,30 +181,22 @@ def test_python_blocks_run(readme, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "line, problem",
+    "line, named",
     [
-        ("make setup PYTHON=python3.12 && make test", []),
-        ("make nonsense", ["make knows no nonsense"]),
-        ("make setup COLOUR=red", ["make knows no COLOUR=red"]),
-        ("dispatch-sb profile --size T", []),
-        ("dispatch-sb profile --weight T", ["profile knows no --weight"]),
-        ("dispatch-sb sing", ["dispatch-sb knows no sing"]),
-        ("cd recipes/Nowhere && make test", ["no folder"]),
-        ("python nothing.py", ["no script nothing.py"]),
-        ("python -m dispatch_sb.nothing", ["no module dispatch_sb.nothing"]),
-        (
-            "cd recipes/VoiceBank && "
-            "python train.py hparams/dispatch.yaml --device cuda --seed=1",
-            [],
-        ),
-        (
-            "python recipes/VoiceBank/train.py "
-            "recipes/VoiceBank/hparams/dispatch.yaml --sneed 1",
-            ["recipes/VoiceBank/train.py knows no --sneed"],
-        ),
+        ("make setup PYTHON=python3.12 && make test", None),
+        ("make nonsense", "nonsense"),
+        ("make setup COLOUR=red", "COLOUR=red"),
+        ("dispatch-sb profile --size T", None),
+        ("dispatch-sb profile --weight T", "--weight"),
+        ("dispatch-sb sing", "sing"),
+        ("cd recipes/Nowhere && make test", "recipes/Nowhere"),
+        ("python nothing.py", "nothing.py"),
+        ("python -m dispatch_sb.nothing", "dispatch_sb.nothing"),
+        (f"{TRAIN} --device cuda --seed=1", None),
+        (f"{TRAIN} --sneed 1", "--sneed"),
     ],
 )
-def test_wrong_commands_are_found(tmp_path, line, problem):
+def test_wrong_commands_are_found(tmp_path, line, named):
     readme = tmp_path / "README.md"
     readme.write_text(f"Type:\n\n```bash\n{line}\n```\n", encoding="utf-8")
     problems = [
@@ -211,8 +204,8 @@ def test_wrong_commands_are_found(tmp_path, line, problem):
         for command in markdown.commands(readme)
         for found in problems_of(command, readme)
     ]
-    assert len(problems) == len(problem)
-    assert all(p.startswith(q) for p, q in zip(problems, problem)), problems
+    assert len(problems) == bool(named), problems
+    assert all(named in problem for problem in problems)
 
 
 def test_broken_links_and_names_are_found(tmp_path):
