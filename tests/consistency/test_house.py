@@ -53,17 +53,12 @@ def own_imports(path):
     return names - {"dispatch_sb"}
 
 
-@pytest.mark.parametrize("path", python_files("dispatch_sb/losses"), ids=label)
-def test_losses_need_torch_alone(path):
-    assert foreign(path) <= {"torch"}
-    assert {room_of(name) for name in own_imports(path)} <= {"losses"}
-
-
-@pytest.mark.parametrize("path", python_files("dispatch_sb/models"), ids=label)
-def test_models_need_torch_alone(path):
-    allowed = {"torch"} | ({"ptflops"} if path.name == "profile.py" else set())
-    assert foreign(path) <= allowed
-    assert {room_of(name) for name in own_imports(path)} <= {"models"}
+@pytest.mark.parametrize("room", ["losses", "models"])
+def test_losses_and_models_need_torch_alone(room):
+    for path in python_files(f"dispatch_sb/{room}"):
+        counter = {"ptflops"} if path.name == "profile.py" else set()
+        assert foreign(path) <= {"torch"} | counter, path
+        assert {room_of(name) for name in own_imports(path)} <= {room}, path
 
 
 @pytest.mark.parametrize("path", PACKAGE, ids=label)

@@ -6,7 +6,6 @@ Authors
 """
 
 import argparse
-import ast
 import importlib
 import re
 import shutil
@@ -14,15 +13,7 @@ from pathlib import Path
 
 import markdown
 import pytest
-from project import (
-    RECIPE,
-    ROOT,
-    documents,
-    found,
-    label,
-    python_files,
-    readmes,
-)
+from project import RECIPE, ROOT, documents, found, label, python_files, readmes
 from recipe_keys import RUN_OPTIONS, keys_of
 
 from dispatch_sb.cli import build_parser
@@ -31,6 +22,7 @@ MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 OPTION = re.compile(r"^--[\w-]+")
 # Options that every script has, and those that only wrap another command.
 ALWAYS = {"--help", "--debug"}
+TRAIN = "cd recipes/VoiceBank && python train.py hparams/dispatch.yaml"
 
 
 def test_the_project_and_the_recipe_have_readmes():
@@ -175,56 +167,36 @@ def place(name, folder, readme):
     return next((path for path in candidates if path.is_file()), None)
 
 
-@pytest.mark.parametrize("readme", documents(), ids=label)
-def test_python_blocks_parse_and_import_what_exists(readme):
-    text = readme.read_text(encoding="utf-8")
-    for block in markdown.blocks(text, "python", "py"):
-        for node in ast.walk(ast.parse(block)):
-            if isinstance(node, ast.ImportFrom):
-                if (node.module or "").split(".")[0] != "dispatch_sb":
-                    continue
-                module = importlib.import_module(node.module)
-                for alias in node.names:
-                    assert hasattr(module, alias.name), ast.unparse(node)
-
-
 @pytest.mark.parametrize("readme", readmes(), ids=label)
 def test_python_blocks_run(readme, tmp_path, monkeypatch):
-    """All but fragments of a class; a model's card inside a copy of it."""
+    """Fragments of a class parse; a model's card runs in a copy of it."""
     if (readme.parent / "config.json").is_file():
         shutil.copytree(readme.parent, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     text = readme.read_text(encoding="utf-8")
     for block in markdown.blocks(text, "python", "py"):
+        code = compile(block, str(readme), "exec")
         if "self." not in block:
-            exec(compile(block, str(readme), "exec"), {})
+            exec(code, {})
 
 
 @pytest.mark.parametrize(
-    "line, problem",
+    "line, named",
     [
-        ("make setup PYTHON=python3.12 && make test", []),
-        ("make nonsense", ["make knows no nonsense"]),
-        ("make setup COLOUR=red", ["make knows no COLOUR=red"]),
-        ("dispatch-sb profile --size T", []),
-        ("dispatch-sb profile --weight T", ["profile knows no --weight"]),
-        ("dispatch-sb sing", ["dispatch-sb knows no sing"]),
-        ("cd recipes/Nowhere && make test", ["no folder"]),
-        ("python nothing.py", ["no script nothing.py"]),
-        ("python -m dispatch_sb.nothing", ["no module dispatch_sb.nothing"]),
-        (
-            "cd recipes/VoiceBank && "
-            "python train.py hparams/dispatch.yaml --device cuda --seed=1",
-            [],
-        ),
-        (
-            "python recipes/VoiceBank/train.py "
-            "recipes/VoiceBank/hparams/dispatch.yaml --sneed 1",
-            ["recipes/VoiceBank/train.py knows no --sneed"],
-        ),
+        ("make setup PYTHON=python3.12 && make test", None),
+        ("make nonsense", "nonsense"),
+        ("make setup COLOUR=red", "COLOUR=red"),
+        ("dispatch-sb profile --size T", None),
+        ("dispatch-sb profile --weight T", "--weight"),
+        ("dispatch-sb sing", "sing"),
+        ("cd recipes/Nowhere && make test", "recipes/Nowhere"),
+        ("python nothing.py", "nothing.py"),
+        ("python -m dispatch_sb.nothing", "dispatch_sb.nothing"),
+        (f"{TRAIN} --device cuda --seed=1", None),
+        (f"{TRAIN} --sneed 1", "--sneed"),
     ],
 )
-def test_wrong_commands_are_found(tmp_path, line, problem):
+def test_wrong_commands_are_found(tmp_path, line, named):
     readme = tmp_path / "README.md"
     readme.write_text(f"Type:\n\n```bash\n{line}\n```\n", encoding="utf-8")
     problems = [
@@ -232,8 +204,8 @@ def test_wrong_commands_are_found(tmp_path, line, problem):
         for command in markdown.commands(readme)
         for found in problems_of(command, readme)
     ]
-    assert len(problems) == len(problem)
-    assert all(p.startswith(q) for p, q in zip(problems, problem)), problems
+    assert len(problems) == bool(named), problems
+    assert all(named in problem for problem in problems)
 
 
 def test_broken_links_and_names_are_found(tmp_path):

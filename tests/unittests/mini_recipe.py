@@ -138,6 +138,19 @@ def write_deb(path, tree):
     path.write_bytes(content)
 
 
+def damaged(content):
+    """What may become of a file's content, by the name of the damage."""
+    middle = len(content) // 2
+    flipped = bytes([content[middle] ^ 1])
+    return {
+        "cut": content[:middle],
+        "changed": content[:middle] + flipped + content[middle + 1 :],
+        "checksum": content[:-8] + bytes([content[-8] ^ 1]) + content[-7:],
+        "another file": b"<html>not found</html>",
+        "emptied": b"",
+    }
+
+
 def contents(folder):
     """The hash of every file of a corpus."""
     return {

@@ -55,16 +55,16 @@ def test_profile_shows_all_sizes_without_arguments(capsys, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "argv, message",
+    "argv, named",
     [
-        (["profile", "/nowhere"], "There is no folder /nowhere"),
-        (["profile", "/nowhere", "--size", "T"], "not both"),
-        (["profile", "--size", "T", "--seconds", "0"], "must be positive"),
+        (["profile", "/nowhere"], "/nowhere"),
+        (["profile", "/nowhere", "--size", "T"], "--size"),
+        (["profile", "--size", "T", "--seconds", "0"], "seconds"),
     ],
 )
-def test_failures_are_one_line_without_traceback(argv, message, capsys):
+def test_failures_are_one_line_without_traceback(argv, named, capsys):
     assert cli.main(argv) == 1
     shown = capsys.readouterr()
     assert shown.out == ""
     assert shown.err.startswith("dispatch-sb profile: ")
-    assert message in shown.err and shown.err.count("\n") == 1
+    assert named in shown.err and shown.err.count("\n") == 1

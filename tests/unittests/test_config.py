@@ -63,17 +63,15 @@ def test_the_resolved_text_is_complete_in_itself(recipe, tmp_path):
 
 def test_all_unknown_keys_are_named_with_the_nearest(recipe):
     """A typing error costs seconds, not a training."""
-    with pytest.raises(ValueError) as error:
+    with pytest.raises(ValueError, match="(?s)'sise'.*'size'.*'zzz'"):
         load_recipe(recipe("size: 3"), {"sise": 5, "zzz": 1})
-    assert "did you mean 'size'?" in str(error.value)
-    assert "'zzz'" in str(error.value)
 
 
 def test_a_missing_base_names_who_needs_it(tmp_path):
     """The error says which file extends what is not there."""
     path = tmp_path / "a.yaml"
     path.write_text("extends: b.yaml\n")
-    with pytest.raises(FileNotFoundError, match="extended by .*a.yaml"):
+    with pytest.raises(FileNotFoundError, match="b.yaml.*a.yaml"):
         compose(path)
 
 
@@ -81,5 +79,5 @@ def test_a_circle_is_refused(tmp_path):
     """Two files that extend each other never end otherwise."""
     (tmp_path / "a.yaml").write_text("extends: b.yaml\n")
     (tmp_path / "b.yaml").write_text("extends: a.yaml\n")
-    with pytest.raises(ValueError, match="circle"):
+    with pytest.raises(ValueError, match="a.yaml.*b.yaml"):
         compose(tmp_path / "a.yaml")

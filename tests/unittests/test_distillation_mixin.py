@@ -122,12 +122,10 @@ class SharingBrain(MyBrain):
         self.summary = self.distillation_summary()
 
 
-def shared(share=0.25, **changes):
+def shared(share=0.25):
     """A Brain with a share instead of a weight."""
-    changes = {"distillation_weight": None, **changes}
-    return make(
-        SharingBrain, hyperparameters(distillation_share=share, **changes)
-    )
+    changes = {"distillation_weight": None, "distillation_share": share}
+    return make(SharingBrain, hyperparameters(**changes))
 
 
 @pytest.mark.parametrize("share", [0.25, Linear(0.0, 0.5)])
@@ -189,11 +187,14 @@ def test_gaps_cost_nothing_where_nothing_is_selected():
         OutputDistillation(WaveformL1()),
     ):
         brain = make(hparams=hyperparameters(distillation_loss=loss))
+        noisy, lens = batch["noisy"], batch["lens"]
         values = [
-            brain.distillation(batch["noisy"], batch["noisy"], clean)
+            brain.distillation(noisy, noisy, clean, lens=lens)
             for clean in (batch["clean"], nowhere)
         ]
-        assert values[0].equal(values[1]) and values[0] > 0
+        taught = brain.modules.teacher(noisy)
+        expected = 0.5 * loss(noisy, taught, batch["clean"], lens)
+        assert values[0].equal(expected) and values[1].equal(expected)
         assert set(brain.distillation_summary()) == {"distillation"}
     given = {"distillation_loss": DistillationLoss(MagnitudeL2())}
     brain = make(hparams=hyperparameters(**given, log_details=True))
@@ -235,12 +236,9 @@ def test_training_needs_the_recordings_and_validation_does_not():
     "hparams, words",
     [
         ({}, ["MyBrain", "teacher", "distillation_loss", "_weight: 0"]),
-        (hyperparameters(teacher=None), ["lack teacher:"]),
-        (hyperparameters(distillation_loss=None), ["lack distillation_loss:"]),
-        (
-            {"distillation_weight": 1},
-            ["lack teacher and distillation_loss:", "YAML"],
-        ),
+        (hyperparameters(teacher=None), ["teacher"]),
+        (hyperparameters(distillation_loss=None), ["distillation_loss"]),
+        ({"distillation_weight": 1}, ["teacher", "distillation_loss", "YAML"]),
         (
             hyperparameters(distillation_share=0.2),
             ["distillation_weight: 0.5", "distillation_share: 0.2"],
@@ -271,7 +269,7 @@ def test_mistakes_are_found_before_training(hparams, words):
 
 
 def test_the_order_of_the_base_classes_matters():
-    with pytest.raises(ValueError, match="Wrong: DistillationMixin must stand"):
+    with pytest.raises(ValueError, match="Wrong.*DistillationMixin"):
         type("Wrong", (PlainBrain, DistillationMixin), {})
 
 
@@ -281,20 +279,8 @@ def test_what_is_no_pair_is_refused(wrong):
     enhanced = torch.zeros(2, SAMPLES)
     with pytest.raises(ValueError, match="batch.noisy_sig"):
         brain.distillation(enhanced, wrong, enhanced)
-    with pytest.raises(ValueError, match="of one shape"):
+    with pytest.raises(ValueError, match=str(SAMPLES - 1)):
         brain.distillation(enhanced[:, 1:], enhanced, enhanced)
-
-
-def test_full_precision_under_autocast():
-    brain, batch = make(), next(iter(batches()))
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        enhanced = nn.functional.conv1d(
-            batch["noisy"][:, None], torch.full((1, 1, 1), 0.7)
-        )[:, 0]
-        assert enhanced.dtype == torch.bfloat16
-        value = brain.distillation(enhanced, *pairs_of(batch))
-    assert value.dtype == torch.float32
-    assert value.equal(brain.distillation(enhanced, *pairs_of(batch)))
 
 
 class NoWaiting(TorchDispatchMode):
@@ -312,7 +298,7 @@ def test_nothing_waits_for_the_device():
     pairs = list(pairs_of(batch))
     with NoWaiting():
         brain.distillation(batch["noisy"].requires_grad_(), *pairs).backward()
-        with pytest.raises(RuntimeError, match="waits"):
+        with pytest.raises(RuntimeError, match="_local_scalar_dense"):
             brain.distillation_summary()  # the one that is meant to
     assert brain.distillation_averages.steps == 1
 

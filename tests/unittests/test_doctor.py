@@ -48,6 +48,8 @@ def test_beside_a_cpu_torch_the_libraries_are_removed(fake_torchaudio):
     assert all(name in said for name in NAMES)
     assert "OSError" in said and str(fake_torchaudio) in said
     assert (fake_torchaudio / "lib" / "__init__.py").exists()
+    again = doctor.check_torchaudio(None, fix=True)
+    assert not any(name in again for name in NAMES)
 
 
 def test_unasked_nothing_is_removed(fake_torchaudio):
@@ -69,20 +71,15 @@ def test_the_command_repairs_only_with_fix(
     assert libraries(fake_torchaudio) == []
 
 
-def test_a_second_repair_does_nothing(fake_torchaudio):
-    doctor.check_torchaudio(None, fix=True)
-    assert doctor.check_torchaudio(None, fix=True) == "torchaudio imports."
-
-
 def test_beside_a_cuda_torch_nothing_is_removed(fake_torchaudio):
-    with pytest.raises(RuntimeError, match="Remedy: pip install"):
+    with pytest.raises(RuntimeError, match="pip install.*torchaudio"):
         doctor.check_torchaudio("13.0", fix=True)
     assert libraries(fake_torchaudio) == NAMES
 
 
 def test_a_torchaudio_that_imports_is_left_alone(fake_torchaudio):
     (fake_torchaudio / "__init__.py").write_text("")
-    assert doctor.check_torchaudio(None, fix=True) == "torchaudio imports."
+    doctor.check_torchaudio(None, fix=True)
     assert libraries(fake_torchaudio) == NAMES
 
 
@@ -99,14 +96,14 @@ def test_a_torchaudio_of_another_environment_is_left_alone(
 ):
     monkeypatch.setattr(sys, "prefix", str(Path(fake_torchaudio, "elsewhere")))
     monkeypatch.setattr(sys, "base_prefix", "/usr")
-    with pytest.raises(RuntimeError, match="belongs to another environment"):
+    with pytest.raises(RuntimeError, match=str(fake_torchaudio)):
         doctor.check_torchaudio(None, fix=True)
     assert libraries(fake_torchaudio) == NAMES
 
 
 def test_a_missing_torchaudio_is_named(monkeypatch):
     monkeypatch.setattr(doctor.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(RuntimeError, match="torchaudio is not installed"):
+    with pytest.raises(RuntimeError, match="pip install torchaudio"):
         doctor.torchaudio_libraries()
 
 

@@ -41,7 +41,7 @@ def test_the_recipe_shows_every_key_with_its_default(request):
         ({"source": 3}, "source"),
         ({"source": "a/b", "normalise": {"case": "title"}}, "title"),
         ({"source": "a/b", "normalise": {"cases": "upper"}}, "cases"),
-        (3, "wer is 3"),
+        (3, "wer.* 3"),
     ],
 )
 def test_mistakes_are_named(wrong, message):
@@ -54,5 +54,5 @@ def test_only_utterances_with_words_count():
     normaliser = word_error_settings("a/b").normaliser
     assert reference_words(entries, normaliser) == {"a": ["YES"]}
     del entries["a"]
-    with pytest.raises(ValueError, match="none of the 2 test utterances"):
+    with pytest.raises(ValueError, match=" 2 .*--words"):
         reference_words(entries, normaliser)

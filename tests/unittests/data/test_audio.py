@@ -74,18 +74,15 @@ def test_atomic_path_shows_nothing_before_the_end(tmp_path):
     assert audio_files(tmp_path) == [tmp_path / "a.wav"]
 
 
-def test_missing_file(tmp_path):
-    with pytest.raises(FileNotFoundError, match="none.wav does not exist"):
-        read_audio(tmp_path / "none.wav")
-
-
-@pytest.mark.parametrize("content", [b"", b"Hello, world.\n" * 100])
-def test_what_is_no_audio_is_refused(tmp_path, content):
+def test_what_is_no_audio_is_refused(tmp_path):
     path = tmp_path / "a.wav"
-    path.write_bytes(content)
-    for function in (probe, read_audio):
-        with pytest.raises(ValueError, match="a.wav .*delete it"):
-            function(path)
+    for content in (None, b"", b"Hello, world.\n" * 100):
+        if content is not None:
+            path.write_bytes(content)
+        error = FileNotFoundError if content is None else ValueError
+        for function in (probe, read_audio):
+            with pytest.raises(error, match="a.wav"):
+                function(path)
 
 
 @pytest.mark.parametrize("subtype", ["FLOAT", "PCM_16"])
@@ -96,7 +93,7 @@ def test_truncated_wav_is_refused_even_by_its_header(tmp_path, subtype, share):
     cut(path, share)
     assert len(soundfile.read(path)[0]) > 0  # what we must not rely on
     for function in (probe, read_audio):
-        with pytest.raises(ValueError, match="a.wav is truncated"):
+        with pytest.raises(ValueError, match="a.wav"):
             function(path)
 
 
@@ -108,7 +105,7 @@ def test_truncated_wav_is_found_behind_other_chunks(tmp_path):
     path.write_bytes(content[:12] + note + content[12:])
     assert probe(path).samples == 16000
     cut(path)
-    with pytest.raises(ValueError, match="truncated"):
+    with pytest.raises(ValueError, match="a.wav"):
         probe(path)
 
 
@@ -126,24 +123,18 @@ def test_truncated_flac_is_refused(tmp_path):
     path = tmp_path / "a.flac"
     write_audio(path, noise(1), subtype="PCM_16")
     cut(path)
-    with pytest.raises(ValueError, match="a.flac .*copy or unpack it again"):
+    with pytest.raises(ValueError, match="a.flac"):
         read_audio(path)
 
 
-def test_other_rates_are_refused_with_the_command_that_converts(tmp_path):
-    path = tmp_path / "a.wav"
+def test_other_rates_are_refused_with_the_command_that_converts(
+    tmp_path, monkeypatch
+):
+    path = tmp_path / "raw" / "a.wav"
     write_audio(path, noise(1, 8000), 8000)
-    with pytest.raises(ValueError, match="8000 Hz.*convert_folder") as caught:
-        read_audio(path)
-    assert str(tmp_path) in str(caught.value)
     assert len(read_audio(path, sample_rate=None)) == 8000
-
-
-def test_the_command_that_an_error_names_works(tmp_path, monkeypatch):
-    source = tmp_path / "raw"
-    write_audio(source / "a.wav", noise(1, 8000), 8000)
-    with pytest.raises(ValueError) as caught:
-        read_audio(source / "a.wav")
+    with pytest.raises(ValueError, match="8000") as caught:
+        read_audio(path)
     code = str(caught.value).partition('python -c "')[2].rstrip('"')
     monkeypatch.chdir(tmp_path)
     exec(code, {})
@@ -153,7 +144,7 @@ def test_the_command_that_an_error_names_works(tmp_path, monkeypatch):
 def test_stereo_is_refused(tmp_path):
     path = tmp_path / "a.wav"
     soundfile.write(path, np.zeros((16000, 2)), 16000)
-    with pytest.raises(ValueError, match="2 channels.*convert_folder"):
+    with pytest.raises(ValueError, match="a.wav.* 2 .*convert_folder"):
         read_audio(path)
 
 

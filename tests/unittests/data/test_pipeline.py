@@ -9,7 +9,7 @@ import torch
 from speechbrain.dataio.dataloader import make_dataloader
 
 from dispatch_sb.data.audio import write_audio
-from dispatch_sb.data.pipeline import located_manifest, pair_dataset
+from dispatch_sb.data.pipeline import pair_dataset
 
 RATE = 16000
 
@@ -124,27 +124,13 @@ def test_sorted_views_see_the_epoch(pairs):
     assert starts(view) == starts(dataset) != before
 
 
-def test_pairs_of_different_lengths_are_named(pairs):
-    write_audio(pairs.parent / "noisy/s_1.wav", ramp(100))
-    with pytest.raises(ValueError, match="s_1.wav has 100 samples and .*one l"):
-        pair_dataset(pairs, pairs.parent, 0.5)[0]
-
-
-def test_a_file_of_another_rate_is_named(pairs):
-    write_audio(pairs.parent / "noisy/s_1.wav", ramp(100), 8000)
-    with pytest.raises(ValueError, match="s_1.wav.*8000 Hz"):
+@pytest.mark.parametrize("rate, named", [(RATE, "100"), (8000, "8000")])
+def test_a_file_of_another_length_or_rate_is_named(pairs, rate, named):
+    write_audio(pairs.parent / "noisy/s_1.wav", ramp(100), rate)
+    with pytest.raises(ValueError, match=f"s_1.wav.* {named} "):
         pair_dataset(pairs, pairs.parent, 0.5)[0]
 
 
 def test_an_empty_segment_is_refused(pairs):
-    with pytest.raises(ValueError, match="segment_seconds is 0"):
+    with pytest.raises(ValueError, match="segment_seconds"):
         pair_dataset(pairs, pairs.parent, segment_seconds=0)
-
-
-def test_braces_in_words_and_folders_are_left_alone(tmp_path):
-    path = tmp_path / "m.json"
-    entry = {"wav": "{data_root}/a.wav", "words": "{uh}", "length": 1.0}
-    path.write_text(json.dumps({"a": entry}))
-    located = located_manifest(path, "/data{1}")
-    assert located["a"]["wav"] == "/data{1}/a.wav"
-    assert located["a"]["words"] == "{uh}"

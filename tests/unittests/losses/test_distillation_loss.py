@@ -178,13 +178,13 @@ def test_a_student_that_beats_the_teacher_has_nothing_to_learn():
 def test_errors_name_the_argument():
     student, teacher, clean = signals()
     loss = loss_of("DFKD", "top")
-    with pytest.raises(ValueError, match="one shape"):
+    with pytest.raises(ValueError, match="6399"):
         loss(student, teacher[:, :-1], clean)
-    with pytest.raises(ValueError, match="one shape"):
+    with pytest.raises(ValueError, match=r"\(6400,\)"):
         loss(student[0], teacher[0], clean[0])
     with pytest.raises(ValueError, match="reduction"):
         loss(student, teacher, clean, reduction="sum")
-    with pytest.raises(ValueError, match="too few"):
+    with pytest.raises(ValueError, match="200"):
         loss(student[:, :200], teacher[:, :200], clean[:, :200])
     with pytest.raises(ValueError, match="lens"):
         loss(student, teacher, clean, lens=torch.ones(2))

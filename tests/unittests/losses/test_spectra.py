@@ -73,5 +73,5 @@ def test_each_row_is_as_if_alone(length):
 
 
 def test_too_short_for_half_a_window():
-    with pytest.raises(ValueError, match="256 samples are too few"):
+    with pytest.raises(ValueError, match="256"):
         to_spectrum(torch.zeros(1, 256))

@@ -57,7 +57,7 @@ def test_enhancement_loss_leads_to_the_clean_speech():
 
 
 def test_enhancement_loss_takes_uneven_shapes_for_an_error():
-    with pytest.raises(ValueError, match="one shape"):
+    with pytest.raises(ValueError, match="999"):
         EnhancementLoss()(torch.zeros(1, 1000), torch.zeros(1, 999))
 
 

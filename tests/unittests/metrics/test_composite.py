@@ -141,5 +141,5 @@ def test_digital_silence_inside_an_utterance_has_finite_scores(speech, noisy):
 
 
 def test_frames_shorter_than_one_are_refused():
-    with pytest.raises(ValueError, match="too short"):
+    with pytest.raises(ValueError, match="500"):
         segmental_snr(np.arange(500.0), np.arange(500.0) ** 2, 16000)

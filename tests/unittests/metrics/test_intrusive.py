@@ -28,21 +28,16 @@ def test_pesq_takes_the_synthetic_signal_for_speech(speech):
     assert pesq_wb(clean, clean, RATE) == pytest.approx(4.644, abs=1e-3)
 
 
-@pytest.mark.parametrize("metric", [pesq_wb, stoi, estoi, si_sdr])
-def test_less_noise_scores_higher(speech, noisy, metric):
+def test_less_noise_scores_higher_and_the_same_every_time(speech, noisy):
     clean = speech()
-    scores = [metric(clean, noisy(clean, snr), RATE) for snr in (0, 10, 20)]
-    assert scores == sorted(scores)
-    assert scores[0] < scores[-1]
-
-
-def test_less_noise_scores_higher_in_segmental_and_composite(speech, noisy):
-    clean = speech()
-    rows = [
-        score_pair(clean, noisy(clean, snr), RATE, INTRUSIVE) for snr in (0, 20)
-    ]
-    for name in ("segmental_snr", "csig", "cbak", "covl"):
-        assert rows[0][name] < rows[1][name]
+    noise, better, best, again = (
+        score_pair(clean, noisy(clean, snr), RATE, INTRUSIVE)
+        for snr in (0, 10, 20, 20)
+    )
+    for name in INTRUSIVE:
+        assert noise[name] <= better[name] <= best[name]
+        assert noise[name] < best[name]
+    assert again == best
 
 
 @pytest.mark.parametrize("rate", [16000, 10000])
@@ -102,81 +97,62 @@ def test_inputs_are_untouched(speech, noisy):
 
 
 @pytest.mark.parametrize(
-    "change, reason",
+    "change",
     [
-        (lambda x: 0 * x, "estimate is silent"),
-        (lambda x: x + np.nan, "NaN"),
-        (lambda x: x[:-1], "samples"),
-        (lambda x: np.stack([x, x]), "one channel"),
-        (lambda x: x[:0], "empty"),
+        lambda x: 0 * x,
+        lambda x: x + np.nan,
+        lambda x: x[:-1],
+        lambda x: np.stack([x, x]),
+        lambda x: x[:0],
     ],
 )
-def test_unfit_estimate_fails_every_metric_with_its_reason(
-    speech, change, reason
-):
+def test_an_unfit_signal_fails_every_metric_that_needs_it(speech, change):
     clean = speech()
     scores = score_pair(clean, change(clean), RATE, INTRUSIVE)
     assert set(scores) == set(INTRUSIVE)
-    assert all(reason in value["error"] for value in scores.values())
-
-
-def test_silent_reference_leaves_only_dnsmos(speech):
-    clean = speech()
-    scores = score_pair(0 * clean, clean, RATE)
-    for name in INTRUSIVE:
-        assert "the reference is silent" in scores[name]["error"]
+    assert all("estimate" in value["error"] for value in scores.values())
+    scores = score_pair(change(clean), clean, RATE)
+    assert all("reference" in scores[name]["error"] for name in INTRUSIVE)
     assert scores["dnsmos_ovrl"] > 0.5
 
 
 def test_too_short_is_a_failure_not_a_score(speech, noisy):
     clean = speech()[4000:7000]  # 0.19 s
     scores = score_pair(clean, noisy(clean, 5), RATE, INTRUSIVE)
-    assert "0.25 s" in scores["pesq"]["error"]
-    assert "0.4 s" in scores["stoi"]["error"]
-    assert "0.4 s" in scores["estoi"]["error"]
-    assert "needs PESQ" in scores["csig"]["error"]
+    for name, needed in (("pesq", 0.25), ("stoi", 0.4), ("estoi", 0.4)):
+        assert f"{needed} s" in scores[name]["error"]
+    assert "PESQ" in scores["csig"]["error"]
     assert isinstance(scores["si_sdr"], float)
 
 
 def test_short_speech_between_silence_has_no_stoi(speech, noisy):
     clean = np.zeros(2 * RATE, dtype=np.float32)
     clean[:4000] = speech()[:4000]
-    with pytest.raises(ValueError, match="30 frames"):
+    with pytest.raises(ValueError, match="30"):
         stoi(clean, noisy(clean, 10), RATE)
 
 
 def test_infinite_si_sdr_is_no_score(speech):
     clean = speech()
     scores = score_pair(clean, clean, RATE, ("si_sdr",))
-    assert scores == {"si_sdr": {"error": "the value is inf"}}
+    assert "inf" in scores["si_sdr"]["error"]
 
 
 def test_other_rate_than_16_khz_is_named(speech):
     clean = speech()
     scores = score_pair(clean, clean, 8000, ("pesq", "dnsmos_sig"))
-    assert "16000 Hz, not 8000" in scores["pesq"]["error"]
-    assert "16000 Hz, not 8000" in scores["dnsmos_sig"]["error"]
+    assert all("8000" in value["error"] for value in scores.values())
 
 
 def test_pesq_code_is_no_score(speech, monkeypatch):
     monkeypatch.setattr("pesq.pesq", lambda *_: -1)
     clean = speech()
     scores = score_pair(clean, clean, RATE, ("pesq", "csig"))
-    assert "code -1" in scores["pesq"]["error"]
-    assert "code -1" in scores["csig"]["error"]
-
-
-def test_scores_are_the_same_every_time(speech, noisy):
-    clean = speech()
-    estimate = noisy(clean, 5)
-    first, *others = (
-        score_pair(clean, estimate, RATE, INTRUSIVE) for _ in range(3)
-    )
-    assert all(other == first for other in others)
+    assert all("-1" in value["error"] for value in scores.values())
 
 
 def test_unknown_metric_is_an_error_of_the_caller(speech):
-    with pytest.raises(ValueError, match="pesk.*choose among pesq"):
+    with pytest.raises(ValueError, match="pesk.*pesq"):
         score_pair(speech(), speech(), RATE, ("pesk",))
 
 

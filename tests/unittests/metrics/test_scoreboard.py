@@ -96,19 +96,11 @@ def test_failures_have_reasons_are_counted_and_in_no_mean(items, pool):
         for system in ("student", "teacher")
         for name in "abc"
     ]
-    expected = (
-        "is silent",
-        "8000 Hz, its reference 16000 Hz",
-        "does not exist",
-        "2 channels",
-        "samples, the reference",
-        "c.wav",
-    )
+    expected = ("estimate", "8000", "c.wav", " 2 ", "samples", "c.wav")
     for reason, part in zip(reasons, expected):
         assert part in reason
     table = format_table(scores)
-    assert "no score*" in table
-    assert "student, PESQ-WB: 3 of 3 (the estimate is silent: a; " in table
+    assert "*" in table and "3 of 3" in table and reasons[0] in table
     json.dumps(scores, allow_nan=False)
 
 
@@ -231,14 +223,8 @@ def test_table_fits_a_terminal_and_says_what_it_shows(items, pool):
     assert max(len(line) for line in text.splitlines()) <= 80
     header = text.splitlines()[1].split()
     assert header == ["noisy", "student", "teacher"]
-    for part in (
-        "Files: 2",
-        "95 % bootstrap",
-        "student - noisy",
-        "SI-SDR (dB)",
-    ):
-        assert part in text
-    assert "P.862.2 without Corrigendum 2 (pesq 0.0.4)" in text
+    for told in ("95 %", "student - noisy", "SI-SDR (dB)", "pesq 0.0.4"):
+        assert told in text
     assert "failed" not in text
 
 
@@ -254,29 +240,25 @@ def test_table_can_be_made_from_the_file(items, pool, tmp_path):
 def test_written_scores_are_strict_json_and_names_do_not_clash(tmp_path):
     path = tmp_path / "scores.json"
     path.write_text("before")
-    with pytest.raises(ValueError, match="not JSON compliant"):
+    with pytest.raises(ValueError, match="JSON"):
         write_scores({"a": float("nan")}, path)
     assert path.read_text() == "before"
-    with pytest.raises(ValueError, match="files: name already used"):
+    with pytest.raises(ValueError, match="files"):
         write_scores({"files": {}}, path, files=1)
 
 
-def test_progress_bar_counts_files(items, pool, capsys):
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_terminal_gets_a_bar(items, pool, monkeypatch, capsys, terminal):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: terminal)
     score_systems(items[:1], None, ("si_sdr",), True, pool=pool)
-    assert "3/3" in capsys.readouterr().err
+    assert ("3/3" in capsys.readouterr().err) == terminal
 
 
 @pytest.mark.parametrize(
-    "change, message",
-    [
-        (lambda items: [], "nothing to score"),
-        (lambda items: [items[0], items[0]], "come twice: a"),
-        (
-            lambda items: [{**items[0], "systems": {"files": "x.wav"}}],
-            "cannot be called files",
-        ),
-    ],
+    "systems, named",
+    [([], None), ([{}, {}], r"\ba\b"), ([{"files": "x.wav"}], r"\bfiles\b")],
 )
-def test_impossible_requests_are_refused(items, change, message):
-    with pytest.raises(ValueError, match=message):
-        score_systems(change(items))
+def test_impossible_requests_are_refused(systems, named):
+    items = [{"id": "a", "clean": "a.wav", "systems": s} for s in systems]
+    with pytest.raises(ValueError, match=named):
+        score_systems(items)

@@ -4,8 +4,6 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
-import math
-
 import numpy as np
 import pytest
 
@@ -51,10 +49,10 @@ def test_a_failing_pair_is_counted_and_not_averaged(speech, noisy, pool):
 
 def test_without_any_score_the_worst_is_reported(speech, pool, caplog):
     clean = speech()
-    scores = validation_scores([(clean, 0 * clean)], pool=pool)
-    assert (scores["pesq"], scores["si_sdr"]) == (1.0, -100.0)
-    assert all(math.isfinite(scores[name]) for name in ("pesq", "si_sdr"))
-    assert "the estimate is silent" in caplog.text
+    for pairs in ([], [(clean, 0 * clean)]):
+        scores = validation_scores(pairs, pool=pool)
+        assert (scores["pesq"], scores["si_sdr"]) == (1.0, -100.0)
+    assert "estimate" in caplog.text
 
 
 def test_order_of_completion_does_not_change_the_mean(speech, noisy):
@@ -65,8 +63,3 @@ def test_order_of_completion_does_not_change_the_mean(speech, noisy):
             for _ in range(2)
         )
     assert first == second
-
-
-def test_empty_validation_set_is_the_worst_not_an_error(pool):
-    scores = validation_scores([], pool=pool)
-    assert scores["pesq"] == 1.0

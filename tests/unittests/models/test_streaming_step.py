@@ -3,23 +3,12 @@
 import pytest
 import torch
 from torch import nn
+from trained_models import trained_like
 
 from dispatch_sb.models import FastEnhancer
+from dispatch_sb.models.fast_enhancer import SIZES
 from dispatch_sb.models.real_fourier import RealFourier
 from dispatch_sb.models.streaming_step import StreamingStep
-
-
-def trained_like(model):
-    """Weights and statistics of norms far from where they begin, so that
-    everything in the network matters."""
-    for parameter in model.parameters():
-        if parameter.dim() == 1:
-            nn.init.normal_(parameter, 0.5, 0.3)
-    for module in model.modules():
-        if isinstance(module, nn.BatchNorm1d):
-            nn.init.normal_(module.running_mean, std=0.2)
-            nn.init.uniform_(module.running_var, 0.5, 1.5)
-    return model.eval()
 
 
 def stream(step, waveform):
@@ -39,6 +28,7 @@ def stream(step, waveform):
         {"hop": 100, "channels": 12, "block_channels": 24, "heads": 2},
         {"n_fft": 320, "hop": 80, "block_bins": 7, "sample_rate": 8000},
         {"blocks": 1, "heads": 1},
+        *SIZES.values(),
     ],
     ids=str,
 )
@@ -49,21 +39,11 @@ def test_hop_by_hop_equals_the_whole_waveform(arguments):
     with torch.no_grad():
         expected = model(noisy)
         actual = stream(StreamingStep(model), noisy)
-    assert (expected - noisy).abs().max() > 0.02  # the network does something
+    assert (expected - noisy).abs().max() > 0.01  # the network does something
+    # Without its memory, the output would be another by 17e-6 at least.
     torch.testing.assert_close(
-        actual, expected[:, : actual.shape[1]], rtol=0, atol=1e-5
+        actual, expected[:, : actual.shape[1]], rtol=0, atol=2e-6
     )
-
-
-@pytest.mark.parametrize("size", ["T", "B", "S", "M", "L"])
-def test_every_published_size_streams(size):
-    torch.manual_seed(0)
-    model = trained_like(FastEnhancer.from_size(size))
-    noisy = 0.1 * torch.randn(1, 8 * model.hop)
-    with torch.no_grad():
-        actual = stream(StreamingStep(model), noisy)
-        expected = model(noisy)[:, : actual.shape[1]]
-    torch.testing.assert_close(actual, expected, rtol=0, atol=2e-5)
 
 
 def test_silence_stays_silent():
@@ -74,9 +54,7 @@ def test_silence_stays_silent():
 def test_the_model_is_left_alone():
     model = FastEnhancer().train()
     before = {key: value.clone() for key, value in model.state_dict().items()}
-    StreamingStep(model)(
-        torch.randn(1, 256), *StreamingStep(model).initial_state().values()
-    )
+    stream(StreamingStep(model), torch.randn(1, 512))
     assert model.training and all(p.requires_grad for p in model.parameters())
     after = model.state_dict()
     assert all(torch.equal(after[key], before[key]) for key in before)
@@ -107,5 +85,5 @@ def test_the_transform_is_fourier_s(length):
 
 @pytest.mark.parametrize("length", [0, 1, 511])
 def test_an_odd_length_is_refused(length):
-    with pytest.raises(ValueError, match=f"even, got {length}"):
+    with pytest.raises(ValueError, match=rf"\b{length}\b"):
         RealFourier(length)

@@ -23,10 +23,10 @@ def identity_model():
     return model
 
 
-def random_model(seed=0):
+def random_model(**changes):
     """A causal network that changes its input a lot."""
-    torch.manual_seed(seed)
-    model = FastEnhancer(**SIZE)
+    torch.manual_seed(0)
+    model = FastEnhancer(**SIZE, **changes)
     for parameter in model.parameters():
         parameter.data += 0.1 * torch.randn_like(parameter)
     return model.eval()

@@ -73,8 +73,8 @@ def test_different_chunks_fade_without_a_step():
     enhancer = ChunkedEnhancer(Louder(), RATE, 3.0, 1.0)
     made = run(enhancer, torch.ones(1, 9000), 1000)[0]
     assert made[0] == 1 and made[-1] == 4
-    # The steepest slope of the squared sine over 1000 samples.
-    assert made.diff().abs().max() < 1.01 * torch.pi / 2 / 1000
+    # A squared sine over 1000 samples bends by (pi / 1000)^2 / 2 at most.
+    assert made.diff().diff().abs().max() < 1e-5
 
 
 def test_silent_channels_stay_silent():
@@ -94,7 +94,7 @@ def test_silent_channels_stay_silent():
 def test_the_enhancer_fits_the_model():
     assert isinstance(enhancer_of(random_model()), StreamingEnhancer)
     assert isinstance(enhancer_of(nn.Identity()), ChunkedEnhancer)
-    with pytest.raises(ValueError, match="at most a third of a chunk"):
+    with pytest.raises(ValueError, match="1.5"):
         enhancer_of(nn.Identity(), 3.0, 1.5)
-    with pytest.raises(ValueError, match="cannot overlap"):
+    with pytest.raises(ValueError, match=r"\b0 s"):
         ChunkedEnhancer(nn.Identity(), RATE, 0.0, 0.0)

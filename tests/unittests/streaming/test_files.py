@@ -103,20 +103,16 @@ def test_format_and_subtype_are_the_inputs(tmp_path, name, subtype):
     made, given = soundfile.info(target), soundfile.info(path)
     assert (made.format, made.subtype) == (given.format, subtype)
     if name not in ("a.ogg", "a.mp3"):  # bit for bit
-        np.testing.assert_array_equal(*map(first_channel, (path, target)))
-
-
-def first_channel(path):
-    """All samples of a mono file."""
-    return soundfile.read(path)[0]
+        samples = (soundfile.read(file)[0] for file in (path, target))
+        np.testing.assert_array_equal(*samples)
 
 
 def test_a_format_that_does_not_fit_the_file_is_named(tmp_path):
     soundfile.write(tmp_path / "in.wav", np.zeros((100, 3)), 44100)
-    with pytest.raises(ValueError, match=r"MP3 .* cannot hold 3 channel\(s\)"):
+    with pytest.raises(ValueError, match="MP3.* 3 "):
         enhance_file(IDENTITY, tmp_path / "in.wav", tmp_path / "out.mp3")
     layout = choose_layout("WAV", "FLOAT")
-    with pytest.raises(ValueError, match="over 4 GB: take --format w64"):
+    with pytest.raises(ValueError, match="--format w64"):
         create_audio(io.BytesIO(), layout, 48000, 2, samples=600_000_000)
     assert [path.name for path in tmp_path.iterdir()] == ["in.wav"]
 
@@ -140,7 +136,7 @@ def test_a_model_that_returns_nan_leaves_no_file(tmp_path):
             return waveform / 0
 
     soundfile.write(tmp_path / "in.wav", noise(1, 16000, 1), 16000)
-    with pytest.raises(ValueError, match="no finite numbers"):
+    with pytest.raises(ValueError, match="model"):
         enhance_file(
             ChunkedEnhancer(Broken()), tmp_path / "in.wav", tmp_path / "o.wav"
         )
@@ -152,21 +148,13 @@ def test_truncated_files_are_errors_that_leave_nothing(tmp_path, name):
     soundfile.write(tmp_path / name, noise(5, 16000, 1), 16000)
     content = (tmp_path / name).read_bytes()
     (tmp_path / name).write_bytes(content[: len(content) // 2])
-    with pytest.raises(ValueError, match="truncated|damaged"):
+    with pytest.raises(ValueError):
         enhance_file(IDENTITY, tmp_path / name, tmp_path / "out.wav")
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
-def test_mp2_can_be_read(tmp_path):
-    path = tmp_path / "a.mp2"
-    write_mp2(path)
-    target = tmp_path / "a.wav"
-    seconds, _ = enhance_file(IDENTITY, path, target)
-    assert 1.0 <= seconds < 1.1 and soundfile.info(target).format == "WAV"
-
-
-def write_mp2(path):
-    """A second of silence in a format that libsndfile only reads."""
+def test_a_format_that_libsndfile_only_reads_becomes_wav(tmp_path):
+    path, target = tmp_path / "a.mp2", tmp_path / "a.wav"
     with av.open(str(path), "w") as container:
         stream = container.add_stream("mp2", rate=16000, layout="mono")
         frame = av.AudioFrame.from_ndarray(
@@ -175,6 +163,8 @@ def write_mp2(path):
         frame.sample_rate = 16000
         container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
+    seconds, _ = enhance_file(IDENTITY, path, target)
+    assert 1.0 <= seconds < 1.1 and soundfile.info(target).format == "WAV"
 
 
 @pytest.mark.parametrize("channels", [1, 4])

@@ -61,26 +61,15 @@ def test_a_broken_file_costs_only_itself_in_any_number_of_processes(folder):
         target = folder / str(workers)
         plan = plan_jobs([folder / "in"], target)
         text, failed = summarise(plan, enhance_jobs(load, plan.jobs, workers))
-        assert text.startswith("3 files enhanced (3.0 s of audio); 1 failed.")
-        assert failed == 1 and "b.flac: it is damaged near" in text
+        head, line = text.splitlines()
+        assert all(told in head for told in ("3 files", "3.0 s", "1 failed"))
+        assert failed == 1 and str(folder / "in" / "b.flac") in line
         names = sorted(path.name for path in target.iterdir())
         assert names == ["a.flac", "c.flac", "d.flac"]
     for name in names:
         one, two = (soundfile.read(folder / n / name)[0] for n in "12")
         assert np.abs(one).max() > 0.01
         np.testing.assert_allclose(one, two, atol=2**-14)
-    again = plan_jobs([folder / "in"], target)
-    assert [job.source.name for job in again.jobs] == ["b.flac"]
-    assert "; 3 existed and were kept" in summarise(again, [])[0]
-
-
-def test_a_model_that_does_not_load_is_one_error(folder):
-    plan = plan_jobs([folder / "in"], folder / "out")
-    load = partial(open_model, str(folder / "nothing"))
-    with pytest.raises(FileNotFoundError, match="nothing"):
-        enhance_jobs(load, plan.jobs)
-    with pytest.raises(ValueError, match="workers is 0"):
-        enhance_jobs(load, plan.jobs, 0)
 
 
 def test_a_killed_process_costs_one_file_and_leaves_nothing(folder):

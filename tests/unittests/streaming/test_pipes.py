@@ -44,19 +44,19 @@ def test_pipe_to_a_file_of_another_format(tmp_path):
 
 def test_no_audio_in_a_pipe_sends_nothing_out():
     output = io.BytesIO()
-    with pytest.raises(ValueError, match="standard input is no audio"):
+    with pytest.raises(ValueError, match="standard input"):
         enhance_pipe(IDENTITY, io.BytesIO(b"no sound"), output)
     assert output.getvalue() == b""
 
 
 @pytest.mark.parametrize(
-    "inputs, output, message",
+    "inputs, output, named",
     [
-        (["-", "b.wav"], "-", "a pipe carries one file"),
-        (["-"], "folder", "no audio file's name"),
-        (["."], "-", "a pipe carries one file"),
+        (["-", "b.wav"], "-", "pipe"),
+        (["-"], "lost", "lost"),
+        (["."], "-", "pipe"),
     ],
 )
-def test_wrong_uses_of_a_pipe(inputs, output, message):
-    with pytest.raises(ValueError, match=message):
+def test_wrong_uses_of_a_pipe(inputs, output, named):
+    with pytest.raises(ValueError, match=named):
         check_pipe(inputs, output)

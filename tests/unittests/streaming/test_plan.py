@@ -80,10 +80,8 @@ def test_the_format_comes_from_the_output_or_the_option(here):
     assert job.layout.format == "FLAC" and not job.fallback
     jobs = plan_jobs(["in/a.wav", "in/sub/b.flac"], "out", "mp3").jobs
     assert [job.target.name for job in jobs] == ["a.mp3", "b.mp3"]
-    with pytest.raises(ValueError, match="contradict each other"):
+    with pytest.raises(ValueError, match="b.flac.*--format wav"):
         plan_jobs(["in/a.wav"], "b.flac", "wav")
-    with pytest.raises(ValueError, match="m4a is no audio format"):
-        plan_jobs(["in/a.wav"], "out", "m4a")
 
 
 def test_outputs_that_exist_are_kept(here):
@@ -107,32 +105,33 @@ def test_damaged_files_do_not_stop_the_plan(here):
     Path("in/text.flac").write_text("no audio")
     Path("in/link.wav").symlink_to("nowhere.wav")
     plan = plan_jobs(["in"], "out")
-    assert len(plan.jobs) == 3 and len(plan.problems) == 3
-    assert "empty file" in plan.problems[Path("in/empty.wav")]
+    names = ("in/empty.wav", "in/text.flac", "in/link.wav")
+    assert set(plan.problems) == set(map(Path, names))
+    assert len(plan.jobs) == 3
 
 
 @pytest.mark.parametrize(
-    "inputs, output, message",
+    "inputs, output, named",
     [
-        (["in"], "in", "is the input and the output"),
-        (["in/../in/"], "in", "is the input and the output"),
-        (["in/a.wav"], "in", "in/a.wav is an input itself"),
-        (["in/a.wav"], "in/a.wav", "in/a.wav is an input itself"),
-        (["in/a.wav", "other/a.wav"], "out", "would both become out/a.wav"),
-        (["in"], "b.wav", "b.wav is a file: several inputs, or a folder"),
-        (["in"], "in/notes.txt", "in/notes.txt is a file"),
-        (["nowhere"], "out", "nowhere does not exist"),
-        (["nowhere.wav"], "b.wav", "nowhere.wav does not exist"),
-        (["in/*.mp3"], "out", r"in/\*.mp3 holds no audio file"),
-        (["empty"], "out", "empty holds no audio file"),
+        (["in"], "in", r"\bin "),
+        (["in/../in/"], "in", r"\bin "),
+        (["in/a.wav"], "in", "in/a.wav"),
+        (["in/a.wav"], "in/a.wav", "in/a.wav"),
+        (["in/a.wav", "other/a.wav"], "out", "other/a.wav .*out/a.wav"),
+        (["in"], "b.wav", "b.wav"),
+        (["in"], "in/notes.txt", "in/notes.txt"),
+        (["nowhere"], "out", "nowhere"),
+        (["nowhere.wav"], "b.wav", "nowhere.wav"),
+        (["in/*.mp3"], "out", r"in/\*.mp3"),
+        (["empty"], "out", "empty"),
     ],
 )
 def test_what_cannot_work_is_said_before_work_starts(
-    here, inputs, output, message
+    here, inputs, output, named
 ):
     Path("empty").mkdir()
     before = sorted(here.rglob("*"))
-    with pytest.raises((ValueError, FileNotFoundError), match=message) as told:
+    with pytest.raises((ValueError, FileNotFoundError), match=named) as told:
         plan_jobs(inputs, output)
     assert "\n" not in str(told.value)
     assert sorted(here.rglob("*")) == before
@@ -141,12 +140,12 @@ def test_what_cannot_work_is_said_before_work_starts(
 def test_a_link_to_an_input_is_not_replaced(here):
     Path("out").mkdir()
     Path("out/a.wav").symlink_to(here / "in" / "a.wav")
-    with pytest.raises(ValueError, match="is an input itself"):
+    with pytest.raises(ValueError, match="out/a.wav"):
         plan_jobs(["in/a.wav"], "out", overwrite=True)
 
 
 def test_two_formats_of_one_name_collide(here):
     soundfile.write("in/a.flac", np.zeros(800), 8000)
     assert len(plan_jobs(["in"], "out").jobs) == 4
-    with pytest.raises(ValueError, match="would both become out/a.ogg"):
+    with pytest.raises(ValueError, match="out/a.ogg"):
         plan_jobs(["in"], "out", "ogg")

@@ -114,9 +114,12 @@ def test_our_own_models_load_without_executing_the_yaml(own_folder, noisy):
     assert not (own_folder / "executed").exists()
 
 
-def test_the_teacher_says_where_it_came_from(own_folder):
-    expected = {"source": str(own_folder), "revision": None}
-    assert load_teacher(own_folder).origin == expected
+def test_a_teacher_is_where_it_is_wanted_and_says_where_it_came_from(
+    own_folder,
+):
+    teacher = load_teacher(own_folder, device="meta")
+    assert {p.device.type for p in teacher.parameters()} == {"meta"}
+    assert teacher.origin == {"source": str(own_folder), "revision": None}
 
 
 def test_a_network_that_normalises_is_found_out(tmp_path, noisy, caplog):
@@ -136,7 +139,7 @@ def test_a_network_that_normalises_is_found_out(tmp_path, noisy, caplog):
         raw = load_teacher(folder, match_level=False)
     finally:
         del nn.Normalizing
-    assert "normalises its level" in caplog.text
+    assert str(folder) in caplog.text
     torch.testing.assert_close(teacher(noisy), noisy)
     torch.testing.assert_close(raw(noisy).abs().amax(1), torch.ones(2))
 
@@ -156,18 +159,14 @@ def test_a_network_that_normalises_is_found_out(tmp_path, noisy, caplog):
     ],
 )
 def test_only_our_networks_are_constructed(path):
-    with pytest.raises(ValueError, match="is not a model of dispatch_sb.mod"):
+    with pytest.raises(ValueError, match=path):
         build_own({"class": path, "arguments": {}})
 
 
 def test_wrong_arguments_are_named():
-    with pytest.raises(ValueError, match="FastEnhancer.*'colour'"):
-        build_own(
-            {
-                "class": "dispatch_sb.models.FastEnhancer",
-                "arguments": {"colour": "red"},
-            }
-        )
+    path = "dispatch_sb.models.FastEnhancer"
+    with pytest.raises(ValueError, match="FastEnhancer.*colour"):
+        build_own({"class": path, "arguments": {"colour": "red"}})
 
 
 @pytest.mark.parametrize("own", [True, False])
@@ -183,85 +182,76 @@ def test_weights_that_do_not_fit_are_listed(tmp_path, old_folder, own):
     torch.save(state, path)
     with pytest.raises(ValueError) as raised:
         load_teacher(folder)
-    message = str(raised.value)
-    assert f"missing keys: {keys[0]}" in message
-    assert "unexpected keys: surplus.weight" in message
-    assert f"{keys[1]} is [3, 3, 3, 3] instead of" in message
-    assert str(folder) in message
-
-
-@pytest.mark.parametrize("damage", ["truncated", "empty", "pickle", "text"])
-def test_damaged_weights_are_refused(old_folder, damage):
-    path = old_folder / "enhance_model.ckpt"
-    content = path.read_bytes()
-    if damage == "pickle":
-        torch.save({"weight": print}, path)
-    else:
-        changed = {
-            "truncated": content[: len(content) // 2],
-            "empty": b"",
-            "text": b"<html>not found</html>",
-        }
-        path.write_bytes(changed[damage])
-    with pytest.raises(ValueError, match="enhance_model.ckpt is damaged or"):
-        load_teacher(old_folder)
-
-
-def test_missing_weights_are_named(old_folder):
-    (old_folder / "enhance_model.ckpt").unlink()
-    with pytest.raises(FileNotFoundError, match="enhance_model.ckpt is miss"):
-        load_teacher(old_folder)
-
-
-def test_a_network_without_weights_is_refused(tmp_path):
-    text = HYPERPARAMS["SepformerSeparation"].replace(
-        "        masknet: !ref <masknet>\n", ""
-    )
-    with pytest.raises(ValueError, match="no file holds.*masknet.*loadables"):
-        load_teacher(write_folder(tmp_path, text))
-
-
-def test_a_separator_of_two_speakers_is_refused(tmp_path):
-    text = SEPARATION.format(speakers=2)
-    with pytest.raises(ValueError, match="separates 2 speakers"):
-        load_teacher(write_folder(tmp_path, text))
-
-
-def test_an_unsupported_interface_is_named_with_those_supported(tmp_path):
-    folder = write_folder(tmp_path, WAVEFORM, "SGMSEEnhancement")
-    with pytest.raises(ValueError, match="'SGMSEEnhancement'.*WaveformEnh"):
-        load_teacher(folder)
-
-
-def test_an_interface_whose_parts_are_missing_says_which(tmp_path):
-    folder = write_folder(tmp_path, WAVEFORM, "SpectralMaskEnhancement")
-    with pytest.raises(ValueError, match="needs.*compute_stft.*resynth"):
-        load_teacher(folder)
-
-
-def test_an_interface_that_nothing_tells_is_an_error(tmp_path):
-    text = WAVEFORM.replace("enhance_model: !ref", "other: !ref", 1)
-    with pytest.raises(ValueError, match=r"\['other'\].*speechbrain_interface"):
-        load_teacher(write_folder(tmp_path, text))
+    for named in (str(folder), *keys[:2], "surplus.weight", "[3, 3, 3, 3]"):
+        assert named in str(raised.value)
 
 
 @pytest.mark.parametrize(
-    "text, complaint",
+    "damage", [None, "truncated", "empty", "pickle", "text"]
+)
+def test_missing_and_damaged_weights_are_named(old_folder, damage):
+    path = old_folder / "enhance_model.ckpt"
+    content = path.read_bytes()
+    changed = {
+        "truncated": content[: len(content) // 2],
+        "empty": b"",
+        "text": b"<html>not found</html>",
+    }
+    if damage is None:
+        path.unlink()
+    elif damage == "pickle":
+        torch.save({"weight": print}, path)
+    else:
+        path.write_bytes(changed[damage])
+    error = ValueError if damage else FileNotFoundError
+    with pytest.raises(error, match="enhance_model.ckpt"):
+        load_teacher(old_folder)
+
+
+@pytest.mark.parametrize(
+    "text, interface, named",
     [
-        ("sample_rate: 16000\n", 'has no "modules"'),
-        ("a: !new:no.such.Thing\n", "does not load"),
-        ("", "holds no keys|does not load"),
+        (  # no file holds the weights of this network
+            HYPERPARAMS["SepformerSeparation"].replace(
+                "        masknet: !ref <masknet>\n", ""
+            ),
+            None,
+            "masknet.*loadables",
+        ),
+        (SEPARATION.format(speakers=2), None, "2.*num_spks"),
+        (WAVEFORM, "SGMSEEnhancement", "SGMSEEnhancement.*WaveformEnh"),
+        (WAVEFORM, "SpectralMaskEnhancement", "compute_stft.*resynth"),
+        (
+            WAVEFORM.replace("enhance_model: !ref", "other: !ref", 1),
+            None,
+            "other.*speechbrain_interface",
+        ),
+        (  # the config beats the keys, here wrongly: it wants spectra
+            HYPERPARAMS["SpectralMaskEnhancement"],
+            "WaveformEnhancement",
+            "speechbrain_interface",
+        ),
     ],
 )
-def test_other_yaml_is_refused(tmp_path, text, complaint):
+def test_folders_that_make_no_teacher_name_why(
+    tmp_path, text, interface, named
+):
+    with pytest.raises(ValueError, match=named):
+        load_teacher(write_folder(tmp_path, text, interface))
+
+
+@pytest.mark.parametrize(
+    "text", ["sample_rate: 16000\n", "a: !new:no.such.Thing\n", ""]
+)
+def test_other_yaml_is_refused(tmp_path, text):
     (tmp_path / "hyperparams.yaml").write_text(text)
-    with pytest.raises(ValueError, match=complaint):
+    with pytest.raises(ValueError, match="hyperparams.yaml"):
         load_teacher(tmp_path)
 
 
 def test_a_broken_config_is_named(own_folder):
     (own_folder / "config.json").write_text("{")
-    with pytest.raises(ValueError, match="config.json is not JSON"):
+    with pytest.raises(ValueError, match="config.json"):
         load_teacher(own_folder)
 
 
@@ -272,26 +262,13 @@ def test_a_folder_of_something_else_lists_what_was_expected(tmp_path):
 
 
 def test_a_mistyped_path_is_not_taken_for_a_hub_id(tmp_path):
-    with pytest.raises(FileNotFoundError, match="no folder"):
+    with pytest.raises(FileNotFoundError, match="/nowhere"):
         load_teacher(tmp_path / "nowhere")
 
 
 def test_a_folder_of_another_rate_is_refused_unless_resampled(tmp_path, noisy):
     text = WAVEFORM.replace("16000", "8000")
     folder = write_folder(tmp_path, text)
-    with pytest.raises(ValueError, match="8000 Hz.*16000 Hz.*resample=True"):
+    with pytest.raises(ValueError, match="8000.*16000.*resample=True"):
         load_teacher(folder)
     assert load_teacher(folder, resample=True)(noisy).shape == noisy.shape
-
-
-def test_the_device_is_set(own_folder):
-    teacher = load_teacher(own_folder, device="cpu")
-    assert {p.device.type for p in teacher.parameters()} == {"cpu"}
-
-
-def test_a_teacher_that_cannot_run_is_refused_before_training(tmp_path):
-    # The config beats the keys, here wrongly: this network wants spectra.
-    text = HYPERPARAMS["SpectralMaskEnhancement"]
-    folder = write_folder(tmp_path, text, "WaveformEnhancement")
-    with pytest.raises(ValueError, match="cannot enhance.*speechbrain_interf"):
-        load_teacher(folder)

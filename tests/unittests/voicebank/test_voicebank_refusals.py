@@ -16,30 +16,24 @@ def test_other_folders_are_no_voicebank(tmp_path, work):
     with pytest.raises(FileNotFoundError) as caught:
         prepare(tmp_path, work)
     message = str(caught.value)
-    assert f"{tmp_path} is not VoiceBank-DEMAND" in message
-    expected, _, rest = message.partition("Missing: ")
-    missing = rest.partition(". Unpack")[0].split(", ")
-    assert len(missing) == 3 and "clean_testset_wav" not in missing
-    for name in [*missing, "clean_testset_wav"]:
-        assert name in expected
-    for words in ("mini corpus", "--clean_folders"):
-        assert words in message
+    # All four are expected, and three of them missing.
+    for name in ("clean_trainset_28spk", "noisy_trainset_28spk", "noisy_test"):
+        assert message.count(name) == 2
+    assert message.count("clean_testset") == 1
+    for named in (str(tmp_path), "mini corpus", "--clean_folders"):
+        assert named in message
 
 
-def test_unknown_validation_speaker(ready, work):
-    with pytest.raises(ValueError, match="p999.*are p226, p227, p228"):
-        prepare(ready, work, ["p226", "p999"])
-
-
-@pytest.mark.parametrize("speakers", [[], None])
-def test_no_validation_speaker(ready, work, speakers):
-    with pytest.raises(ValueError, match="valid_speakers is empty.*p226, p227"):
+@pytest.mark.parametrize(
+    "speakers", [[], None, ["p226", "p999"], ["p226", "p227", "p228"]]
+)
+def test_impossible_validation_speakers_are_answered_with_the_known(
+    ready, work, speakers
+):
+    with pytest.raises(ValueError, match="p226, p227, p228") as caught:
         prepare(ready, work, speakers)
-
-
-def test_nothing_left_to_train_on(ready, work):
-    with pytest.raises(ValueError, match="nothing is left to train on"):
-        prepare(ready, work, ["p226", "p227", "p228"])
+    assert "valid_speakers" in str(caught.value)
+    assert ("p999" in str(caught.value)) == ("p999" in (speakers or []))
     assert not work.exists()
 
 
@@ -55,7 +49,7 @@ def test_problems_of_all_three_manifests_come_at_once(ready, work):
         prepare(ready, work)
     assert len(caught.value.problems) == len(damaged)
     for path in damaged:
-        assert f"{path} is truncated" in str(caught.value)
+        assert str(path) in str(caught.value)
 
 
 def test_an_empty_folder_is_named_once(ready, work):
@@ -65,7 +59,7 @@ def test_an_empty_folder_is_named_once(ready, work):
     with pytest.raises(ManifestError) as caught:
         prepare(ready, work)
     (problem,) = caught.value.problems
-    assert f"{folder} holds no audio files" in problem
+    assert str(folder) in problem
 
 
 def test_bad_48_khz_files_are_all_named_before_training(archive, work):
@@ -79,9 +73,9 @@ def test_bad_48_khz_files_are_all_named_before_training(archive, work):
         prepare(archive, work)
     problems = "\n".join(caught.value.problems)
     assert len(caught.value.problems) == 3
-    assert f"{folder / 'p226_001.wav'} cannot be read" in problems
-    assert f"{folder / 'p227_001.wav'} has a sample rate of 8000" in problems
-    assert f"{other / 'p232_001.wav'} has 2 channels" in problems
+    for path in (folder / "p226_001.wav", folder / "p227_001.wav"):
+        assert str(path) in problems
+    assert str(other / "p232_001.wav") in problems
 
 
 def test_problems_name_the_48_khz_file_not_its_copy(archive, work):
@@ -91,10 +85,10 @@ def test_problems_name_the_48_khz_file_not_its_copy(archive, work):
     with pytest.raises(ManifestError) as caught:
         prepare(archive, work)
     assert len(caught.value.problems) == 2
-    message = str(caught.value)
-    assert f"{clean / 'p227_001.wav'} is silent" in message
-    assert f"{archive}/noisy_trainset_28spk_wav/p228_001.wav has no" in message
-    assert "saved" not in message
+    noisy = archive / "noisy_trainset_28spk_wav"
+    for path in (clean / "p227_001.wav", noisy / "p228_001.wav"):
+        assert str(path) in str(caught.value)
+    assert "saved" not in str(caught.value)
 
 
 def test_a_speaker_of_both_sets_is_pointed_out(ready, work, caplog):
@@ -103,4 +97,4 @@ def test_a_speaker_of_both_sets_is_pointed_out(ready, work, caplog):
         path.rename(path.with_name("p227_101.wav"))
     with caplog.at_level(logging.WARNING):
         prepare(ready, work)
-    assert "p227 train and test" in caplog.text
+    assert "p227" in caplog.text
