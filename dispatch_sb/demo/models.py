@@ -13,10 +13,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from dispatch_sb.demo.run_parts import distillation_loss, teacher_source
 from dispatch_sb.losses import DFKD, DistillationLoss, TopGap
-from dispatch_sb.publish.open import is_run, open_model
-from dispatch_sb.publish.settings import read_settings
+from dispatch_sb.publish.open import open_model
+from dispatch_sb.runs.run import Run, is_run
 from dispatch_sb.teachers import FrozenTeacher
 
 
@@ -86,11 +85,10 @@ def open_models(
     rate = getattr(network, "sample_rate", 16000)
     loss, notes = None, []
     if is_run(student):
-        settings = read_settings(student)
-        loss = distillation_loss(settings)
+        run = Run.open(student)
+        loss = run.distillation_loss()
         if teacher is None:
-            known = teacher_source(settings) or (None, None)
-            teacher, teacher_revision = known
+            teacher, teacher_revision = run.teacher or (None, None)
     if loss is not None and loss.sample_rate != rate:
         raise ValueError(
             f"{student}: its loss works at {loss.sample_rate} Hz and its "

@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 
 import yaml
 
-from dispatch_sb.publish.settings import Settings, scalar
+from dispatch_sb.runs.settings import Settings, scalar
 
 NOTED = re.compile(r"\A# (python train\.py .+)")
 ABSOLUTE = re.compile(r"(?<![\w.~/:-])/[^\s'\",\[\]]+")
@@ -77,9 +77,8 @@ def training_command(settings: Settings) -> str:
 
     Example
     -------
-    >>> from pathlib import Path
     >>> text = "# python train.py a.yaml --data_folder /home/ann/VoiceBank\\n"
-    >>> training_command(Settings(Path("run"), text, {}))
+    >>> training_command(Settings(text))
     'python train.py a.yaml --data_folder /data/VoiceBank'
     """
     noted = NOTED.match(settings.text)

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 from dispatch_sb.data.manifest import read_manifest
-from dispatch_sb.publish.settings import MINI, Settings
+from dispatch_sb.runs.run import MINI, Run
 
 OWN = "own recordings"
 TEST_SETS = {
@@ -31,13 +31,13 @@ VOICEBANK = {
 ROW = re.compile(r"^\| (.+?) \| (.+?) \| (.+?) \|$", re.MULTILINE)
 
 
-def corpus_of(settings: Settings) -> str:
+def corpus_of(run: Run) -> str:
     """Which corpus a run was validated and tested on.
 
     Arguments
     ---------
-    settings : Settings
-        Of the run.
+    run : Run
+        The run.
 
     Returns
     -------
@@ -45,23 +45,23 @@ def corpus_of(settings: Settings) -> str:
         A key of ``TEST_SETS``. VoiceBank-DEMAND is told by its whole test
         set, since other data come in the same folders.
     """
-    folder = settings.plain.get("data_folder")
+    folder = run.settings.plain.get("data_folder")
     if folder is None:
         return OWN
     if folder == MINI:
         return MINI
-    entries = read_manifest(settings.manifest("test")).values()
+    entries = read_manifest(run.manifest("test")).values()
     found = len(entries), {entry["speaker"] for entry in entries}
     return "voicebank" if found == VOICEBANK_TEST else "unknown"
 
 
-def training_data(settings: Settings) -> list[dict[str, str]]:
+def training_data(run: Run) -> list[dict[str, str]]:
     """What a run learned from, for its card.
 
     Arguments
     ---------
-    settings : Settings
-        Of the run.
+    run : Run
+        The run.
 
     Returns
     -------
@@ -74,21 +74,21 @@ def training_data(settings: Settings) -> list[dict[str, str]]:
     FileNotFoundError
         If it is the mini corpus, and that is not found.
     """
-    corpus = corpus_of(settings)
-    if settings.plain.get("clean_folders") is not None:
+    corpus = corpus_of(run)
+    if run.settings.plain.get("clean_folders") is not None:
         return []
     if corpus == "voicebank":
         return [VOICEBANK]
-    return _mini_data(settings) if corpus == MINI else []
+    return _mini_data(run) if corpus == MINI else []
 
 
-def unknown_folders(settings: Settings) -> dict[str, str]:
+def unknown_folders(run: Run) -> dict[str, str]:
     """The folders of which only a person knows the licence.
 
     Arguments
     ---------
-    settings : Settings
-        Of the run.
+    run : Run
+        The run.
 
     Returns
     -------
@@ -103,40 +103,40 @@ def unknown_folders(settings: Settings) -> dict[str, str]:
         ("valid_pairs", "validation"),
         ("data_folder", "training, validation"),
     ):
-        value = settings.plain.get(key) or []
+        value = run.settings.plain.get(key) or []
         for path in [value] if isinstance(value, str) else value:
             if path != MINI:
                 folders[Path(path).name] = use
     return folders
 
 
-def training_folders(settings: Settings) -> dict[str, str]:
+def training_folders(run: Run) -> dict[str, str]:
     """All folders that a run learned from or validated on.
 
     Arguments
     ---------
-    settings : Settings
-        Of the run.
+    run : Run
+        The run.
 
     Returns
     -------
     dict
         What each was used for, by the folder's name.
     """
-    folders = unknown_folders(settings)
-    if settings.plain.get("data_folder") == MINI:
-        name = Path(settings.plain.get("mini_folder", MINI)).name
+    folders = unknown_folders(run)
+    if run.settings.plain.get("data_folder") == MINI:
+        name = Path(run.settings.plain.get("mini_folder", MINI)).name
         folders[name] = "training, validation"
     return folders
 
 
-def credit_of_example(settings: Settings, name: str) -> str:
+def credit_of_example(run: Run, name: str) -> str:
     """Whose sound a test utterance is.
 
     Arguments
     ---------
-    settings : Settings
-        Of the run.
+    run : Run
+        The run.
     name : str
         The utterance's id.
 
@@ -145,10 +145,10 @@ def credit_of_example(settings: Settings, name: str) -> str:
     str
         A sentence for the card; empty where only a person knows.
     """
-    corpus = corpus_of(settings)
+    corpus = corpus_of(run)
     if corpus == "voicebank":
         return f"`example.wav` is {name} of VoiceBank-DEMAND (CC BY 4.0)."
-    sources = _mini_sources(settings) if corpus == MINI else {}
+    sources = _mini_sources(run) if corpus == MINI else {}
     if name not in sources.get("test", {}):
         return ""
     noise = sources["test"][name]["noise"]
@@ -156,26 +156,26 @@ def credit_of_example(settings: Settings, name: str) -> str:
     thanks = [
         f"{what} {row['by']} ({row['licence'].replace('none', 'no licence')})"
         for what, row in (
-            ("speech:", _row_of(speech, settings)),
-            ("noise:", _row_of(noise, settings)),
+            ("speech:", _row_of(speech, run)),
+            ("noise:", _row_of(noise, run)),
         )
         if row is not None
     ]
     return f"`example.wav` is {name} of the mini corpus; {'; '.join(thanks)}."
 
 
-def _mini_data(settings: Settings) -> list[dict[str, str]]:
+def _mini_data(run: Run) -> list[dict[str, str]]:
     """The recordings of the mini corpus that trained or validated."""
-    sources = _mini_sources(settings)
+    sources = _mini_sources(run)
     uses = {_speaker(name): "clean speech" for name in sources.get("train", {})}
-    for entry in read_manifest(settings.manifest("valid")).values():
+    for entry in read_manifest(run.manifest("valid")).values():
         uses[entry["speaker"]] = "validation"
     uses.update(
         dict.fromkeys(sources.get("noise", {}).get("train", ()), "noise")
     )
     rows: dict[str, dict] = {}
     for name, use in uses.items():
-        row = _row_of(name, settings)
+        row = _row_of(name, run)
         if row is not None and row["licence"] != "none":
             title = f"mini corpus, {row['what']}: {row['by']}"
             rows[title] = {"licence": row["licence"], "use": use}
@@ -187,17 +187,17 @@ def _speaker(name: str) -> str:
     return name.split("_")[0]
 
 
-def _mini_sources(settings: Settings) -> dict:
+def _mini_sources(run: Run) -> dict:
     """``sources.json`` of the mini corpus."""
-    text = _mini_file(settings, "sources.json").read_text(encoding="utf-8")
+    text = _mini_file(run, "sources.json").read_text(encoding="utf-8")
     return json.loads(text)
 
 
-def _mini_file(settings: Settings, name: str) -> Path:
+def _mini_file(run: Run, name: str) -> Path:
     """A file of the mini corpus."""
-    root = settings.data_root
+    root = run.data_root
     if root is None or not (root / name).is_file():
-        place = root or settings.plain.get("mini_folder")
+        place = root or run.settings.plain.get("mini_folder")
         raise FileNotFoundError(
             f"{name} of the mini corpus is not found in {place}: export where "
             "the run was trained, or name the data with --card."
@@ -205,9 +205,9 @@ def _mini_file(settings: Settings, name: str) -> Path:
     return root / name
 
 
-def _row_of(name: str, settings: Settings) -> dict[str, str] | None:
+def _row_of(name: str, run: Run) -> dict[str, str] | None:
     """Who made a speaker or a noise, by the corpus' ``LICENCES.md``."""
-    text = _mini_file(settings, "LICENCES.md").read_text(encoding="utf-8")
+    text = _mini_file(run, "LICENCES.md").read_text(encoding="utf-8")
     for what, by, licence in ROW.findall(text):
         for title in what.split(", "):
             if name == title or name.startswith(f"{title}_"):

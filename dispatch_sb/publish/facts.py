@@ -4,7 +4,6 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +13,8 @@ from torch import nn
 
 from dispatch_sb.models.interface import can_stream
 from dispatch_sb.publish.command import training_command
-from dispatch_sb.publish.settings import Settings, in_words
+from dispatch_sb.runs.run import Run
+from dispatch_sb.runs.settings import in_words
 
 HUB_PAGE = "https://huggingface.co"
 SOURCES = {
@@ -24,48 +24,45 @@ SOURCES = {
 }
 
 
-def facts_of_run(settings: Settings, student: nn.Module) -> dict:
+def facts_of_run(run: Run) -> dict:
     """Everything of a card that no person has to write.
 
     Arguments
     ---------
-    settings : Settings
-        Of the run.
-    student : torch.nn.Module
-        Of the run.
+    run : Run
+        The run.
 
     Returns
     -------
     dict
         Arguments of ``model_card``, all but data, licence and scores.
     """
-    scores = scores_of_run(settings.folder)
+    student = run.student
     return {
-        "description": describe_student(student, settings),
-        "method": describe_method(settings, student),
-        "teacher": describe_teacher(settings, scores),
-        "versions": _versions(scores),
-        "command": training_command(settings),
+        "description": describe_student(run),
+        "method": describe_method(run),
+        "teacher": describe_teacher(run),
+        "versions": _versions(run.scores),
+        "command": training_command(run.settings),
         "sample_rate": student.sample_rate,
         "latency_ms": latency_ms(student),
     }
 
 
-def describe_student(student: nn.Module, settings: Settings) -> str:
+def describe_student(run: Run) -> str:
     """What a model is, in a sentence or two.
 
     Arguments
     ---------
-    student : torch.nn.Module
-        With ``sample_rate``, perhaps with ``latency``.
-    settings : Settings
-        Of its run.
+    run : Run
+        Its run.
 
     Returns
     -------
     str
         Markdown.
     """
+    student = run.student
     size = sum(parameter.numel() for parameter in student.parameters())
     causal = "causal " if can_stream(student) else ""
     latency = latency_ms(student)
@@ -74,7 +71,7 @@ def describe_student(student: nn.Module, settings: Settings) -> str:
         f"A {causal}speech enhancement model ({type(student).__name__}, "
         f"{size:,} parameters): noisy waveform in, enhanced waveform out, at "
         f"{student.sample_rate} Hz{behind}. Trained with dispatch-sb, method "
-        f"`{settings.plain.get('method')}`."
+        f"`{run.settings.plain.get('method')}`."
     )
 
 
@@ -101,22 +98,20 @@ def latency_ms(student: nn.Module) -> float | None:
     return 1000 * student.latency / student.sample_rate
 
 
-def describe_method(settings: Settings, student: nn.Module) -> str:
+def describe_method(run: Run) -> str:
     """How a student was trained, from the classes in its recipe.
 
     Arguments
     ---------
-    settings : Settings
-        Of the run.
-    student : torch.nn.Module
-        Of the run.
+    run : Run
+        The run.
 
     Returns
     -------
     str
         Markdown, with the papers where the method is known.
     """
-    tree, plain = settings.tree, settings.plain
+    tree, plain = run.settings.tree, run.settings.plain
     lines = [f"Method `{plain.get('method')}`."]
     if "enhancement_loss" in tree:
         loss = in_words(tree["enhancement_loss"])
@@ -124,7 +119,7 @@ def describe_method(settings: Settings, student: nn.Module) -> str:
     if "distillation_loss" in tree:
         loss = in_words(tree["distillation_loss"])
         lines.append(f"Against its teacher: `{loss}`, {_weight(tree)}.")
-    text = " ".join([type(student).__name__, *lines])
+    text = " ".join([type(run.student).__name__, *lines])
     papers = [paper for name, paper in SOURCES.items() if name in text]
     if papers:
         lines.append(f"Sources: {'; '.join(papers)}.")
@@ -139,15 +134,13 @@ def _weight(tree: Mapping) -> str:
     return f"weight {in_words(tree.get('distillation_weight'))}"
 
 
-def describe_teacher(settings: Settings, scores: Mapping) -> str:
+def describe_teacher(run: Run) -> str:
     """Whom a student learned from.
 
     Arguments
     ---------
-    settings : Settings
-        Of the run.
-    scores : mapping
-        The run's ``scores.json``.
+    run : Run
+        The run.
 
     Returns
     -------
@@ -155,13 +148,14 @@ def describe_teacher(settings: Settings, scores: Mapping) -> str:
         Markdown with source, revision and the hash of the weights; empty
         without a teacher.
     """
+    settings = run.settings
     source = settings.plain.get("teacher_source")
     if "distillation_loss" not in settings.tree:
         return ""
     if source == "clean":
         return "Teacher: none; a control that copies the clean speech itself."
-    known = [_revision(settings, scores)]
-    folder = None if source is None else settings.locate(source)
+    known = [_revision(run)]
+    folder = None if source is None else run.locate(source)
     if folder is not None:
         head = _card_head(folder / "README.md")
         title = (head.get("model-index") or [{}])[0].get("name", "")
@@ -173,32 +167,15 @@ def describe_teacher(settings: Settings, scores: Mapping) -> str:
         name, known = f"`{Path(source).name}`", []
     else:
         name = f"[{source}]({HUB_PAGE}/{source})"
-    sha256 = scores.get("weights_sha256", {}).get("teacher")
+    sha256 = run.scores.get("weights_sha256", {}).get("teacher")
     known += [f"weights SHA-256 `{sha256}`"] if sha256 else []
     return f"Teacher: {', '.join([name, *known])}."
 
 
-def scores_of_run(run_folder: str | os.PathLike) -> dict:
-    """The scores that a run has left.
-
-    Arguments
-    ---------
-    run_folder : str or path
-        The ``output_folder`` of a training.
-
-    Returns
-    -------
-    dict
-        What ``scores.json`` holds; empty if there is none.
-    """
-    path = Path(run_folder) / "scores.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-
-
-def _revision(settings: Settings, scores: Mapping) -> str:
+def _revision(run: Run) -> str:
     """The commit of a hub teacher if it was recorded, else what was asked."""
-    asked = settings.plain.get("teacher_revision")
-    commit = scores.get("teacher_commit") or asked
+    asked = run.settings.plain.get("teacher_revision")
+    commit = run.scores.get("teacher_commit") or asked
     return f"revision `{commit}`" if commit else "newest revision of that day"
 
 

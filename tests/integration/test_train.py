@@ -19,7 +19,7 @@ from dispatch_sb.cli import main
 from dispatch_sb.data import read_audio
 from dispatch_sb.models import FastEnhancer
 from dispatch_sb.publish import write_model_folder
-from dispatch_sb.publish.run import export_run
+from dispatch_sb.publish.export import export_run
 from dispatch_sb.teachers import load_teacher
 
 RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "VoiceBank"

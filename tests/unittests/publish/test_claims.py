@@ -13,7 +13,8 @@ from finished_run import scores_of, write_run
 
 from dispatch_sb import load_student
 from dispatch_sb.models.interface import state_hash
-from dispatch_sb.publish.run import export_run, student_of_run
+from dispatch_sb.publish.export import export_run
+from dispatch_sb.runs.run import Run
 from dispatch_sb.teachers import load_teacher
 
 RECIPE = Path(__file__).resolve().parents[3] / "recipes" / "VoiceBank"
@@ -156,7 +157,7 @@ def test_all_contradictions_are_said_at_once(mini):
 
 def test_what_agrees_with_the_run_stays(mini):
     about = {
-        "weights_sha256": state_hash(student_of_run(mini)),
+        "weights_sha256": state_hash(Run.open(mini).student),
         "seeds": [3],
         "teacher": "Teacher: lab's big one.",
         "command": "python train.py hparams/dispatch.yaml --seed 3 # mine",

@@ -24,8 +24,9 @@ from dispatch_sb.cli import main
 from dispatch_sb.config import compose
 from dispatch_sb.data.audio import read_audio
 from dispatch_sb.publish.command import note_command, training_command
-from dispatch_sb.publish.run import export_run, student_of_run
-from dispatch_sb.publish.settings import Settings, read_settings
+from dispatch_sb.publish.export import export_run
+from dispatch_sb.runs.run import Run
+from dispatch_sb.runs.settings import Settings
 
 RECIPES = Path(__file__).resolve().parents[3] / "recipes" / "VoiceBank"
 
@@ -89,7 +90,7 @@ def test_all_three_ways_of_loading_give_the_runs_output(run, tmp_path):
     folder = export_run(run, tmp_path / "model")
     noisy = torch.from_numpy(read_audio(folder / "example.wav"))[None]
     with torch.no_grad():
-        expected = student_of_run(run)(noisy)
+        expected = Run.open(run).student(noisy)
         assert load_student(folder)(noisy).equal(expected)
     speechbrain = WaveformEnhancement.from_hparams(
         source=str(folder), run_opts={"device": "cpu"}
@@ -216,7 +217,7 @@ def test_the_noted_command_is_shown_without_private_folders(run):
     )
     path = run / "hyperparams.yaml"
     path.write_text(noted + path.read_text())
-    command = training_command(read_settings(run))
+    command = training_command(Run.open(run).settings)
     assert shlex.split(command) == [
         *("python", "train.py", "hparams/a.yaml"),
         *("--clean_folders", "[/data/talk, rel/b]"),
@@ -233,7 +234,7 @@ def test_the_rebuilt_command_gives_the_same_settings(method):
     if method == "dispatch":
         words += ["--patch_bins", "(5, 20)", "--teacher_revision", "v2"]
     ran = settings_of(text, words)
-    run = Settings(Path("run"), ran, YAML().load(ran))
+    run = Settings(ran)
     python, script, *again = shlex.split(training_command(run))
     assert (python, script, again[0]) == ("python", "train.py", words[0])
     values, expected = YAML().load(settings_of(text, again)), run.tree
