@@ -252,6 +252,8 @@ def evaluate_run(brain: Any, hparams: Mapping, data_root: str) -> dict:
             hparams["scores_cache"],
         )
         run.write_scores(scores, {**about, **provenance()})
+    if not brain.debug:
+        run.note(weights_sha256=about["weights_sha256"])
     print(format_table(scores))
     page = build_report(
         run,

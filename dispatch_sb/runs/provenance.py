@@ -6,7 +6,8 @@ Authors
 
 import datetime
 import platform
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 
 from torch import nn
@@ -35,6 +36,67 @@ def provenance() -> dict:
         "date": now.isoformat(timespec="seconds"),
         "python": platform.python_version(),
         "versions": versions,
+    }
+
+
+def command_line(script: str, arguments: Sequence[str]) -> str:
+    """The command that trains a run, and goes on with it.
+
+    Arguments
+    ---------
+    script : str
+        File name of the recipe's script.
+    arguments : sequence of str
+        What followed it; ``--test_only`` is left out.
+
+    Returns
+    -------
+    str
+        One line for a shell.
+
+    Example
+    -------
+    >>> command_line("train.py", ["a.yaml", "--seed", "3", "--test_only"])
+    'python train.py a.yaml --seed 3'
+    """
+    kept = [word for word in arguments if word != "--test_only"]
+    return shlex.join(["python", script, *kept])
+
+
+def describe_teacher(
+    teacher: nn.Module, source: str | None, revision: str | None = None
+) -> dict:
+    """Whom a student learns from.
+
+    Arguments
+    ---------
+    teacher : torch.nn.Module
+        Its ``origin``, if it has one, names the commit that was loaded.
+    source : str or None
+        Folder or hub id, as it was asked for.
+    revision : str, optional
+        Likewise.
+
+    Returns
+    -------
+    dict
+        ``source``, ``revision``, ``commit`` and ``weights_sha256``, which is
+        None for one that has no weights, such as recordings; and
+        ``recording_sha256`` of these.
+
+    Example
+    -------
+    >>> told = describe_teacher(nn.Identity(), "lab/big", "v1")
+    >>> told["source"], told["revision"], told["weights_sha256"]
+    ('lab/big', 'v1', None)
+    """
+    origin = getattr(teacher, "origin", {})
+    return {
+        "source": None if source is None else str(source),
+        "revision": revision,
+        "commit": origin.get("revision"),
+        "weights_sha256": state_hash(teacher) if teacher.state_dict() else None,
+        "recording_sha256": origin.get("recording_sha256"),
     }
 
 

@@ -19,6 +19,7 @@ from speechbrain.utils.checkpoints import Checkpointer
 from torch import nn
 
 from dispatch_sb.data import located_manifest, manifest_hash
+from dispatch_sb.data.files import atomic_path
 from dispatch_sb.metrics import write_scores
 from dispatch_sb.models.interface import load_weights, state_hash
 from dispatch_sb.runs.settings import Settings
@@ -81,6 +82,60 @@ class Run:
             )
         return run
 
+    @cached_property
+    def record(self) -> dict[str, Any]:
+        """What ``run.json`` holds, see `note`; empty in a run that was made
+        before there was such a file."""
+        path = self.folder / "run.json"
+        if not path.is_file():
+            return {}
+        try:
+            return dict(json.loads(path.read_text(encoding="utf-8")))
+        except (ValueError, TypeError) as error:
+            raise ValueError(
+                f"{path} cannot be read ({error}): give the training's command "
+                "again with --test_only, and it is written anew."
+            ) from error
+
+    def note(self, **facts: Any) -> None:
+        """Writes into ``run.json``, whole or not at all; what stands there
+        under other names stays.
+
+        Arguments
+        ---------
+        **facts : JSON-able
+            ``method``, ``seed``, ``date``, ``versions``; ``command``, and the
+            ``directory`` where it was given.
+            ``corpus``: ``root``, ``name`` (None where only a person knows),
+            ``test_set``, ``data`` (a list of ``folder``, ``use``, ``name``,
+            ``licence`` and ``url``; without a licence where only a person
+            knows it), ``credit`` (whose the test files are: a text, or one
+            for each).
+            ``teacher``: ``source``, ``revision``, ``commit`` and
+            ``weights_sha256``; or None.
+            ``manifests``: ``path`` and ``sha256`` of each part.
+            ``weights_sha256``: of student and teacher, as they were scored.
+
+        Example
+        -------
+        >>> run = Run(getfixture("tmp_path"))
+        >>> run.note(method="dispatch", seed=1)
+        >>> run.note(seed=2)
+        >>> Run(run.folder).record
+        {'method': 'dispatch', 'seed': 2}
+        """
+        path = self.folder / "run.json"
+        vars(self).pop("record", None)
+        try:
+            noted = {**self.record, **facts}
+        except ValueError:
+            noted = facts
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_path(path) as temporary:
+            text = json.dumps(noted, indent=2, ensure_ascii=False)
+            temporary.write_text(text + "\n", encoding="utf-8")
+        vars(self)["record"] = noted
+
     @property
     def recipe(self) -> Path:
         """The file that holds the recipe, resolved."""
@@ -93,6 +148,17 @@ class Run:
             return Settings("")
         text = self.recipe.read_text(encoding="utf-8", errors="replace")
         return Settings(text)
+
+    def write_settings(self, text: str) -> None:
+        """Writes the recipe.
+
+        Arguments
+        ---------
+        text : str
+            YAML, resolved: what is written is what was run.
+        """
+        self.recipe.write_text(text, encoding="utf-8")
+        vars(self).pop("settings", None)
 
     @cached_property
     def _log(self) -> tuple[list[dict], list[str]]:
