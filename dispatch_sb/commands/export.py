@@ -15,7 +15,7 @@ def _export_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--card",
         help="YAML file with what the run does not know: data (folder, name "
-        "and licence each) unless it is the mini corpus or VoiceBank-DEMAND; "
+        "and licence each) unless the recipe knows them; "
         "also description, name, licence, command, example",
     )
     parser.add_argument(

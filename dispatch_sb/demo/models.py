@@ -88,7 +88,13 @@ def open_models(
         run = Run.open(student)
         loss = run.distillation_loss()
         if teacher is None:
-            teacher, teacher_revision = run.teacher or (None, None)
+            teacher, teacher_revision = teacher_of(run)
+        if teacher is None and loss is not None and not run.record:
+            notes.append(
+                "The run was made before a run noted its teacher: name it with "
+                "--teacher, or give the training’s command again with "
+                "--test_only."
+            )
     if loss is not None and loss.sample_rate != rate:
         raise ValueError(
             f"{student}: its loss works at {loss.sample_rate} Hz and its "
@@ -108,6 +114,28 @@ def open_models(
             )
     loss = usual_loss(rate) if loss is None else loss
     return Models(network.eval(), rate, master, loss, sources, notes)
+
+
+def teacher_of(run: Run) -> tuple[str | None, str | None]:
+    """Where a run's teacher comes from.
+
+    Arguments
+    ---------
+    run : Run
+        The run.
+
+    Returns
+    -------
+    tuple of str or None
+        Folder or hub id, and its commit or revision; None without a teacher,
+        or with one that is no model of its own.
+    """
+    teacher = run.teacher or {}
+    source = teacher.get("source")
+    if source in (None, "clean"):
+        return None, None
+    found = run.locate(source)
+    return str(found or source), teacher["commit"] or teacher["revision"]
 
 
 def usual_loss(sample_rate: int = 16000) -> DistillationLoss:

@@ -6,7 +6,7 @@ Authors
 
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
@@ -14,19 +14,54 @@ import ruamel.yaml
 from torch import nn
 
 from dispatch_sb.models.interface import state_hash
-from dispatch_sb.publish.command import training_command
-from dispatch_sb.publish.corpora import (
-    TITLES,
-    corpus_of,
-    training_data,
-    training_folders,
-    unknown_folders,
+from dispatch_sb.publish.facts import (
+    describe_teacher,
+    latency_ms,
+    training_command,
 )
-from dispatch_sb.publish.facts import describe_teacher, latency_ms
 from dispatch_sb.runs.run import Run
 from dispatch_sb.runs.settings import scalar
 
 SHA256 = re.compile(r"\b[0-9a-f]{64}\b")
+
+
+def unknown_data(run: Run) -> list[dict[str, str]]:
+    """The data of which only a person knows the licence.
+
+    Arguments
+    ---------
+    run : Run
+        The run.
+
+    Returns
+    -------
+    list of dict
+        ``folder`` and ``use`` each.
+    """
+    return [entry for entry in run.corpus["data"] if "licence" not in entry]
+
+
+def named_folders(entries: Sequence[Mapping]) -> set[str]:
+    """The folders that the data of a card are about.
+
+    Arguments
+    ---------
+    entries : sequence of mapping
+        Each may have a ``folder``: one, or a list.
+
+    Returns
+    -------
+    set of str
+        Their last parts.
+
+    Example
+    -------
+    >>> named_folders([{"folder": "/home/ann/talk"}, {"name": "VoiceBank"}])
+    {'talk'}
+    """
+    given = [entry.get("folder") or [] for entry in entries]
+    lists = [[some] if isinstance(some, str) else some for some in given]
+    return {PurePath(folder).name for some in lists for folder in some}
 
 
 def check_scores(scores: Mapping[str, Mapping], run: Run) -> None:
@@ -102,6 +137,7 @@ def _weights(about, run) -> Iterator[str]:
     """Hashes of weights that are not those of the run."""
     own = state_hash(run.student)
     known = set(run.scores.get("weights_sha256", {}).values())
+    known |= set((run.teacher or {}).values())
     named = set(SHA256.findall(" ".join(map(str, about.values()))))
     for other in sorted(named - known - {own}):
         yield f"it names weights {other[:12]}..., the run has {own[:12]}...."
@@ -110,7 +146,7 @@ def _weights(about, run) -> Iterator[str]:
 def _numbers(about, run) -> Iterator[str]:
     """Seeds, rate and latency."""
     true = {
-        "seeds": [run.settings.plain.get("seed")],
+        "seeds": [run.record["seed"]],
         "sample_rate": run.student.sample_rate,
         "latency_ms": latency_ms(run.student),
     }
@@ -130,9 +166,8 @@ def _teacher(about, run) -> Iterator[str]:
     if not true:
         yield "it names a teacher, the run had none."
         return
-    source = run.settings.plain.get("teacher_source")
-    sha256 = run.scores.get("weights_sha256", {}).get("teacher")
-    names = [PurePath(str(source)).name if source else None, sha256]
+    source, sha256 = run.teacher["source"], run.teacher["weights_sha256"]
+    names = [PurePath(source).name if source else None, sha256]
     if any(names) and not any(name and name in text for name in names):
         yield f"its teacher is not the run's. {true}"
 
@@ -144,7 +179,7 @@ def _command(about, run) -> Iterator[str]:
     except ValueError as error:
         yield f"its command cannot be read ({error})."
         return
-    true = _recipes(shlex.split(training_command(run.settings)))
+    true = _recipes(shlex.split(training_command(run)))
     for recipe in _recipes(words) - true:
         yield f"its command trains {recipe}, the run {', '.join(true)}."
     for key, written in _options(words):
@@ -185,18 +220,14 @@ def _data(about, run) -> Iterator[str]:
     ):
         yield "data must be a list of entries with folder, name and licence."
         return
-    folders = training_folders(run)
-    named = set()
-    for entry in entries:
-        given = entry.get("folder") or []
-        given = [given] if isinstance(given, str) else given
-        named |= {PurePath(folder).name for folder in given}
-    for folder in sorted(named - set(folders)):
+    folders = {entry["folder"] for entry in run.corpus["data"]}
+    named = named_folders(entries)
+    for folder in sorted(named - folders):
         yield (
             f"data: it names the folder {folder}, the run trained on "
-            f"{', '.join(folders)}."
+            f"{', '.join(sorted(folders))}."
         )
-    missing = sorted(set(unknown_folders(run)) - named)
+    missing = sorted({e["folder"] for e in unknown_data(run)} - named)
     if named and missing:
         yield f"data: it says nothing about {', '.join(missing)}."
     if entries:
@@ -205,15 +236,9 @@ def _data(about, run) -> Iterator[str]:
 
 def _corpus(entries, run) -> Iterator[str]:
     """Where the run knows its corpus: another one, or other licences."""
-    try:
-        true = training_data(run)
-    except FileNotFoundError:
-        true = []  # the corpus is gone; what is said of it is all there is
-    if not true and (
-        corpus_of(run) not in TITLES or run.settings.plain.get("clean_folders")
-    ):
+    if unknown_data(run):
         return
-    title = TITLES[corpus_of(run)]
+    true, title = run.corpus["data"], run.corpus["name"]
     for entry in entries:
         name = str(entry.get("name"))
         if title.lower() not in name.lower():

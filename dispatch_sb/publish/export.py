@@ -12,13 +12,11 @@ from pathlib import Path
 
 from dispatch_sb.data.audio import read_audio
 from dispatch_sb.publish.card import model_card
-from dispatch_sb.publish.claims import check_card, check_scores
-from dispatch_sb.publish.corpora import (
-    TEST_SETS,
-    corpus_of,
-    credit_of_example,
-    training_data,
-    unknown_folders,
+from dispatch_sb.publish.claims import (
+    check_card,
+    check_scores,
+    named_folders,
+    unknown_data,
 )
 from dispatch_sb.publish.example import median_example
 from dispatch_sb.publish.facts import facts_of_run
@@ -82,20 +80,18 @@ def export_run(
         template of what to write), contradicts the run, or the scores are of
         other weights.
     """
-    run = Run.open(run_folder)
+    run = _recorded(run_folder)
     about = _known_keys(about or {})
     check_card(about, run)
     scores = scores or _own_scores(run)
     check_scores(scores, run)
     about.pop("weights_sha256", None)
-    data = about.get("data") or training_data(run)
-    if not data:
-        raise ValueError(_what_to_write(run))
+    data = _data(about, run)
     card = facts_of_run(run)
     example = example or about.pop("example", None)
     if example is None:
         name, example = median_example(run)
-        card["credit"] = credit_of_example(run, name)
+        card["credit"] = _credit(run, name)
     card |= {key: value for key, value in about.items() if value}
     card |= {"name": card.get("name", Path(folder).name), "data": data}
     seeds = {body["seed"] for body in scores.values() if "seed" in body}
@@ -136,6 +132,44 @@ def read_scores(pairs: list[str]) -> dict[str, dict]:
     return scores
 
 
+def _recorded(run_folder: str | os.PathLike) -> Run:
+    """A run that knows what it was made of."""
+    run = Run.open(run_folder)
+    if not run.corpus:
+        raise ValueError(
+            f"{run.folder} has no run.json, which names its data, teacher and "
+            "command: give the training's command again with --test_only, "
+            "which writes it without training again."
+        )
+    return run
+
+
+def _data(about: Mapping, run: Run) -> list[Mapping]:
+    """What the card says of the data: what a person wrote, and what the run
+    knows besides."""
+    written, unknown = about.get("data") or [], unknown_data(run)
+    if unknown and not written:
+        raise ValueError(_what_to_write(run))
+    if written and not unknown:
+        return written
+    named = named_folders(written)
+    return [
+        *written,
+        *(
+            entry
+            for entry in run.corpus["data"]
+            if entry not in unknown and entry["folder"] not in named
+        ),
+    ]
+
+
+def _credit(run: Run, name: str) -> str:
+    """Whose sound a test file is; empty where only a person knows."""
+    credit = run.corpus.get("credit", "")
+    by = credit if isinstance(credit, str) else credit.get(name)
+    return f"`example.wav` is {name} of {by}." if by else ""
+
+
 def _own_scores(run: Run) -> dict[str, dict]:
     """The run's own scores under the name of its test set."""
     if not run.scores:
@@ -144,7 +178,7 @@ def _own_scores(run: Run) -> dict[str, dict]:
             "training finish, give its command again with --test_only, or "
             "name other scores with --scores."
         )
-    return {TEST_SETS[corpus_of(run)]: run.scores}
+    return {run.corpus["test_set"]: run.scores}
 
 
 def _known_keys(about: Mapping) -> dict:
@@ -167,11 +201,9 @@ def _known_keys(about: Mapping) -> dict:
 
 def _what_to_write(run: Run) -> str:
     """One sentence, and a card file to fill in."""
-    folders = unknown_folders(run)
-    entries = "".join(
-        TEMPLATE_ENTRY.format(folder=folder, use=use)
-        for folder, use in folders.items()
-    )
+    unknown = unknown_data(run)
+    entries = "".join(TEMPLATE_ENTRY.format(**entry) for entry in unknown)
+    folders = [entry["folder"] for entry in unknown]
     return (
         "The card lacks data: a model is not shared without naming the data "
         "that it learned from, and their licences, which only you know "

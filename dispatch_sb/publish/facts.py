@@ -5,18 +5,21 @@ Authors
 """
 
 import os
+import re
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import yaml
 from torch import nn
 
 from dispatch_sb.models.interface import can_stream
-from dispatch_sb.publish.command import training_command
 from dispatch_sb.runs.run import Run
 from dispatch_sb.runs.settings import in_words
 
+UNPINNED = "newest revision of that day"
 HUB_PAGE = "https://huggingface.co"
+ABSOLUTE = re.compile(r"(?<![\w.~/:-])/[^\s'\",\[\]]+")
+LONGEST = 72  # letters on one line
 SOURCES = {
     "FastEnhancer": "network: FastEnhancer, arXiv 2509.21867",
     "DFKD": "distance: DFKD, arXiv 2502.04711",
@@ -43,10 +46,39 @@ def facts_of_run(run: Run) -> dict:
         "method": describe_method(run),
         "teacher": describe_teacher(run),
         "versions": _versions(run.scores),
-        "command": training_command(run.settings),
+        "command": training_command(run),
         "sample_rate": student.sample_rate,
         "latency_ms": latency_ms(student),
     }
+
+
+def training_command(run: Run) -> str:
+    """The command that trained a run, for others to give.
+
+    Arguments
+    ---------
+    run : Run
+        The run.
+
+    Returns
+    -------
+    str
+        As it was given, in lines. Folders outside the recipe are shortened to
+        ``/data/<name>``: where somebody's files lie is nobody's business.
+
+    Example
+    -------
+    >>> run = Run(getfixture("tmp_path"))
+    >>> run.note(command="python train.py a.yaml --data_folder /home/ann/talk")
+    >>> training_command(run)
+    'python train.py a.yaml --data_folder /data/talk'
+    """
+    command = ABSOLUTE.sub(
+        lambda path: f"/data/{PurePosixPath(path[0]).name}",
+        run.record["command"],
+    )
+    short = len(command) <= LONGEST
+    return command if short else re.sub(r" (?=--\w)", " \\\n    ", command)
 
 
 def describe_student(run: Run) -> str:
@@ -71,7 +103,7 @@ def describe_student(run: Run) -> str:
         f"A {causal}speech enhancement model ({type(student).__name__}, "
         f"{size:,} parameters): noisy waveform in, enhanced waveform out, at "
         f"{student.sample_rate} Hz{behind}. Trained with dispatch-sb, method "
-        f"`{run.settings.plain.get('method')}`."
+        f"`{run.record['method']}`."
     )
 
 
@@ -111,8 +143,8 @@ def describe_method(run: Run) -> str:
     str
         Markdown, with the papers where the method is known.
     """
-    tree, plain = run.settings.tree, run.settings.plain
-    lines = [f"Method `{plain.get('method')}`."]
+    tree = run.settings.tree
+    lines = [f"Method `{run.record['method']}`."]
     if "enhancement_loss" in tree:
         loss = in_words(tree["enhancement_loss"])
         lines.append(f"Against clean speech: `{loss}`.")
@@ -148,13 +180,13 @@ def describe_teacher(run: Run) -> str:
         Markdown with source, revision and the hash of the weights; empty
         without a teacher.
     """
-    settings = run.settings
-    source = settings.plain.get("teacher_source")
-    if "distillation_loss" not in settings.tree:
+    if run.teacher is None:
         return ""
+    source = run.teacher["source"]
     if source == "clean":
         return "Teacher: none; a control that copies the clean speech itself."
-    known = [_revision(run)]
+    commit = run.teacher["commit"] or run.teacher["revision"]
+    known = [f"revision `{commit}`" if commit else UNPINNED]
     folder = None if source is None else run.locate(source)
     if folder is not None:
         head = _card_head(folder / "README.md")
@@ -162,21 +194,14 @@ def describe_teacher(run: Run) -> str:
         name = f"{title} (`{folder.name}`)" if title else f"`{folder.name}`"
         known = [f"licence {head['license']}"] if "license" in head else []
     elif source is None:
-        name, known = f"`{in_words(settings.tree.get('teacher'))}`", []
+        name, known = f"`{in_words(run.settings.tree.get('teacher'))}`", []
     elif os.path.isabs(source) or "/" not in source:  # no hub id
         name, known = f"`{Path(source).name}`", []
     else:
         name = f"[{source}]({HUB_PAGE}/{source})"
-    sha256 = run.scores.get("weights_sha256", {}).get("teacher")
+    sha256 = run.teacher["weights_sha256"]
     known += [f"weights SHA-256 `{sha256}`"] if sha256 else []
     return f"Teacher: {', '.join([name, *known])}."
-
-
-def _revision(run: Run) -> str:
-    """The commit of a hub teacher if it was recorded, else what was asked."""
-    asked = run.settings.plain.get("teacher_revision")
-    commit = run.scores.get("teacher_commit") or asked
-    return f"revision `{commit}`" if commit else "newest revision of that day"
 
 
 def _versions(scores: Mapping) -> str:

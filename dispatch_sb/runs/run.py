@@ -24,7 +24,6 @@ from dispatch_sb.metrics import write_scores
 from dispatch_sb.models.interface import load_weights, state_hash
 from dispatch_sb.runs.settings import Settings
 
-MINI = "mini"  # the data_folder of the mini corpus
 PARTS = ("train", "valid", "test")
 SYSTEMS = ("noisy", "student", "teacher")
 # Keys of scores.json that hold scores; all others describe the run.
@@ -289,19 +288,17 @@ class Run:
             It may not exist: where mixtures are trained on, nothing is listed.
         """
         inside = self.folder / "manifests" / f"{part}.json"
-        named = self.settings.plain.get(f"{part}_manifest", inside)
-        return inside if inside.is_file() else self.locate(named) or inside
+        noted = self.record.get("manifests", {}).get(part)
+        if noted is None or inside.is_file():
+            return inside
+        return self.locate(noted["path"]) or inside
 
     @property
     def data_root(self) -> Path | None:
-        """What ``{data_root}`` in the run's manifests stands for; None if
-        that folder is not found from here."""
-        name = self.settings.plain.get("data_folder")
-        if name == MINI:
-            name = self.settings.plain.get("mini_folder")
-        if name is None:
-            return self.folder / "manifests"
-        return self.locate(name)
+        """What ``{data_root}`` in the run's manifests stands for, as it was
+        noted; the folder may be gone."""
+        root = self.corpus.get("root")
+        return root and (self.locate(root) or Path(root))
 
     @property
     def test_files(self) -> dict[str, dict[str, Any]]:
@@ -310,8 +307,9 @@ class Run:
         return located_manifest(self.manifest("test"), self.data_root)
 
     def locate(self, name: str | os.PathLike) -> Path | None:
-        """A path that the recipe names, relative to wherever it was run:
-        here, or in a folder above the run's.
+        """A path that was given to the training, relative to where that was
+        started; or, in a tree that has moved, to here or a folder above the
+        run's.
 
         Arguments
         ---------
@@ -323,23 +321,21 @@ class Run:
         pathlib.Path or None
             None if it is not found.
         """
-        for base in (Path.cwd(), *self.folder.resolve().parents):
+        started = Path(self.record.get("directory", ""))
+        for base in (started, Path.cwd(), *self.folder.resolve().parents):
             if (base / name).exists():
                 return base / name
         return None
 
     @property
-    def teacher(self) -> tuple[str, str | None] | None:
-        """Folder or hub id of the teacher, and its revision; None for a run
-        without one, or with one that is no model."""
-        plain = self.settings.plain
-        source = plain.get("teacher_source")
-        if source in (None, "clean") or (
-            "distillation_loss" not in self.settings.tree
-        ):
-            return None
-        folder = self.locate(source)
-        return str(folder or source), plain.get("teacher_revision")
+    def corpus(self) -> dict[str, Any]:
+        """What is noted of the data; empty in a run without ``run.json``."""
+        return self.record.get("corpus") or {}
+
+    @property
+    def teacher(self) -> dict[str, Any] | None:
+        """What is noted of the teacher; None without one."""
+        return self.record.get("teacher")
 
     @property
     def hashes(self) -> dict[str, str]:
