@@ -137,9 +137,10 @@ def _recorded(run_folder: str | os.PathLike) -> Run:
     run = Run.open(run_folder)
     if not run.corpus:
         raise ValueError(
-            f"{run.folder} has no run.json, which names its data, teacher and "
-            "command: give the training's command again with --test_only, "
-            "which writes it without training again."
+            f"{run.folder / 'run.json'} is missing, or does not name data, "
+            "teacher and command: give the training's command (of an earlier "
+            "version, the first line of hyperparams.yaml) again with "
+            "--test_only, which writes it without training again."
         )
     return run
 

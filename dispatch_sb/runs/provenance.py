@@ -63,7 +63,7 @@ def command_line(script: str, arguments: Sequence[str]) -> str:
     return shlex.join(["python", script, *kept])
 
 
-def describe_teacher(
+def identify_teacher(
     teacher: nn.Module, source: str | None, revision: str | None = None
 ) -> dict:
     """Whom a student learns from.
@@ -86,7 +86,7 @@ def describe_teacher(
 
     Example
     -------
-    >>> told = describe_teacher(nn.Identity(), "lab/big", "v1")
+    >>> told = identify_teacher(nn.Identity(), "lab/big", "v1")
     >>> told["source"], told["revision"], told["weights_sha256"]
     ('lab/big', 'v1', None)
     """

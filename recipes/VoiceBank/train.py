@@ -57,7 +57,7 @@ from dispatch_sb.processes import available_cpus
 from dispatch_sb.recognition.word_errors import check_word_errors
 from dispatch_sb.runs.provenance import (
     command_line,
-    describe_teacher,
+    identify_teacher,
     provenance,
 )
 from dispatch_sb.runs.run import Run
@@ -262,7 +262,7 @@ def note(run: Run, hparams: dict, arguments: list) -> None:
         command=command_line(Path(__file__).name, arguments),
         directory=os.getcwd(),
         corpus=corpus(hparams),
-        teacher=teacher and describe_teacher(teacher, *asked),
+        teacher=teacher and identify_teacher(teacher, *asked),
         manifests={
             part: {"path": str(path), "sha256": manifest_hash(path)}
             for part, path in manifests(hparams).items()
