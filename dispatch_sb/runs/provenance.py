@@ -71,7 +71,8 @@ def identify_teacher(
     Arguments
     ---------
     teacher : torch.nn.Module
-        Its ``origin``, if it has one, names the commit that was loaded.
+        Its ``origin``, if it has one, names the commit that was loaded; the
+        ``note`` of a recorded one, what was recorded.
     source : str or None
         Folder or hub id, as it was asked for.
     revision : str, optional
@@ -80,9 +81,8 @@ def identify_teacher(
     Returns
     -------
     dict
-        ``source``, ``revision``, ``commit`` and ``weights_sha256``, which is
-        None for one that has no weights, such as recordings; and
-        ``recording_sha256`` of these.
+        ``source``, ``revision``, ``commit``, ``weights_sha256`` (None where
+        there are no weights), and ``recording_sha256`` of recordings.
 
     Example
     -------
@@ -91,11 +91,14 @@ def identify_teacher(
     ('lab/big', 'v1', None)
     """
     origin = getattr(teacher, "origin", {})
+    own = state_hash(teacher) if teacher.state_dict() else None
+    recorded = getattr(teacher, "note", {}).get("made_with", {})
+    source = recorded.get("source") or source
     return {
         "source": None if source is None else str(source),
         "revision": revision,
-        "commit": origin.get("revision"),
-        "weights_sha256": state_hash(teacher) if teacher.state_dict() else None,
+        "commit": recorded.get("revision") or origin.get("revision"),
+        "weights_sha256": recorded.get("weights_sha256", own),
         "recording_sha256": origin.get("recording_sha256"),
     }
 

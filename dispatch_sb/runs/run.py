@@ -140,6 +140,11 @@ class Run:
         """The file that holds the recipe, resolved."""
         return self.folder / "hyperparams.yaml"
 
+    @property
+    def log(self) -> Path:
+        """The file that receives a line at the end of every epoch."""
+        return self.folder / "training.jsonl"
+
     @cached_property
     def settings(self) -> Settings:
         """The recipe, not executed; empty if there is none."""
@@ -161,7 +166,7 @@ class Run:
 
     @cached_property
     def _log(self) -> tuple[list[dict], list[str]]:
-        return _read_epochs(self.folder / "training.jsonl")
+        return _read_epochs(self.log)
 
     @cached_property
     def _scored(self) -> tuple[dict, list[str]]:

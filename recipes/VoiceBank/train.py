@@ -255,14 +255,16 @@ def note(run: Run, hparams: dict, arguments: list) -> None:
         The command line.
     """
     teacher = hparams.get("teacher")
-    asked = [hparams.get(f"teacher_{key}") for key in ("source", "revision")]
+    if teacher is not None:
+        asked = hparams.get("teacher_source"), hparams.get("teacher_revision")
+        teacher = identify_teacher(teacher, *asked)
     run.note(
         method=hparams["method"],
         seed=hparams["seed"],
         command=command_line(Path(__file__).name, arguments),
         directory=os.getcwd(),
         corpus=corpus(hparams),
-        teacher=teacher and identify_teacher(teacher, *asked),
+        teacher=teacher,
         manifests={
             part: {"path": str(path), "sha256": manifest_hash(path)}
             for part, path in manifests(hparams).items()
