@@ -42,7 +42,10 @@ CREDITS = {
     "june": ("June Wallack, financed by Digium and others", "CC BY-SA 3.0"),
     "carlo": ("Carlo Flora", "CC BY 3.0"),
     "ivrvoice": ("provided by Maxim Topal, ivrvoice.ru", "CC BY 3.0"),
-    "babble": ("allison, june and carlo", "CC BY-SA 3.0, CC BY 3.0"),
+    "babble": (
+        "Allison Smith, June Wallack, Carlo Flora",
+        "CC BY-SA 3.0, CC BY 3.0",
+    ),
     "typing": ("Ico Doornekampt (bucklespring)", "GPL-2+"),
     "fire_1": ("Dynamicell (freesound 17548)", "CC BY 3.0"),
     "fire_2": ("dobroide (freesound 4211)", "CC BY 3.0"),

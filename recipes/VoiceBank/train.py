@@ -239,7 +239,7 @@ def corpus(hparams: dict) -> dict:
         given = hparams[key] or []
         for path in [given] if isinstance(given, str) else given:
             about["data"].append({"folder": Path(path).name, "use": use})
-    return {**about, "root": data_root(hparams)}
+    return {**about, "root": str(data_root(hparams))}
 
 
 def note(run: Run, hparams: dict, arguments: list) -> None:
