@@ -22,22 +22,23 @@ from dispatch_sb.data import (
     manifest_hash,
     probe,
     read_audio,
+    sha256_of,
     write_audio,
     write_pair_manifest,
 )
+from dispatch_sb.data.freshness import digest
 from dispatch_sb.data.words import read_words
-from dispatch_sb.earlier_scores import describe_run, read_scores
 from dispatch_sb.metrics import (
     chosen_metrics,
     format_table,
     score_systems,
-    write_scores,
 )
-from dispatch_sb.provenance import describe_models, provenance
 from dispatch_sb.publish.open import open_model
 from dispatch_sb.recognition.settings import word_error_settings
 from dispatch_sb.recognition.word_errors import check_word_errors, score_words
 from dispatch_sb.report import build_report, save_overview
+from dispatch_sb.runs.provenance import describe_models, provenance
+from dispatch_sb.runs.run import Run
 
 logger = logging.getLogger(__name__)
 
@@ -227,47 +228,94 @@ def evaluate_run(brain: Any, hparams: Mapping, data_root: str) -> dict:
         What ``scores.json`` holds.
     """
     brain.checkpointer.recover_if_possible(max_key="pesq")
-    folder = Path(hparams["output_folder"])
+    run = Run(Path(hparams["output_folder"]))
     entries = located_manifest(hparams["test_manifest"], data_root)
     if brain.debug:
-        folder = folder / "debug"
+        run = Run(run.folder / "debug")
         entries = dict(list(entries.items())[:DEBUG_UTTERANCES])
     models = {"student": hparams["student"]}
     if brain.distils:
         models |= _scored_teacher(hparams["teacher"], entries)
     about = describe_run(models, hparams, entries)
-    scores = read_scores(folder / "scores.json", about)
-    if scores is None:
+    scores = run.scores
+    if scores and all(scores.get(key) == about[key] for key in about):
+        logger.info("Scored already: the same weights, files and settings.")
+    else:
         scores = score_models(
             models,
             entries,
-            folder,
+            run.folder,
             brain.device,
             hparams["workers"],
             hparams.get("wer"),
             hparams["metrics"],
             hparams["scores_cache"],
         )
-        write_scores(scores, folder / "scores.json", **about, **provenance())
+        run.write_scores(scores, {**about, **provenance()})
+    if not brain.debug:
+        run.note(weights_sha256=about["weights_sha256"])
     print(format_table(scores))
     page = build_report(
-        folder,
-        hparams["test_manifest"],
-        data_root,
+        run,
         distillation_loss=hparams.get("distillation_loss"),
         examples=hparams["examples"],
         title="Distillation report" if brain.distils else "Training report",
+        test_files=entries,
     )
     if brain.distils:
         save_overview(
-            folder,
-            hparams["test_manifest"],
-            data_root,
+            run,
             hparams["distillation_loss"],
-            folder / "overview.png",
+            run.folder / "overview.png",
+            test_files=entries,
         )
-    print(f"Scores: {folder / 'scores.json'}\nReport: {page}")
-    return scores
+    print(f"Scores: {run.folder / 'scores.json'}\nReport: {page}")
+    return run.scores
+
+
+def describe_run(
+    models: Mapping[str, nn.Module],
+    hparams: Mapping,
+    entries: Mapping[str, dict],
+) -> dict:
+    """What decides a run's scores, so that stale ones are noticed.
+
+    Arguments
+    ---------
+    models : Mapping[str, torch.nn.Module]
+        The models that are scored.
+    hparams : Mapping
+        The recipe.
+    entries : Mapping[str, dict]
+        Of the test manifest by id.
+
+    Returns
+    -------
+    dict
+        Plain values for ``scores.json``.
+    """
+    wer = word_error_settings(hparams.get("wer"))
+    origin = getattr(models.get("teacher"), "origin", {})
+    return {
+        "method": hparams["method"],
+        "seed": hparams["seed"],
+        "teacher_source": hparams.get("teacher_source"),
+        "teacher_revision": hparams.get("teacher_revision"),
+        "teacher_commit": origin.get("revision"),
+        "test_manifest_hash": manifest_hash(hparams["test_manifest"]),
+        "metrics": list(chosen_metrics(hparams["metrics"])),
+        "teacher_recordings": _recordings_hash(models.get("teacher"), entries),
+        "wer_settings": None if wer is None else wer.describe(),
+        **describe_models(models),
+    }
+
+
+def _recordings_hash(teacher, entries) -> str | None:
+    """Identifies what a teacher that does not run once said."""
+    if teacher is None or getattr(teacher, "live", True):
+        return None
+    paths = [teacher.recording_of(e["noisy_wav"]) for e in entries.values()]
+    return digest([sha256_of(path) for path in paths])
 
 
 def _scored_teacher(teacher, entries) -> dict[str, nn.Module]:
@@ -354,7 +402,7 @@ def evaluate_folders(
         "test_manifest_hash": manifest_hash(manifest),
         **describe_models(models),
     }
-    write_scores(scores, folder / "scores.json", **about, **provenance())
+    Run(folder).write_scores(scores, {**about, **provenance()})
     return {**scores, **about}
 
 

@@ -15,6 +15,8 @@ from speechbrain.utils.train_logger import (
     TrainLogger,
 )
 
+from dispatch_sb.runs.run import Run
+
 
 class JsonLinesLogger(TrainLogger):
     """One JSON object per epoch, for reports and for other programs.
@@ -89,7 +91,7 @@ class TrainLoggers(TrainLogger):
     def __init__(self, output_folder: str | Path):
         folder = Path(output_folder)
         self._text = FileTrainLogger(str(folder / "train_log.txt"))
-        self._json = JsonLinesLogger(folder / "training.jsonl")
+        self._json = JsonLinesLogger(Run(folder).log)
         self._board: Any = None
         self._board_folder = folder / "tensorboard"
 

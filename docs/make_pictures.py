@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Draws the pictures of `method.md` from a finished run, and keeps the run's
-scores for the pages: `python docs/make_pictures.py RUN_FOLDER DATA_ROOT`.
+scores for the pages: `python docs/make_pictures.py RUN_FOLDER`.
 
 Authors
  * The dispatch-sb contributors, 2026
@@ -14,21 +14,19 @@ import numpy as np
 import torch
 from PIL import Image
 
-from dispatch_sb.data.manifest import read_manifest
 from dispatch_sb.losses import PositiveGap, SoftGap, TopGap
 from dispatch_sb.losses.bands import split_bins
 from dispatch_sb.losses.spectra import to_spectrum
-from dispatch_sb.publish.settings import read_settings
 from dispatch_sb.report.canvas import new_figure, save_png, styled
 from dispatch_sb.report.charts import curves_figure
 from dispatch_sb.report.examples import read_example
 from dispatch_sb.report.figures import draw_knowledge_gap
 from dispatch_sb.report.gallery import knowledge_gap
 from dispatch_sb.report.gap import BandMap, band_maps, widest_gap
-from dispatch_sb.report.run import Run, read_run
 from dispatch_sb.report.sections import choose_files
 from dispatch_sb.report.spectrograms import colour_range, draw_spectrogram
 from dispatch_sb.report.training import charts
+from dispatch_sb.runs.run import Run
 
 DOCS = Path(__file__).resolve().parent
 IMAGES = DOCS / "images"
@@ -190,7 +188,7 @@ def curves_pictures(run: Run) -> dict:
     Arguments
     ---------
     run : Run
-        From `read_run`.
+        The run.
 
     Returns
     -------
@@ -226,18 +224,11 @@ def main() -> None:
     """Reads the run, draws everything."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("run_folder", help="output_folder of a training")
-    parser.add_argument(
-        "data_root", help="folder of the corpus it was scored on"
-    )
-    arguments = parser.parse_args()
-    run = read_run(arguments.run_folder)
-    manifest = read_manifest(run.folder / "manifests" / "test.json")
-    ((name, rank),) = choose_files(run, manifest, 1).items()
-    root, systems = arguments.data_root, run.enhanced
-    example = read_example(
-        name, rank, manifest[name], root, run.folder, systems
-    )
-    loss = read_settings(arguments.run_folder).build("distillation_loss")
+    run = Run.open(parser.parse_args().run_folder)
+    files = run.test_files
+    ((name, rank),) = choose_files(run, files, 1).items()
+    example = read_example(name, rank, files[name], run.enhanced(name))
+    loss = run.distillation_loss()
     low, high = band_maps(knowledge_gap(loss, example.signals))
     span = widest_gap([low, high], CLOSE_UP)
     save(spectrograms_picture(example.signals, span), "method_spectrograms")

@@ -15,7 +15,7 @@ def _export_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--card",
         help="YAML file with what the run does not know: data (folder, name "
-        "and licence each) unless it is the mini corpus or VoiceBank-DEMAND; "
+        "and licence each) unless the recipe knows them; "
         "also description, name, licence, command, example",
     )
     parser.add_argument(
@@ -33,7 +33,7 @@ def _export_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _export(arguments: argparse.Namespace) -> str:
-    from dispatch_sb.publish.run import export_run, read_scores
+    from dispatch_sb.publish.export import export_run, read_scores
 
     folder = export_run(
         arguments.training,

@@ -10,11 +10,8 @@ from typing import NamedTuple
 
 import dispatch_sb
 from dispatch_sb.data.files import sha256_of
-from dispatch_sb.data.manifest import read_manifest
-from dispatch_sb.data.paths import PLACEHOLDER
 from dispatch_sb.publish.example import median_example
-from dispatch_sb.publish.open import is_run
-from dispatch_sb.publish.settings import read_settings
+from dispatch_sb.runs.run import Run, is_run
 
 # In a checkout; the last resort.
 BUILT_IN = Path("recipes/VoiceBank/pretrained/fastenhancer-b-16k/example.wav")
@@ -53,7 +50,7 @@ def find_example(*sources: str | os.PathLike | None) -> Example | None:
     """
     folders = [Path(name) for name in sources if name and os.path.isdir(name)]
     for folder in filter(is_run, folders):
-        if (found := pair_of_run(folder)) is not None:
+        if (found := pair_of_run(Run.open(folder))) is not None:
             return found
     package = Path(dispatch_sb.__file__).resolve().parents[1]
     for path in [*(f / "example.wav" for f in folders), package / BUILT_IN]:
@@ -62,27 +59,25 @@ def find_example(*sources: str | os.PathLike | None) -> Example | None:
     return None
 
 
-def pair_of_run(run: Path) -> Example | None:
+def pair_of_run(run: Run) -> Example | None:
     """A run's median test utterance, noisy and clean.
 
     Arguments
     ---------
-    run : pathlib.Path
-        The output folder of a training.
+    run : Run
+        The run.
 
     Returns
     -------
     Example or None
         None where manifest or audio are not there any more.
     """
-    settings = read_settings(run)
     try:
-        name, noisy = median_example(settings)
-        entry = read_manifest(settings.manifest("test"))[name]
+        name, noisy = median_example(run)
+        entry = run.test_files[name]
     except (OSError, ValueError, LookupError, StopIteration):
         return None  # the page does without
-    wanted = entry["clean_wav"].replace(PLACEHOLDER, str(settings.data_root))
-    clean = Path(wanted)
+    clean = Path(entry["clean_wav"])
     if not clean.is_file():
         return None
     # Another corpus may have come to lie in the same place.

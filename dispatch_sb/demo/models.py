@@ -13,10 +13,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from dispatch_sb.demo.run_parts import distillation_loss, teacher_source
 from dispatch_sb.losses import DFKD, DistillationLoss, TopGap
-from dispatch_sb.publish.open import is_run, open_model
-from dispatch_sb.publish.settings import read_settings
+from dispatch_sb.publish.open import open_model
+from dispatch_sb.runs.run import Run, is_run
 from dispatch_sb.teachers import FrozenTeacher
 
 
@@ -86,11 +85,16 @@ def open_models(
     rate = getattr(network, "sample_rate", 16000)
     loss, notes = None, []
     if is_run(student):
-        settings = read_settings(student)
-        loss = distillation_loss(settings)
+        run = Run.open(student)
+        loss = run.distillation_loss()
         if teacher is None:
-            known = teacher_source(settings) or (None, None)
-            teacher, teacher_revision = known
+            teacher, teacher_revision = teacher_of(run)
+        if teacher is None and loss is not None and not run.record:
+            notes.append(
+                "The run was made before a run noted its teacher: name it with "
+                "--teacher, or give the training’s command again with "
+                "--test_only."
+            )
     if loss is not None and loss.sample_rate != rate:
         raise ValueError(
             f"{student}: its loss works at {loss.sample_rate} Hz and its "
@@ -110,6 +114,28 @@ def open_models(
             )
     loss = usual_loss(rate) if loss is None else loss
     return Models(network.eval(), rate, master, loss, sources, notes)
+
+
+def teacher_of(run: Run) -> tuple[str | None, str | None]:
+    """Where a run's teacher comes from.
+
+    Arguments
+    ---------
+    run : Run
+        The run.
+
+    Returns
+    -------
+    tuple of str or None
+        Folder or hub id, and its commit or revision; None without a teacher,
+        or with one that is no model of its own.
+    """
+    teacher = run.teacher or {}
+    source = teacher.get("source")
+    if source in (None, "clean"):
+        return None, None
+    found = run.locate(source)
+    return str(found or source), teacher["commit"] or teacher["revision"]
 
 
 def usual_loss(sample_rate: int = 16000) -> DistillationLoss:

@@ -33,7 +33,7 @@ from dispatch_sb.pretrained.recorded import (
     write_recording,
 )
 from dispatch_sb.processes import Failure, WorkerPool
-from dispatch_sb.provenance import provenance, state_hash
+from dispatch_sb.runs.provenance import provenance, state_hash
 from dispatch_sb.streaming.jobs import partial_of, problem_of
 
 logger = logging.getLogger(__name__)

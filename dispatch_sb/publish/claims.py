@@ -6,7 +6,7 @@ Authors
 
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
@@ -14,37 +14,65 @@ import ruamel.yaml
 from torch import nn
 
 from dispatch_sb.models.interface import state_hash
-from dispatch_sb.publish.command import training_command
-from dispatch_sb.publish.corpora import (
-    TITLES,
-    corpus_of,
-    training_data,
-    training_folders,
-    unknown_folders,
-)
 from dispatch_sb.publish.facts import (
     describe_teacher,
     latency_ms,
-    scores_of_run,
+    training_command,
 )
-from dispatch_sb.publish.settings import Settings, scalar
+from dispatch_sb.runs.run import Run
+from dispatch_sb.runs.settings import scalar
 
 SHA256 = re.compile(r"\b[0-9a-f]{64}\b")
 
 
-def check_scores(
-    scores: Mapping[str, Mapping], student: nn.Module, own: Mapping
-) -> None:
+def unknown_data(run: Run) -> list[dict[str, str]]:
+    """The data of which only a person knows the licence.
+
+    Arguments
+    ---------
+    run : Run
+        The run.
+
+    Returns
+    -------
+    list of dict
+        ``folder`` and ``use`` each.
+    """
+    return [entry for entry in run.corpus["data"] if "licence" not in entry]
+
+
+def named_folders(entries: Sequence[Mapping]) -> set[str]:
+    """The folders that the data of a card are about.
+
+    Arguments
+    ---------
+    entries : sequence of mapping
+        Each may have a ``folder``: one, or a list.
+
+    Returns
+    -------
+    set of str
+        Their last parts.
+
+    Example
+    -------
+    >>> named_folders([{"folder": "/home/ann/talk"}, {"name": "VoiceBank"}])
+    {'talk'}
+    """
+    given = [entry.get("folder") or [] for entry in entries]
+    lists = [[some] if isinstance(some, str) else some for some in given]
+    return {PurePath(folder).name for some in lists for folder in some}
+
+
+def check_scores(scores: Mapping[str, Mapping], run: Run) -> None:
     """Refuses scores of other weights than those of a run.
 
     Arguments
     ---------
     scores : Mapping
         Name of a test set to what its ``scores.json`` holds.
-    student : torch.nn.Module
-        The run's.
-    own : Mapping
-        What the run's own ``scores.json`` holds; may be empty.
+    run : Run
+        The run.
 
     Raises
     ------
@@ -52,9 +80,9 @@ def check_scores(
         If the scores name weights, and these are not the student's, or not
         those of the run's teacher.
     """
-    teacher = own.get("weights_sha256", {}).get("teacher")
+    teacher = run.scores.get("weights_sha256", {}).get("teacher")
     known = {
-        "student": _hashes(student),
+        "student": _hashes(run.student),
         "teacher": [teacher] if teacher else [],
     }
     for test_set, body in scores.items():
@@ -69,17 +97,15 @@ def check_scores(
                 )
 
 
-def check_card(about: Mapping, settings: Settings, student: nn.Module) -> None:
+def check_card(about: Mapping, run: Run) -> None:
     """Refuses what a person wrote of another run.
 
     Arguments
     ---------
     about : Mapping
-        What a person wrote, see `dispatch_sb.publish.run.export_run`.
-    settings : Settings
-        Of the run.
-    student : torch.nn.Module
-        Of the run.
+        What a person wrote, see `dispatch_sb.publish.export.export_run`.
+    run : Run
+        The run.
 
     Raises
     ------
@@ -88,15 +114,15 @@ def check_card(about: Mapping, settings: Settings, student: nn.Module) -> None:
         licences, teacher, weights, seeds, command, rate and latency.
     """
     problems = [
-        *_weights(about, settings, student),
-        *_numbers(about, settings, student),
-        *_teacher(about, settings),
-        *_command(about, settings),
-        *_data(about, settings),
+        *_weights(about, run),
+        *_numbers(about, run),
+        *_teacher(about, run),
+        *_command(about, run),
+        *_data(about, run),
     ]
     if problems:
         raise ValueError(
-            f"The card contradicts the run {settings.folder}:\n"
+            f"The card contradicts the run {run.folder}:\n"
             + "\n".join(f"- {problem}" for problem in problems)
         )
 
@@ -107,23 +133,22 @@ def _hashes(student: nn.Module) -> list[str]:
     return [state_hash(student), state_hash(as_teacher)]
 
 
-def _weights(about, settings, student) -> Iterator[str]:
+def _weights(about, run) -> Iterator[str]:
     """Hashes of weights that are not those of the run."""
-    own = state_hash(student)
-    known = set(
-        scores_of_run(settings.folder).get("weights_sha256", {}).values()
-    )
+    own = state_hash(run.student)
+    known = set(run.scores.get("weights_sha256", {}).values())
+    known |= set((run.teacher or {}).values())
     named = set(SHA256.findall(" ".join(map(str, about.values()))))
     for other in sorted(named - known - {own}):
         yield f"it names weights {other[:12]}..., the run has {own[:12]}...."
 
 
-def _numbers(about, settings, student) -> Iterator[str]:
+def _numbers(about, run) -> Iterator[str]:
     """Seeds, rate and latency."""
     true = {
-        "seeds": [settings.plain.get("seed")],
-        "sample_rate": student.sample_rate,
-        "latency_ms": latency_ms(student),
+        "seeds": [run.record["seed"]],
+        "sample_rate": run.student.sample_rate,
+        "latency_ms": latency_ms(run.student),
     }
     for key, value in true.items():
         if about.get(key) and about[key] != value:
@@ -132,36 +157,34 @@ def _numbers(about, settings, student) -> Iterator[str]:
         yield "licence is empty: choose one for the weights."
 
 
-def _teacher(about, settings) -> Iterator[str]:
+def _teacher(about, run) -> Iterator[str]:
     """A teacher that the run did not have."""
     text = about.get("teacher")
     if not text:
         return
-    scores = scores_of_run(settings.folder)
-    true = describe_teacher(settings, scores)
+    true = describe_teacher(run)
     if not true:
         yield "it names a teacher, the run had none."
         return
-    source = settings.plain.get("teacher_source")
-    sha256 = scores.get("weights_sha256", {}).get("teacher")
-    names = [PurePath(str(source)).name if source else None, sha256]
+    source, sha256 = run.teacher["source"], run.teacher["weights_sha256"]
+    names = [PurePath(source).name if source else None, sha256]
     if any(names) and not any(name and name in text for name in names):
         yield f"its teacher is not the run's. {true}"
 
 
-def _command(about, settings) -> Iterator[str]:
+def _command(about, run) -> Iterator[str]:
     """Settings in the command that are not those of the run."""
     try:
         words = shlex.split(str(about.get("command") or ""), comments=True)
     except ValueError as error:
         yield f"its command cannot be read ({error})."
         return
-    true = _recipes(shlex.split(training_command(settings)))
+    true = _recipes(shlex.split(training_command(run)))
     for recipe in _recipes(words) - true:
         yield f"its command trains {recipe}, the run {', '.join(true)}."
     for key, written in _options(words):
-        value = settings.plain.get(key)
-        if key in settings.plain and not _same(written, value):
+        value = run.settings.plain.get(key)
+        if key in run.settings.plain and not _same(written, value):
             yield f"its command has --{key} {written}, the run {value}."
 
 
@@ -189,7 +212,7 @@ def _same(claim: Any, value: Any) -> bool:
     return claim == value
 
 
-def _data(about, settings) -> Iterator[str]:
+def _data(about, run) -> Iterator[str]:
     """Data that the run did not have, and data that the card leaves out."""
     entries = about.get("data") or []
     if isinstance(entries, str) or not all(
@@ -197,35 +220,25 @@ def _data(about, settings) -> Iterator[str]:
     ):
         yield "data must be a list of entries with folder, name and licence."
         return
-    folders = training_folders(settings)
-    named = set()
-    for entry in entries:
-        given = entry.get("folder") or []
-        given = [given] if isinstance(given, str) else given
-        named |= {PurePath(folder).name for folder in given}
-    for folder in sorted(named - set(folders)):
+    folders = {entry["folder"] for entry in run.corpus["data"]}
+    named = named_folders(entries)
+    for folder in sorted(named - folders):
         yield (
             f"data: it names the folder {folder}, the run trained on "
-            f"{', '.join(folders)}."
+            f"{', '.join(sorted(folders))}."
         )
-    missing = sorted(set(unknown_folders(settings)) - named)
+    missing = sorted({e["folder"] for e in unknown_data(run)} - named)
     if named and missing:
         yield f"data: it says nothing about {', '.join(missing)}."
     if entries:
-        yield from _corpus(entries, settings)
+        yield from _corpus(entries, run)
 
 
-def _corpus(entries, settings) -> Iterator[str]:
+def _corpus(entries, run) -> Iterator[str]:
     """Where the run knows its corpus: another one, or other licences."""
-    try:
-        true = training_data(settings)
-    except FileNotFoundError:
-        true = []  # the corpus is gone; what is said of it is all there is
-    if not true and (
-        corpus_of(settings) not in TITLES or settings.plain.get("clean_folders")
-    ):
+    if unknown_data(run):
         return
-    title = TITLES[corpus_of(settings)]
+    true, title = run.corpus["data"], run.corpus["name"]
     for entry in entries:
         name = str(entry.get("name"))
         if title.lower() not in name.lower():

@@ -6,14 +6,11 @@ Authors
 
 from pathlib import Path
 
-from dispatch_sb.data.manifest import read_manifest
-from dispatch_sb.data.paths import PLACEHOLDER
-from dispatch_sb.publish.settings import Settings
-from dispatch_sb.report.run import read_run
 from dispatch_sb.report.sections import choose_files
+from dispatch_sb.runs.run import Run
 
 
-def median_example(settings: Settings) -> tuple[str, Path]:
+def median_example(run: Run) -> tuple[str, Path]:
     """The noisy file of a run's median test utterance.
 
     Median by the student's gain in PESQ, as in the run's report; the first
@@ -21,8 +18,8 @@ def median_example(settings: Settings) -> tuple[str, Path]:
 
     Arguments
     ---------
-    settings : Settings
-        Of the run.
+    run : Run
+        The run.
 
     Returns
     -------
@@ -36,15 +33,13 @@ def median_example(settings: Settings) -> tuple[str, Path]:
     FileNotFoundError
         If the manifest or the file is not where the run left it.
     """
-    manifest = read_manifest(settings.manifest("test"))
-    name = next(iter(choose_files(read_run(settings.folder), manifest, 1)))
-    wanted = manifest.get(name, {}).get("noisy_wav", f"{name}.wav")
-    root = settings.data_root
-    path = Path(wanted.replace(PLACEHOLDER, str(root)))
-    if root is None or not path.is_file():
+    files = run.test_files
+    name = next(iter(choose_files(run, files, 1)))
+    path = Path(files.get(name, {}).get("noisy_wav", f"{name}.wav"))
+    if not path.is_file():
         raise FileNotFoundError(
             f"The example audio, the run's median test utterance {name}, is "
-            f"not found at {wanted if root is None else path}: export where "
-            "the run was trained, or name another noisy file with --example."
+            f"not found at {path}: export where the run was trained, or name "
+            "another noisy file with --example."
         )
     return name, path

@@ -4,19 +4,22 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
-import json
 import os
+import re
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import yaml
 from torch import nn
 
 from dispatch_sb.models.interface import can_stream
-from dispatch_sb.publish.command import training_command
-from dispatch_sb.publish.settings import Settings, in_words
+from dispatch_sb.runs.run import Run
+from dispatch_sb.runs.settings import in_words
 
+UNPINNED = "newest revision of that day"
 HUB_PAGE = "https://huggingface.co"
+ABSOLUTE = re.compile(r"(?<![\w.~/:-])/[^\s'\",\[\]]+")
+LONGEST = 72  # letters on one line
 SOURCES = {
     "FastEnhancer": "network: FastEnhancer, arXiv 2509.21867",
     "DFKD": "distance: DFKD, arXiv 2502.04711",
@@ -24,48 +27,74 @@ SOURCES = {
 }
 
 
-def facts_of_run(settings: Settings, student: nn.Module) -> dict:
+def facts_of_run(run: Run) -> dict:
     """Everything of a card that no person has to write.
 
     Arguments
     ---------
-    settings : Settings
-        Of the run.
-    student : torch.nn.Module
-        Of the run.
+    run : Run
+        The run.
 
     Returns
     -------
     dict
         Arguments of ``model_card``, all but data, licence and scores.
     """
-    scores = scores_of_run(settings.folder)
+    student = run.student
     return {
-        "description": describe_student(student, settings),
-        "method": describe_method(settings, student),
-        "teacher": describe_teacher(settings, scores),
-        "versions": _versions(scores),
-        "command": training_command(settings),
+        "description": describe_student(run),
+        "method": describe_method(run),
+        "teacher": describe_teacher(run),
+        "versions": _versions(run.scores),
+        "command": training_command(run),
         "sample_rate": student.sample_rate,
         "latency_ms": latency_ms(student),
     }
 
 
-def describe_student(student: nn.Module, settings: Settings) -> str:
+def training_command(run: Run) -> str:
+    """The command that trained a run, for others to give.
+
+    Arguments
+    ---------
+    run : Run
+        The run.
+
+    Returns
+    -------
+    str
+        As it was given, in lines. Folders outside the recipe are shortened to
+        ``/data/<name>``: where somebody's files lie is nobody's business.
+
+    Example
+    -------
+    >>> run = Run(getfixture("tmp_path"))
+    >>> run.note(command="python train.py a.yaml --data_folder /home/ann/talk")
+    >>> training_command(run)
+    'python train.py a.yaml --data_folder /data/talk'
+    """
+    command = ABSOLUTE.sub(
+        lambda path: f"/data/{PurePosixPath(path[0]).name}",
+        run.record["command"],
+    )
+    short = len(command) <= LONGEST
+    return command if short else re.sub(r" (?=--\w)", " \\\n    ", command)
+
+
+def describe_student(run: Run) -> str:
     """What a model is, in a sentence or two.
 
     Arguments
     ---------
-    student : torch.nn.Module
-        With ``sample_rate``, perhaps with ``latency``.
-    settings : Settings
-        Of its run.
+    run : Run
+        Its run.
 
     Returns
     -------
     str
         Markdown.
     """
+    student = run.student
     size = sum(parameter.numel() for parameter in student.parameters())
     causal = "causal " if can_stream(student) else ""
     latency = latency_ms(student)
@@ -74,7 +103,7 @@ def describe_student(student: nn.Module, settings: Settings) -> str:
         f"A {causal}speech enhancement model ({type(student).__name__}, "
         f"{size:,} parameters): noisy waveform in, enhanced waveform out, at "
         f"{student.sample_rate} Hz{behind}. Trained with dispatch-sb, method "
-        f"`{settings.plain.get('method')}`."
+        f"`{run.record['method']}`."
     )
 
 
@@ -101,30 +130,28 @@ def latency_ms(student: nn.Module) -> float | None:
     return 1000 * student.latency / student.sample_rate
 
 
-def describe_method(settings: Settings, student: nn.Module) -> str:
+def describe_method(run: Run) -> str:
     """How a student was trained, from the classes in its recipe.
 
     Arguments
     ---------
-    settings : Settings
-        Of the run.
-    student : torch.nn.Module
-        Of the run.
+    run : Run
+        The run.
 
     Returns
     -------
     str
         Markdown, with the papers where the method is known.
     """
-    tree, plain = settings.tree, settings.plain
-    lines = [f"Method `{plain.get('method')}`."]
+    tree = run.settings.tree
+    lines = [f"Method `{run.record['method']}`."]
     if "enhancement_loss" in tree:
         loss = in_words(tree["enhancement_loss"])
         lines.append(f"Against clean speech: `{loss}`.")
     if "distillation_loss" in tree:
         loss = in_words(tree["distillation_loss"])
         lines.append(f"Against its teacher: `{loss}`, {_weight(tree)}.")
-    text = " ".join([type(student).__name__, *lines])
+    text = " ".join([type(run.student).__name__, *lines])
     papers = [paper for name, paper in SOURCES.items() if name in text]
     if papers:
         lines.append(f"Sources: {'; '.join(papers)}.")
@@ -139,15 +166,13 @@ def _weight(tree: Mapping) -> str:
     return f"weight {in_words(tree.get('distillation_weight'))}"
 
 
-def describe_teacher(settings: Settings, scores: Mapping) -> str:
+def describe_teacher(run: Run) -> str:
     """Whom a student learned from.
 
     Arguments
     ---------
-    settings : Settings
-        Of the run.
-    scores : mapping
-        The run's ``scores.json``.
+    run : Run
+        The run.
 
     Returns
     -------
@@ -155,51 +180,28 @@ def describe_teacher(settings: Settings, scores: Mapping) -> str:
         Markdown with source, revision and the hash of the weights; empty
         without a teacher.
     """
-    source = settings.plain.get("teacher_source")
-    if "distillation_loss" not in settings.tree:
+    if run.teacher is None:
         return ""
+    source = run.teacher["source"]
     if source == "clean":
         return "Teacher: none; a control that copies the clean speech itself."
-    known = [_revision(settings, scores)]
-    folder = None if source is None else settings.locate(source)
+    commit = run.teacher["commit"] or run.teacher["revision"]
+    known = [f"revision `{commit}`" if commit else UNPINNED]
+    folder = None if source is None else run.locate(source)
     if folder is not None:
         head = _card_head(folder / "README.md")
         title = (head.get("model-index") or [{}])[0].get("name", "")
         name = f"{title} (`{folder.name}`)" if title else f"`{folder.name}`"
         known = [f"licence {head['license']}"] if "license" in head else []
     elif source is None:
-        name, known = f"`{in_words(settings.tree.get('teacher'))}`", []
+        name, known = f"`{in_words(run.settings.tree.get('teacher'))}`", []
     elif os.path.isabs(source) or "/" not in source:  # no hub id
         name, known = f"`{Path(source).name}`", []
     else:
         name = f"[{source}]({HUB_PAGE}/{source})"
-    sha256 = scores.get("weights_sha256", {}).get("teacher")
+    sha256 = run.teacher["weights_sha256"]
     known += [f"weights SHA-256 `{sha256}`"] if sha256 else []
     return f"Teacher: {', '.join([name, *known])}."
-
-
-def scores_of_run(run_folder: str | os.PathLike) -> dict:
-    """The scores that a run has left.
-
-    Arguments
-    ---------
-    run_folder : str or path
-        The ``output_folder`` of a training.
-
-    Returns
-    -------
-    dict
-        What ``scores.json`` holds; empty if there is none.
-    """
-    path = Path(run_folder) / "scores.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-
-
-def _revision(settings: Settings, scores: Mapping) -> str:
-    """The commit of a hub teacher if it was recorded, else what was asked."""
-    asked = settings.plain.get("teacher_revision")
-    commit = scores.get("teacher_commit") or asked
-    return f"revision `{commit}`" if commit else "newest revision of that day"
 
 
 def _versions(scores: Mapping) -> str:

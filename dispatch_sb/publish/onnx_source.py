@@ -13,8 +13,8 @@ from huggingface_hub import ModelCard
 from torch import nn
 
 from dispatch_sb.publish.example import median_example
-from dispatch_sb.publish.open import is_run, open_model
-from dispatch_sb.publish.settings import read_settings
+from dispatch_sb.publish.open import open_model
+from dispatch_sb.runs.run import Run, is_run
 from dispatch_sb.teachers.sources import open_source
 
 UNKNOWN = "not stated"
@@ -73,7 +73,7 @@ def open_with_card(
 def _example_of_run(source: str | os.PathLike) -> Path | None:
     """The run's own example, if its corpus is still there."""
     try:
-        _, path = median_example(read_settings(source))
+        _, path = median_example(Run.open(source))
     except (OSError, ValueError, LookupError, StopIteration):
         return None  # another file can be named
     return path

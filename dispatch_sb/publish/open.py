@@ -5,11 +5,10 @@ Authors
 """
 
 import os
-from pathlib import Path
 
 from torch import nn
 
-from dispatch_sb.publish.run import student_of_run
+from dispatch_sb.runs.run import Run, is_run
 from dispatch_sb.teachers.frozen import FrozenTeacher
 from dispatch_sb.teachers.hub import third_party, try_out
 from dispatch_sb.teachers.loading import load_model
@@ -69,7 +68,7 @@ def open_model(
     if model is not None:
         model = _as_waveform_model(model, source)
     elif is_run(source):
-        model = student_of_run(source)
+        model = Run.open(source).student
     else:
         # config.json first: of our own models no YAML is even downloaded.
         keys = ("config.json", "hyperparams.yaml")
@@ -78,30 +77,6 @@ def open_model(
         if "model" not in read_config(find("config.json")):
             model = _as_waveform_model(model, source)
     return model.eval().to(device or "cpu")
-
-
-def is_run(folder: str | os.PathLike) -> bool:
-    """Whether a path is the ``output_folder`` of a training.
-
-    Arguments
-    ---------
-    folder : str or path
-        Any path, or a hub id.
-
-    Returns
-    -------
-    bool
-        True if it holds a recipe and checkpoints.
-
-    Example
-    -------
-    >>> is_run("organisation/name")
-    False
-    """
-    folder = Path(folder)
-    return (folder / "hyperparams.yaml").is_file() and (
-        folder / "save"
-    ).is_dir()
 
 
 def _as_waveform_model(model: nn.Module, source) -> nn.Module:

@@ -7,9 +7,8 @@ Authors
 
 import io
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -85,9 +84,7 @@ def read_example(
     name: str,
     rank: str,
     entry: Mapping[str, Any],
-    data_root: str | os.PathLike,
-    output_folder: str | os.PathLike,
-    systems: Sequence[str] = ("student", "teacher"),
+    enhanced: Mapping[str, str | os.PathLike],
 ) -> Example:
     """Reads all versions of one test file.
 
@@ -98,13 +95,9 @@ def read_example(
     rank : str
         Why it was chosen.
     entry : mapping
-        Its entry in the manifest; empty if it has none.
-    data_root : str or os.PathLike
-        What `{data_root}` in the manifest stands for.
-    output_folder : str or os.PathLike
-        The run's folder, which holds enhanced/{student,teacher}.
-    systems : sequence of str
-        Whose enhanced speech to expect there.
+        ``noisy_wav`` and ``clean_wav``; empty if it is not in the manifest.
+    enhanced : mapping
+        The file of each system's enhanced speech.
 
     Returns
     -------
@@ -113,12 +106,11 @@ def read_example(
     """
     example = Example(name, rank)
     paths = {
-        system: entry[f"{system}_wav"].replace("{data_root}", str(data_root))
+        system: entry[f"{system}_wav"]
         for system in ("noisy", "clean")
         if f"{system}_wav" in entry
     }
-    for system in systems:
-        paths[system] = Path(output_folder, "enhanced", system, f"{name}.wav")
+    paths.update(enhanced)
     if not entry:
         example.missing.append("noisy and clean: not in the test manifest")
     signals, rates = {}, {}

@@ -16,7 +16,7 @@ from dispatch_sb.report.canvas import to_svg
 from dispatch_sb.report.examples import Example, common_gain, flac_uri
 from dispatch_sb.report.figures import knowledge_gap_figure
 from dispatch_sb.report.gap import BandMap, band_maps, panels_of, widest_gap
-from dispatch_sb.report.run import number
+from dispatch_sb.report.numbers import number
 from dispatch_sb.report.spectrograms import (
     colour_bar_figure,
     colour_range,

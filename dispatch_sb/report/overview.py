@@ -5,42 +5,40 @@ Authors
 """
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 
-from dispatch_sb.data.manifest import read_manifest
 from dispatch_sb.report.canvas import save_png
 from dispatch_sb.report.examples import read_example
 from dispatch_sb.report.figures import overview_figure
 from dispatch_sb.report.gallery import knowledge_gap
-from dispatch_sb.report.run import read_run
 from dispatch_sb.report.sections import choose_files
+from dispatch_sb.runs.run import Run
 
 
 def save_overview(
-    output_folder: str | os.PathLike,
-    test_manifest: str | os.PathLike,
-    data_root: str | os.PathLike,
+    run: Run,
     distillation_loss: torch.nn.Module | None,
     path: str | os.PathLike,
+    test_files: Mapping[str, Mapping] | None = None,
 ) -> Path:
     """Writes the spectrograms and the knowledge gap of a run's median file,
     chosen by the same rule as the report's, as one PNG.
 
     Arguments
     ---------
-    output_folder : str or os.PathLike
-        The run's folder.
-    test_manifest : str or os.PathLike
-        The pair manifest that was scored.
-    data_root : str or os.PathLike
-        What `{data_root}` in the manifest stands for.
+    run : Run
+        A run that was scored, or at least has enhanced the file.
     distillation_loss : DistillationLoss or None
         Draws the knowledge gap; None, or one without patches, leaves it
         out.
     path : str or os.PathLike
         The picture to write.
+    test_files : mapping, optional
+        What was scored, by id, with ``noisy_wav`` and ``clean_wav`` each; by
+        default the run's test files.
 
     Returns
     -------
@@ -52,12 +50,11 @@ def save_overview(
     ValueError
         If the manifest is empty, or a signal cannot be read: which and why.
     """
-    run, manifest = read_run(output_folder), read_manifest(test_manifest)
-    for name, rank in choose_files(run, manifest, 1).items():
-        entry = manifest.get(name, {})
-        example = read_example(
-            name, rank, entry, data_root, run.folder, run.enhanced
-        )
+    test_files = run.test_files if test_files is None else test_files
+    ((name, rank),) = choose_files(run, test_files, 1).items()
+    example = read_example(
+        name, rank, test_files.get(name, {}), run.enhanced(name)
+    )
     if not example.signals:
         raise ValueError(f"{name}: {' '.join(example.missing)}")
     options = {}

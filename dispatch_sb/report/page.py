@@ -4,18 +4,16 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
-import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 
 from dispatch_sb.data.files import atomic_path
-from dispatch_sb.data.manifest import read_manifest
 from dispatch_sb.report.canvas import styled
 from dispatch_sb.report.examples import read_example
 from dispatch_sb.report.facts import heading_facts
 from dispatch_sb.report.render import render
-from dispatch_sb.report.run import read_run
 from dispatch_sb.report.sections import (
     choose_files,
     details_part,
@@ -24,16 +22,16 @@ from dispatch_sb.report.sections import (
     training_part,
 )
 from dispatch_sb.report.tables import headline
+from dispatch_sb.runs.run import Run
 
 
 @styled
 def build_report(
-    output_folder: str | os.PathLike,
-    test_manifest: str | os.PathLike,
-    data_root: str | os.PathLike,
+    run: Run,
     distillation_loss: torch.nn.Module | None = None,
     examples: int = 3,
     title: str = "Distillation report",
+    test_files: Mapping[str, Mapping] | None = None,
 ) -> Path:
     """Writes `report.html` into a run's folder.
 
@@ -41,13 +39,9 @@ def build_report(
 
     Arguments
     ---------
-    output_folder : str or os.PathLike
-        Holds scores.json, training.jsonl, hyperparams.yaml and
-        enhanced/{student,teacher}/<id>.wav.
-    test_manifest : str or os.PathLike
-        The pair manifest that was scored.
-    data_root : str or os.PathLike
-        What `{data_root}` in the manifest stands for.
+    run : Run
+        What it holds is shown: scores, training log, settings, and enhanced
+        speech.
     distillation_loss : DistillationLoss or None
         Draws the knowledge gap that is left after training.
     examples : int
@@ -55,6 +49,9 @@ def build_report(
         largest to the smallest gain of the student over the noisy input.
     title : str
         Heads the page.
+    test_files : mapping, optional
+        What was scored, by id, with ``noisy_wav`` and ``clean_wav`` each; by
+        default the run's test files.
 
     Returns
     -------
@@ -64,7 +61,7 @@ def build_report(
     Raises
     ------
     FileNotFoundError
-        If the folder or the manifest does not exist.
+        If the test manifest does not exist.
     ImportError
         If matplotlib is not installed; names the remedy.
     ValueError
@@ -72,18 +69,10 @@ def build_report(
     """
     if examples < 0:
         raise ValueError(f"examples is {examples}: give 0 or more.")
-    run = read_run(output_folder)
-    manifest = read_manifest(test_manifest)
+    test_files = run.test_files if test_files is None else test_files
     files = [
-        read_example(
-            name,
-            rank,
-            manifest.get(name, {}),
-            data_root,
-            run.folder,
-            run.enhanced,
-        )
-        for name, rank in choose_files(run, manifest, examples).items()
+        read_example(name, rank, test_files.get(name, {}), run.enhanced(name))
+        for name, rank in choose_files(run, test_files, examples).items()
     ]
     page = render(
         "report/page.html",

@@ -15,7 +15,7 @@ from dispatch_sb.report.charts import curves_figure, gain_figure, score_figure
 from dispatch_sb.report.examples import Example, choose
 from dispatch_sb.report.facts import flatten
 from dispatch_sb.report.gallery import show_example
-from dispatch_sb.report.run import Run, gains, number
+from dispatch_sb.report.numbers import gains, number
 from dispatch_sb.report.tables import (
     difference_table,
     failures,
@@ -23,6 +23,7 @@ from dispatch_sb.report.tables import (
     score_table,
 )
 from dispatch_sb.report.training import charts
+from dispatch_sb.runs.run import Run
 
 CARDS = ("pesq", "estoi", "si_sdr", "dnsmos_ovrl")  # metrics with a picture
 LONGEST = 5.0  # s of one example
@@ -35,7 +36,7 @@ def scores_part(run: Run) -> dict[str, Any]:
     Arguments
     ---------
     run : Run
-        From `read_run`.
+        The run.
 
     Returns
     -------
@@ -82,7 +83,7 @@ def training_part(run: Run) -> dict[str, Any]:
     Arguments
     ---------
     run : Run
-        From `read_run`.
+        The run.
 
     Returns
     -------
@@ -106,7 +107,7 @@ def choose_files(run: Run, manifest: Mapping, count: int) -> dict[str, str]:
     Arguments
     ---------
     run : Run
-        From `read_run`.
+        The run.
     manifest : mapping
         The test manifest.
     count : int
@@ -134,7 +135,7 @@ def examples_part(
     Arguments
     ---------
     run : Run
-        From `read_run`.
+        The run.
     examples : sequence of Example
         From `read_example`.
     loss : DistillationLoss or None
@@ -184,12 +185,13 @@ def details_part(run: Run) -> dict[str, Any]:
     Arguments
     ---------
     run : Run
-        From `read_run`.
+        The run.
 
     Returns
     -------
     dict
         Empty where there is nothing to show.
     """
-    details = {"facts": list(flatten(run.facts)), "settings": run.settings}
+    facts, settings = list(flatten(run.facts)), run.settings.text
+    details = {"facts": facts, "settings": settings}
     return details if any(details.values()) else {}

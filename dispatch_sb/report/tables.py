@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 from dispatch_sb.metrics.bootstrap import mean_with_interval
 from dispatch_sb.metrics.catalogue import CATALOGUE, Metric
-from dispatch_sb.report.run import Run, gains, number
+from dispatch_sb.report.numbers import gains, number
+from dispatch_sb.runs.run import Run
 
 
 class Headline(NamedTuple):
@@ -87,7 +88,7 @@ def metrics_of(run: Run) -> dict[str, Metric]:
     Arguments
     ---------
     run : Run
-        From `read_run`.
+        The run.
 
     Returns
     -------
@@ -106,7 +107,7 @@ def headline(run: Run) -> Headline:
     Arguments
     ---------
     run : Run
-        From `read_run`.
+        The run.
 
     Returns
     -------
@@ -125,7 +126,7 @@ def score_table(run: Run) -> Table:
     Arguments
     ---------
     run : Run
-        From `read_run`.
+        The run.
 
     Returns
     -------
@@ -141,7 +142,7 @@ def difference_table(run: Run) -> Table | None:
     Arguments
     ---------
     run : Run
-        From `read_run`.
+        The run.
 
     Returns
     -------
@@ -158,7 +159,7 @@ def failures(run: Run) -> list[Failure]:
     Arguments
     ---------
     run : Run
-        From `read_run`.
+        The run.
 
     Returns
     -------

@@ -8,7 +8,7 @@ Authors
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from dispatch_sb.report.run import series
+from dispatch_sb.report.numbers import series
 
 SHARE, GAP = "selected_share_", "mean_gap_"
 VALIDATION = {"pesq": ("PESQ-WB", ""), "si_sdr": ("SI-SDR", "dB")}

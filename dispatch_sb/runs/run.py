@@ -1,4 +1,5 @@
-"""A run's folder: what was trained, how it went, what it scored.
+"""A run's folder: what was trained, how it went, what it scored. Nothing else
+reads or writes it.
 
 Authors
  * The dispatch-sb contributors, 2026
@@ -6,26 +7,35 @@ Authors
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from speechbrain.utils.checkpoints import Checkpointer
 from torch import nn
 
-from dispatch_sb.data import manifest_hash
-from dispatch_sb.models.interface import state_hash
-from dispatch_sb.publish.open import open_model
-from dispatch_sb.publish.settings import Settings, read_settings
-from dispatch_sb.report.run import read_run
+from dispatch_sb.data import located_manifest, manifest_hash
+from dispatch_sb.data.files import atomic_path
+from dispatch_sb.metrics import write_scores
+from dispatch_sb.models.interface import load_weights, state_hash
+from dispatch_sb.runs.settings import Settings
 
 PARTS = ("train", "valid", "test")
+SYSTEMS = ("noisy", "student", "teacher")
+# Keys of scores.json that hold scores; all others describe the run.
+TABLES = (*SYSTEMS, "files", "flavours", "differences", "wer_settings")
 
 
 @dataclass(frozen=True)
 class Run:
     """The ``output_folder`` of a training; what it reads, it reads once.
+
+    Scores and training log are read patiently: a part that is absent or
+    damaged is empty, and a sentence in `missing`.
 
     Arguments
     ---------
@@ -38,6 +48,9 @@ class Run:
     Traceback (most recent call last):
     ...
     FileNotFoundError: no/such/run is no run: ...
+    >>> run = Run(getfixture("tmp_path"))
+    >>> len(run.missing), run.systems, run.epochs
+    (3, [], [])
     """
 
     folder: Path
@@ -61,23 +74,171 @@ class Run:
             If it holds no recipe.
         """
         run = cls(Path(folder))
-        _ = run.settings
+        if not run.recipe.is_file():
+            raise FileNotFoundError(
+                f"{folder} is no run: it has no {run.recipe.name}. Give the "
+                "output_folder of a training."
+            )
         return run
 
     @cached_property
+    def record(self) -> dict[str, Any]:
+        """What ``run.json`` holds, see `note`; empty in a run that was made
+        before there was such a file."""
+        path = self.folder / "run.json"
+        if not path.is_file():
+            return {}
+        try:
+            return dict(json.loads(path.read_text(encoding="utf-8")))
+        except (ValueError, TypeError) as error:
+            raise ValueError(
+                f"{path} cannot be read ({error}): give the training's command "
+                "again with --test_only, and it is written anew."
+            ) from error
+
+    def note(self, **facts: Any) -> None:
+        """Writes into ``run.json``, whole or not at all; what stands there
+        under other names stays.
+
+        Arguments
+        ---------
+        **facts : JSON-able
+            ``method``, ``seed``, ``date``, ``versions``; ``command``, and the
+            ``directory`` where it was given.
+            ``corpus``: ``root``, ``name`` (None where only a person knows),
+            ``test_set``, ``data`` (a list of ``folder``, ``use``, ``name``,
+            ``licence`` and ``url``; without a licence where only a person
+            knows it), ``credit`` (whose the test files are: a text, or one
+            for each).
+            ``teacher``: ``source``, ``revision``, ``commit`` and
+            ``weights_sha256``; or None.
+            ``manifests``: ``path`` and ``sha256`` of each part.
+            ``weights_sha256``: of student and teacher, as they were scored.
+
+        Example
+        -------
+        >>> run = Run(getfixture("tmp_path"))
+        >>> run.note(method="dispatch", seed=1)
+        >>> run.note(seed=2)
+        >>> Run(run.folder).record
+        {'method': 'dispatch', 'seed': 2}
+        """
+        path = self.folder / "run.json"
+        vars(self).pop("record", None)
+        try:
+            noted = {**self.record, **facts}
+        except ValueError:
+            noted = facts
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_path(path) as temporary:
+            text = json.dumps(noted, indent=2, ensure_ascii=False)
+            temporary.write_text(text + "\n", encoding="utf-8")
+        vars(self)["record"] = noted
+
+    @property
+    def recipe(self) -> Path:
+        """The file that holds the recipe, resolved."""
+        return self.folder / "hyperparams.yaml"
+
+    @property
+    def log(self) -> Path:
+        """The file that receives a line at the end of every epoch."""
+        return self.folder / "training.jsonl"
+
+    @cached_property
     def settings(self) -> Settings:
-        """The recipe, not executed."""
-        return read_settings(self.folder)
+        """The recipe, not executed; empty if there is none."""
+        if not self.recipe.is_file():
+            return Settings("")
+        text = self.recipe.read_text(encoding="utf-8", errors="replace")
+        return Settings(text)
+
+    def write_settings(self, text: str) -> None:
+        """Writes the recipe.
+
+        Arguments
+        ---------
+        text : str
+            YAML, resolved: what is written is what was run.
+        """
+        self.recipe.write_text(text, encoding="utf-8")
+        vars(self).pop("settings", None)
 
     @cached_property
+    def _log(self) -> tuple[list[dict], list[str]]:
+        return _read_epochs(self.log)
+
+    @cached_property
+    def _scored(self) -> tuple[dict, list[str]]:
+        return _read_scores(self.folder / "scores.json")
+
+    @property
     def epochs(self) -> list[dict[str, Any]]:
-        """One entry per finished epoch, as in ``training.jsonl``."""
-        return read_run(self.folder).epochs
+        """One entry per finished epoch, as in ``training.jsonl``; of an epoch
+        that was begun again, the last."""
+        return self._log[0]
 
-    @cached_property
+    @property
     def scores(self) -> dict[str, Any]:
         """What ``scores.json`` holds; empty before the run is scored."""
-        return read_run(self.folder).scores
+        return self._scored[0]
+
+    @property
+    def missing(self) -> list[str]:
+        """Sentences about what is not there."""
+        found = [*self._scored[1], *self._log[1]]
+        if not self.recipe.is_file():
+            found.append(f"Settings: there is no {self.recipe.name}.")
+        return found
+
+    @property
+    def systems(self) -> list[str]:
+        """Those of noisy, student and teacher that have scores."""
+        return [name for name in SYSTEMS if self.scores.get(name)]
+
+    @property
+    def files(self) -> dict[str, dict]:
+        """The scores of every file."""
+        return self.scores.get("files") or {}
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What ``scores.json`` tells beside the scores."""
+        return {
+            key: value
+            for key, value in self.scores.items()
+            if key not in TABLES and value is not None
+        }
+
+    def write_scores(self, scores: dict, about: Mapping) -> None:
+        """Writes ``scores.json``.
+
+        Arguments
+        ---------
+        scores : dict
+            From `dispatch_sb.metrics.score_systems`.
+        about : mapping
+            What decided them: seed, hashes, versions.
+        """
+        write_scores(scores, self.folder / "scores.json", **about)
+        vars(self).pop("_scored", None)
+
+    def enhanced(self, name: str) -> dict[str, Path]:
+        """A test file's enhanced versions, those that the run should hold.
+
+        Arguments
+        ---------
+        name : str
+            Its id in the test manifest.
+
+        Returns
+        -------
+        dict
+            Paths by system: "student", and "teacher" if it was scored.
+        """
+        systems = [s for s in self.systems or SYSTEMS if s != "noisy"]
+        folder = self.folder / "enhanced"
+        return {system: folder / system / f"{name}.wav" for system in systems}
 
     @property
     def best(self) -> dict[str, Any] | None:
@@ -88,17 +249,171 @@ class Run:
 
     @cached_property
     def student(self) -> nn.Module:
-        """The student of the best epoch, in evaluation mode."""
-        return open_model(self.folder)
+        """The student of the best epoch, in evaluation mode, on the CPU.
+
+        Nothing else is constructed, not even the teacher. The recipe can name
+        any code: open only runs that you trust.
+        """
+        saved = self.folder / "save"
+        checkpoint = Checkpointer(saved).find_checkpoint(max_key="pesq")
+        if checkpoint is None:
+            raise FileNotFoundError(
+                f"{saved} holds no checkpoint that was validated by PESQ: "
+                "train to the end, or at least for pesq_every epochs."
+            )
+        student = self.settings.build("student")
+        load_weights(student, checkpoint.paramfiles["student"])
+        return student.eval()
+
+    def distillation_loss(self) -> nn.Module | None:
+        """Builds the loss that the student learned from its teacher with; the
+        recipe can name any code.
+
+        Returns
+        -------
+        torch.nn.Module or None
+            None without distillation, or where the loss knows no patches.
+        """
+        if "distillation_loss" not in self.settings.tree:
+            return None
+        loss = self.settings.build("distillation_loss")
+        return loss if hasattr(loss, "host") else None
+
+    def manifest(self, part: str) -> Path:
+        """Where a list of the run's files lies.
+
+        Arguments
+        ---------
+        part : str
+            "train", "valid" or "test".
+
+        Returns
+        -------
+        pathlib.Path
+            It may not exist: where mixtures are trained on, nothing is listed.
+        """
+        inside = self.folder / "manifests" / f"{part}.json"
+        noted = self.record.get("manifests", {}).get(part)
+        if noted is None or inside.is_file():
+            return inside
+        return self.locate(noted["path"]) or inside
+
+    @property
+    def data_root(self) -> Path | None:
+        """What ``{data_root}`` in the run's manifests stands for, as it was
+        noted; the folder may be gone."""
+        root = self.corpus.get("root")
+        return root and (self.locate(root) or Path(root))
+
+    @property
+    def test_files(self) -> dict[str, dict[str, Any]]:
+        """What the test manifest says of each file, by id, with the paths of
+        clean and noisy file as they are here."""
+        return located_manifest(self.manifest("test"), self.data_root)
+
+    def locate(self, name: str | os.PathLike) -> Path | None:
+        """A path that was given to the training, relative to where that was
+        started; or, in a tree that has moved, to here or a folder above the
+        run's.
+
+        Arguments
+        ---------
+        name : str or path
+            The path.
+
+        Returns
+        -------
+        pathlib.Path or None
+            None if it is not found.
+        """
+        started = Path(self.record.get("directory", ""))
+        for base in (started, Path.cwd(), *self.folder.resolve().parents):
+            if (base / name).exists():
+                return base / name
+        return None
+
+    @property
+    def corpus(self) -> dict[str, Any]:
+        """What is noted of the data; empty in a run without ``run.json``."""
+        return self.record.get("corpus") or {}
+
+    @property
+    def teacher(self) -> dict[str, Any] | None:
+        """What is noted of the teacher; None without one."""
+        return self.record.get("teacher")
 
     @property
     def hashes(self) -> dict[str, str]:
         """SHA-256 of the best student's weights, and the hashes of the
         manifests that the run has, by part."""
-        paths = {part: self.settings.manifest(part) for part in PARTS}
+        paths = {part: self.manifest(part) for part in PARTS}
         found = {
             f"{part}_manifest": manifest_hash(path)
             for part, path in paths.items()
             if path.is_file()
         }
         return {"student": state_hash(self.student), **found}
+
+
+def is_run(folder: str | os.PathLike) -> bool:
+    """Whether a path is the ``output_folder`` of a training.
+
+    Arguments
+    ---------
+    folder : str or path
+        Any path, or a hub id.
+
+    Returns
+    -------
+    bool
+        True if it holds a recipe and checkpoints.
+
+    Example
+    -------
+    >>> is_run("organisation/name")
+    False
+    """
+    run = Run(Path(folder))
+    return run.recipe.is_file() and (run.folder / "save").is_dir()
+
+
+def _read_scores(path: Path) -> tuple[dict, list[str]]:
+    """The scores, and what is wrong with them."""
+    if not path.is_file():
+        return {}, [
+            f"Scores: there is no {path.name}, the run was not evaluated."
+        ]
+    try:
+        scores = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(scores, dict):
+            raise ValueError("not an object")
+    except ValueError as error:
+        return {}, [
+            f"Scores: {path.name} cannot be read ({error}), evaluate again."
+        ]
+    if scores.get("teacher"):
+        return scores, []
+    return scores, [
+        "Teacher: it has no scores, as in a run without distillation."
+    ]
+
+
+def _read_epochs(path: Path) -> tuple[list[dict], list[str]]:
+    """The training log, a repeated epoch once; and what is wrong with it."""
+    if not path.is_file():
+        return [], [f"Training: there is no {path.name}."]
+    epochs, damaged, wrong = {}, 0, []
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            entry = json.loads(line) if line.strip() else {}
+            if entry:
+                epochs[entry["epoch"]] = entry
+        except (ValueError, KeyError, TypeError):
+            damaged += 1
+    if damaged:
+        wrong.append(
+            f"Training: {damaged} damaged lines of {path.name} left out."
+        )
+    if not epochs:
+        wrong.append(f"Training: {path.name} holds no epoch.")
+    return [epochs[epoch] for epoch in sorted(epochs)], wrong

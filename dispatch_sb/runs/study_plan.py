@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from dispatch_sb.scoring.cells import MAIN, SWEEP
+SWEEP, MAIN = "sweep", "main"  # stages
 
 
 @dataclass(frozen=True)

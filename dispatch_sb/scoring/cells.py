@@ -10,10 +10,10 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from dispatch_sb.runs.study_plan import MAIN, SWEEP
 from dispatch_sb.scoring.paired import mean_and_spread
 
 VALIDATION = "valid"  # the set that selects; all others are tests
-SWEEP, MAIN = "sweep", "main"
 BASELINES = ("none", "baseline")  # names of the method without a teacher
 NEEDED = ("cell", "stage", "method", "student", "seed", "scores")
 WEIGHTS = ("distillation_weight", "distillation_share")

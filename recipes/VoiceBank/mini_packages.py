@@ -35,8 +35,37 @@ GAME_README = tuple(
 PACKAGES = (*SPEECH_PACKAGES.values(), KEYBOARD_PACKAGE, GAME_PACKAGE)
 TIMEOUT = 600  # seconds, for one call of apt-get
 APT_OPTIONS = ("-o", "Acquire::Retries=2", "-o", "Acquire::http::Timeout=20")
+NOT_NEEDED = "none"  # licence of what is nobody's recording
+# Whose the speakers and noises are, and under which licence.
+CREDITS = {
+    "allison": ("Allison Smith, financed by Digium", "CC BY-SA 3.0"),
+    "june": ("June Wallack, financed by Digium and others", "CC BY-SA 3.0"),
+    "carlo": ("Carlo Flora", "CC BY 3.0"),
+    "ivrvoice": ("provided by Maxim Topal, ivrvoice.ru", "CC BY 3.0"),
+    "babble": (
+        "Allison Smith, June Wallack, Carlo Flora",
+        "CC BY-SA 3.0, CC BY 3.0",
+    ),
+    "typing": ("Ico Doornekampt (bucklespring)", "GPL-2+"),
+    "fire_1": ("Dynamicell (freesound 17548)", "CC BY 3.0"),
+    "fire_2": ("dobroide (freesound 4211)", "CC BY 3.0"),
+    "lava_1": ("Halion (freesound 17785)", "CC0 1.0"),
+    "stream_1": ("Yuval (freesound 197023)", "CC0 1.0"),
+    "furnace_1": ("iankath (freesound 173991)", "CC0 1.0"),
+    "splashing_1": ("AGFX (freesound pack 1253)", "CC BY 3.0"),
+    "digging_1": (
+        "lolamadeus (179341), Benboncan (71823)",
+        "CC0 1.0, CC BY 3.0",
+    ),
+    "walking_1": ("Mito551", "CC BY-SA 3.0"),
+    "walking_2": ("worthahep88 (319224), Erdie (41579)", "CC0 1.0, CC BY 3.0"),
+    "rolling_1": ("Minetest's contributors (carts)", "Expat (per Debian)"),
+    "pink": ("generated", NOT_NEEDED),
+    "speechshaped": ("generated", NOT_NEEDED),
+}
 DAMAGE = (EOFError, tarfile.TarError, lzma.LZMAError, zlib.error)
-LICENCES = """# Licences of the mini corpus
+LICENCES = """\
+# Licences of the mini corpus
 
 The recordings keep the licences of the Debian packages they come from; the
 packages' own statements lie in `licences/`. Changes: decoded, resampled to
@@ -46,23 +75,7 @@ their noise, and `sources.json` names the recordings of each file and noise.
 
 | What | By | Licence |
 |---|---|---|
-| allison | Allison Smith, financed by Digium | CC BY-SA 3.0 |
-| june | June Wallack, financed by Digium and others | CC BY-SA 3.0 |
-| carlo | Carlo Flora | CC BY 3.0 |
-| ivrvoice | provided by Maxim Topal, ivrvoice.ru | CC BY 3.0 |
-| babble | the first three above | CC BY-SA 3.0, CC BY 3.0 |
-| typing | Ico Doornekampt (bucklespring) | GPL-2+ |
-| fire_1 | Dynamicell (freesound 17548) | CC BY 3.0 |
-| fire_2 | dobroide (freesound 4211) | CC BY 3.0 |
-| lava_1 | Halion (freesound 17785) | CC0 1.0 |
-| stream_1 | Yuval (freesound 197023) | CC0 1.0 |
-| furnace_1 | iankath (freesound 173991) | CC0 1.0 |
-| splashing_1 | AGFX (freesound pack 1253) | CC BY 3.0 |
-| digging_1 | lolamadeus (179341), Benboncan (71823) | CC0 1.0, CC BY 3.0 |
-| walking_1 | Mito551 | CC BY-SA 3.0 |
-| walking_2 | worthahep88 (319224), Erdie (41579) | CC0 1.0, CC BY 3.0 |
-| rolling_1 | Minetest's contributors (carts) | Expat (per Debian) |
-| pink, speechshaped | generated | none |
+{rows}
 
 | Package | Version | SHA-256 |
 |---|---|---|"""
@@ -268,6 +281,27 @@ def _open_deb(file: Path) -> tarfile.TarFile:
     return tarfile.open(fileobj=io.BytesIO(content))
 
 
+def kind_of(name: str) -> str:
+    """The entry of `CREDITS` for a speaker or a noise.
+
+    Arguments
+    ---------
+    name : str
+        A speaker, or a noise as it is numbered.
+
+    Returns
+    -------
+    str
+        Its key: the recording's own where it has one.
+
+    Example
+    -------
+    >>> kind_of("typing_2"), kind_of("fire_2")
+    ('typing', 'fire_2')
+    """
+    return name if name in CREDITS else name.rpartition("_")[0]
+
+
 def write_licences(packages: dict[str, Package], folder: Path) -> dict:
     """Writes ``LICENCES.md`` and copies what the packages say themselves.
 
@@ -283,7 +317,8 @@ def write_licences(packages: dict[str, Package], folder: Path) -> dict:
     dict
         Version and SHA-256 by package.
     """
-    lines = [LICENCES]
+    rows = [f"| {name} | {by} | {lic} |" for name, (by, lic) in CREDITS.items()]
+    lines = [LICENCES.format(rows="\n".join(rows))]
     for package in packages.values():
         lines.append(
             f"| {package.name} | {package.version} | {package.sha256} |"

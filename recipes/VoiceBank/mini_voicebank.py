@@ -33,10 +33,13 @@ from pathlib import Path
 
 from mini_noise import Noise, make_noises
 from mini_packages import (
+    CREDITS,
+    NOT_NEEDED,
     Package,
     PackageError,
     extract,
     get_packages,
+    kind_of,
     write_licences,
 )
 from mini_speech import Prompt, make_speech
@@ -279,6 +282,60 @@ def write_split(
     lines = [f"{n} {r['noise']} {r['snr_db']}\n" for n, r in record.items()]
     (folder / LOGS[split]).write_text("".join(lines))
     return record
+
+
+def describe_mini(
+    folder: str | Path, valid_speakers: Sequence[str], trains: bool = True
+) -> dict:
+    """What a run's record says of the mini corpus, see `Run.note`.
+
+    Arguments
+    ---------
+    folder : str or Path
+        The corpus.
+    valid_speakers : sequence of str
+        Who validates.
+    trains : bool
+        Whether its other speakers train; otherwise it only validates and
+        tests.
+
+    Returns
+    -------
+    dict
+        ``name``, ``test_set``, ``data``: who was heard in training, and under
+        which licence, and ``credit`` by test file.
+    """
+    sources = json.loads(Path(folder, "sources.json").read_text())
+    uses = {}
+    if trains:
+        speakers = {name.split("_")[0] for name in sources["train"]}
+        uses = dict.fromkeys(sorted(speakers), "clean speech")
+    uses.update(dict.fromkeys(map(str, valid_speakers), "validation"))
+    noise = "noise" if trains else "noise of validation"
+    uses.update(dict.fromkeys(sources["noise"]["train"], noise))
+    data = {}
+    for name, use in uses.items():
+        by, licence = CREDITS[kind_of(name)]
+        if licence != NOT_NEEDED:
+            title = f"mini corpus, {kind_of(name)}: {by}"
+            about = {"folder": Path(folder).name, "use": use, "name": title}
+            data[title] = {**about, "licence": licence}
+    return {
+        "name": "mini corpus",
+        "test_set": "mini corpus, test speaker",
+        "data": list(data.values()),
+        "credit": {
+            name: f"the mini corpus; {_thanks('speech', name.split('_')[0])}; "
+            f"{_thanks('noise', entry['noise'])}"
+            for name, entry in sources["test"].items()
+        },
+    }
+
+
+def _thanks(what: str, name: str) -> str:
+    """Whose a speaker or a noise is, in words."""
+    by, licence = CREDITS[kind_of(name)]
+    return f"{what}: {by} ({licence.replace(NOT_NEEDED, 'no licence')})"
 
 
 def summary(folder: Path) -> str:

@@ -23,13 +23,14 @@ Authors
 """
 
 import functools
+import os
 import sys
 from pathlib import Path
 
 import speechbrain as sb
-from mini_voicebank import prepare_mini
+from mini_voicebank import describe_mini, prepare_mini
 from speechbrain.utils.distributed import ddp_init_group, run_on_main
-from voicebank_prepare import prepare_voicebank
+from voicebank_prepare import describe_voicebank, prepare_voicebank
 
 from dispatch_sb.brain import DistillationBrain
 from dispatch_sb.config import MINI, load_recipe
@@ -37,7 +38,9 @@ from dispatch_sb.data import (
     DynamicMixture,
     check_fills_a_batch,
     located_manifest,
+    manifest_hash,
     pair_dataset,
+    read_manifest,
 )
 from dispatch_sb.data.own import (
     PARTS,
@@ -51,10 +54,22 @@ from dispatch_sb.memory import keep_freed_memory
 from dispatch_sb.pretrained.recorded import RecordedTeacher
 from dispatch_sb.pretrained.recording_checks import fit_recordings
 from dispatch_sb.processes import available_cpus
-from dispatch_sb.publish.command import note_command
 from dispatch_sb.recognition.word_errors import check_word_errors
+from dispatch_sb.runs.provenance import (
+    command_line,
+    identify_teacher,
+    provenance,
+)
+from dispatch_sb.runs.run import Run
 from dispatch_sb.teachers import load_teacher
 
+# Data of which only a person knows the licence, and what they are for.
+OWN_DATA = {
+    "clean_folders": "clean speech",
+    "noise_folders": "noise",
+    "train_pairs": "training",
+    "valid_pairs": "validation",
+}
 SETUP_ERRORS = (ValueError, OSError, RuntimeError, ImportError)
 
 
@@ -195,6 +210,68 @@ def data_root(hparams: dict) -> str:
         A folder.
     """
     return corpus_folder(hparams) or hparams["manifest_folder"]
+
+
+def corpus(hparams: dict) -> dict:
+    """What the run's record says of its data, see `Run.note`.
+
+    Arguments
+    ---------
+    hparams : dict
+        The recipe, its manifests written.
+
+    Returns
+    -------
+    dict
+        Root, name, licences; of folders of one's own, what they were used for.
+    """
+    folder = corpus_folder(hparams)
+    about = {"name": None, "test_set": "own recordings, test pairs", "data": []}
+    if folder is not None:
+        trains = not hparams["clean_folders"]
+        parts = {k: read_manifest(p) for k, p in manifests(hparams).items()}
+        if folder == hparams["mini_folder"]:
+            speakers = {entry["speaker"] for entry in parts["valid"].values()}
+            about = describe_mini(folder, sorted(speakers), trains)
+        else:
+            about = describe_voicebank(folder, parts, trains)
+    for key, use in OWN_DATA.items():
+        given = hparams[key] or []
+        for path in [given] if isinstance(given, str) else given:
+            about["data"].append({"folder": Path(path).name, "use": use})
+    return {**about, "root": str(data_root(hparams))}
+
+
+def note(run: Run, hparams: dict, arguments: list) -> None:
+    """Writes down what is about to be trained.
+
+    Arguments
+    ---------
+    run : Run
+        Receives it.
+    hparams : dict
+        The recipe, its manifests written.
+    arguments : list of str
+        The command line.
+    """
+    teacher = hparams.get("teacher")
+    if teacher is not None:
+        asked = hparams.get("teacher_source"), hparams.get("teacher_revision")
+        teacher = identify_teacher(teacher, *asked)
+    run.note(
+        method=hparams["method"],
+        seed=hparams["seed"],
+        command=command_line(Path(__file__).name, arguments),
+        directory=os.getcwd(),
+        corpus=corpus(hparams),
+        teacher=teacher,
+        manifests={
+            part: {"path": str(path), "sha256": manifest_hash(path)}
+            for part, path in manifests(hparams).items()
+            if Path(path).is_file()
+        },
+        **provenance(),
+    )
 
 
 def recorded_parts(hparams: dict, device: str = "cpu") -> list:
@@ -361,14 +438,15 @@ def set_up(arguments: list):
     hparams, resolved = load_recipe(hparams_file, overrides, given)
     ddp_init_group(run_opts)
     sb.create_experiment_directory(hparams["output_folder"])
-    recipe = Path(hparams["output_folder"]) / "hyperparams.yaml"
-    run_on_main(recipe.write_text, args=[note_command(arguments) + resolved])
+    run = Run(Path(hparams["output_folder"]))
+    run_on_main(run.write_settings, args=[resolved])
     run_on_main(prepare_data, args=[hparams])
     run_on_main(
         check_word_errors, args=[hparams["wer"], hparams["test_manifest"]]
     )
     train, valid = datasets(hparams, run_opts.get("device") or "cpu")
     check_fills_a_batch(train, hparams["batch_size"])
+    run_on_main(note, args=[run, hparams, arguments])
     return hparams, run_opts, train, valid
 
 

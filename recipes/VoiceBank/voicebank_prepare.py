@@ -9,7 +9,7 @@ Authors
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dispatch_sb.data import (
@@ -29,6 +29,16 @@ SAMPLE_RATE = 16000  # Hz
 ARCHIVE_RATE = 48000  # Hz, of the published archives
 TRAIN_FOLDERS = ("clean_trainset_28spk_wav", "noisy_trainset_28spk_wav")
 TEST_FOLDERS = ("clean_testset_wav", "noisy_testset_wav")
+# As published: the corpus is known by its speakers and its whole test set.
+SPEAKERS = {
+    "train": """p226 p227 p228 p230 p231 p233 p236 p239 p243 p244 p250 p254
+        p256 p258 p259 p267 p268 p269 p270 p273 p274 p276 p277 p278 p279 p282
+        p286 p287""".split(),
+    "test": ["p232", "p257"],
+}
+TEST_PAIRS = 824
+URL = "https://doi.org/10.7488/ds/2117"  # states the licence
+LICENCE = "CC BY 4.0"
 TRAIN_WORDS = "trainset_28spk_txt"
 TEST_WORDS = "testset_txt"
 OTHER_WAYS = (
@@ -105,6 +115,55 @@ def prepare_voicebank(
     if problems:
         problems = _name_sources(problems, found, folders)
         raise ManifestError(f"{data_folder} cannot be used yet", problems)
+
+
+def describe_voicebank(
+    data_folder: str | os.PathLike,
+    parts: Mapping[str, Mapping],
+    trains: bool = True,
+) -> dict:
+    """What a run's record says of its corpus, see `Run.note`.
+
+    Arguments
+    ---------
+    data_folder : str or os.PathLike
+        What `prepare_voicebank` was given.
+    parts : mapping
+        Entries of the "train", "valid" and "test" manifest.
+    trains : bool
+        Whether it trains; otherwise it only validates and tests.
+
+    Returns
+    -------
+    dict
+        ``name``, ``test_set``, ``data`` and ``credit``. Of other data in the
+        same layout only a person knows name and licence.
+    """
+    use = "training, validation" if trains else "validation"
+    about = {"folder": Path(data_folder).name, "use": use}
+    found = {
+        part: {entry["speaker"] for entry in entries.values()}
+        for part, entries in parts.items()
+    }
+    published = {part: set(names) for part, names in SPEAKERS.items()}
+    if (
+        found["train"] | found["valid"] != published["train"]
+        or found["test"] != published["test"]
+        or len(parts["test"]) != TEST_PAIRS
+    ):
+        return {
+            "name": None,
+            "test_set": "test set of the run",
+            "data": [about],
+        }
+    name = "VoiceBank-DEMAND"
+    by = f"{name} (Valentini-Botinhao, University of Edinburgh)"
+    return {
+        "name": name,
+        "test_set": f"{name}, test set",
+        "data": [{**about, "name": by, "licence": LICENCE, "url": URL}],
+        "credit": f"{name} ({LICENCE})",
+    }
 
 
 def find_folders(data_folder: str | os.PathLike) -> dict[str, Path]:

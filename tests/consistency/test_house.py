@@ -17,7 +17,7 @@ FLOORS = {
     "processes": 0,
     **dict.fromkeys(("losses", "models", "metrics", "data"), 1),
     **dict.fromkeys(
-        ("pretrained", "teachers", "report", "publish", "streaming"), 2
+        ("pretrained", "teachers", "runs", "report", "publish", "streaming"), 2
     ),
 }
 TOP_FLOOR = 3  # files directly in dispatch_sb: brain, evaluation, cli, ...

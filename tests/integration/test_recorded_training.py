@@ -10,6 +10,7 @@ from tiny_corpus import SPEAKERS, write_pairs
 
 from dispatch_sb.models import FastEnhancer
 from dispatch_sb.publish import write_model_folder
+from dispatch_sb.runs.run import Run
 
 
 def run(output, *options, status=0, segment="null"):
@@ -62,6 +63,10 @@ def test_recorded_is_live(world):
     teachers = [x["teacher"]["si_sdr"]["mean"] for x in scores]
     assert teachers[0] == pytest.approx(teachers[1], abs=0.01)
     assert not list((folder / "recorded").rglob("*.flac"))
+    noted = [Run.open(folder / name).teacher for name in ("live", "recorded")]
+    keys = ("source", "weights_sha256")
+    assert [noted[0][key] for key in keys] == [noted[1][key] for key in keys]
+    assert noted[1]["recording_sha256"] and noted[0]["weights_sha256"]
 
 
 def test_what_changes_in_every_epoch_cannot_be_recorded(world):

@@ -19,7 +19,8 @@ from dispatch_sb.cli import main
 from dispatch_sb.data import read_audio
 from dispatch_sb.models import FastEnhancer
 from dispatch_sb.publish import write_model_folder
-from dispatch_sb.publish.run import export_run
+from dispatch_sb.publish.export import export_run
+from dispatch_sb.runs.run import Run
 from dispatch_sb.teachers import load_teacher
 
 RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "VoiceBank"
@@ -102,6 +103,21 @@ def test_a_run_is_complete(finished):
     assert (output / "report.html").stat().st_size > 10_000
     assert (output / "overview.png").stat().st_size > 10_000
     assert (output / "hyperparams.yaml").is_file()
+
+
+def test_a_run_notes_what_it_was_made_of(finished, corpus):
+    """Nobody has to guess later: command, data, teacher, weights."""
+    run = Run.open(finished[0])
+    record, hashes = run.record, run.scores["weights_sha256"]
+    assert (
+        record["seed"] == 1986 and "--number_of_epochs 2" in record["command"]
+    )
+    assert record["corpus"]["data"][0]["folder"] == corpus.name
+    assert record["teacher"]["weights_sha256"] == hashes["teacher"]
+    assert record["weights_sha256"] == hashes
+    noted = record["manifests"]["test"]["sha256"]
+    assert noted == run.scores["test_manifest_hash"]
+    assert all(Path(e["clean_wav"]).is_file() for e in run.test_files.values())
 
 
 def test_every_term_is_logged(finished):
@@ -247,6 +263,9 @@ def test_own_folders_are_mixed(corpus, tmp_path):
     )
     scores = json.loads((output / "scores.json").read_text())
     assert scores["student"]["si_sdr"]["n"] == 3
+    data = Run.open(output).corpus["data"]
+    assert [e["use"] for e in data] == ["clean speech", "noise"]
+    assert [e["folder"] for e in data] == [clean.name, noise.name]
 
 
 def test_debug_and_low_precision(corpus, teacher, tmp_path):

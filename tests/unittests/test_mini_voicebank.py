@@ -90,6 +90,17 @@ def test_a_small_corpus_has_all_that_was_asked(packages, small, tmp_path):
     assert len(copied) == len(mini_packages.PACKAGES)
     page = (tmp_path / "LICENCES.md").read_text()
     assert all(name in page for name in mini_packages.PACKAGES)
+    about = mini_voicebank.describe_mini(tmp_path, ["carlo"])
+    said = " ".join(entry["name"] for entry in about["data"])
+    assert "Allison Smith" in said and "Carlo Flora" in said
+    # Who was not heard in training is not listed, nor what is nobody's.
+    assert "Topal" not in said and "generated" not in said
+    assert all(entry["licence"] for entry in about["data"])
+    assert about["credit"].keys() == record["test"].keys()
+    assert all("Topal" in by for by in about["credit"].values())
+    about = mini_voicebank.describe_mini(tmp_path, ["carlo"], trains=False)
+    uses = {entry["use"] for entry in about["data"]}
+    assert uses == {"validation", "noise of validation"}
 
 
 def test_every_noise_meets_every_snr_as_often(tmp_path):

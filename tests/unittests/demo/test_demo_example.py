@@ -9,6 +9,7 @@ from demo_signals import RATE, write_pair
 from dispatch_sb.data.files import sha256_of
 from dispatch_sb.demo import example
 from dispatch_sb.demo.example import find_example
+from dispatch_sb.runs.run import Run
 
 
 @pytest.fixture
@@ -23,8 +24,8 @@ def run(files, tmp_path):
     folder = tmp_path / "results"
     (folder / "manifests").mkdir(parents=True)
     (folder / "save").mkdir()
-    text = f"data_folder: {tmp_path}\n"
-    (folder / "hyperparams.yaml").write_text(text)
+    (folder / "hyperparams.yaml").write_text("seed: 1\n")
+    Run(folder).note(corpus={"root": str(tmp_path)})
     entry = {
         "noisy_wav": "{data_root}/noisy.wav",
         "clean_wav": "{data_root}/clean.wav",

@@ -1,5 +1,7 @@
 """How student, teacher and loss are found, and how they are run."""
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -10,20 +12,15 @@ from dispatch_sb.demo.models import enhance, open_models
 from dispatch_sb.losses import MagnitudeL2
 from dispatch_sb.models import FastEnhancer
 from dispatch_sb.publish import write_model_folder
+from dispatch_sb.runs.run import Run
 
 RUN = """\
 student: !apply:dispatch_sb.models.FastEnhancer.from_size [T]
-{teacher}
 distillation_loss: !new:dispatch_sb.losses.DistillationLoss
   host: !new:dispatch_sb.losses.MagnitudeL2
     patch_bins: 32
 """
-TEACHER = """\
-teacher_source: pretrained/big
-teacher_revision:
-teacher: !apply:dispatch_sb.teachers.load_teacher
-  source: pretrained/big
-"""
+TEACHER = {"source": "pretrained/big", "revision": None, "commit": None}
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +38,8 @@ def run(folder):
     """A finished run, results/run, beside it."""
     output = folder.parents[1] / "results" / "run"
     output.mkdir(parents=True)
-    text = RUN.format(teacher=TEACHER)
-    (output / "hyperparams.yaml").write_text(text)
+    (output / "hyperparams.yaml").write_text(RUN)
+    Run(output).note(teacher=TEACHER)
     torch.manual_seed(6)
     student = FastEnhancer.from_size("T")
     keeper = AtomicCheckpointer(output / "save", {"student": student})
@@ -60,6 +57,13 @@ def test_a_run_names_its_teacher_and_its_loss(run, folder):
     assert isinstance(models.loss.host, MagnitudeL2)
     assert list(models.networks) == ["student", "teacher"]
     assert models.notes == [] and models.sample_rate == 16000
+
+
+def test_a_run_that_noted_no_teacher_says_so(run, tmp_path):
+    shutil.copytree(run[0], tmp_path / "old")
+    (tmp_path / "old" / "run.json").unlink()
+    models = open_models(tmp_path / "old")
+    assert models.teacher is None and "--teacher" in models.notes[0]
 
 
 def test_a_teacher_can_be_named_instead(run, folder, tmp_path):

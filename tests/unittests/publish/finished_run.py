@@ -13,6 +13,7 @@ from speechbrain.utils.checkpoints import Checkpointer
 from dispatch_sb.data.audio import write_audio
 from dispatch_sb.models import FastEnhancer
 from dispatch_sb.models.interface import state_hash
+from dispatch_sb.runs.run import Run
 
 TINY = dict(
     channels=8, depth=1, blocks=1, block_channels=4, block_bins=4, heads=2
@@ -22,9 +23,7 @@ STUDENT = "student: !new:dispatch_sb.models.FastEnhancer\n" + "".join(
 )
 RECIPE = """\
 seed: 3
-data_folder: {data_folder}
-mini_folder: corpus
-clean_folders: null
+data_folder: mini
 method: dispatch
 output_folder: results/dispatch/3
 number_of_epochs: !apply:dispatch_sb.config.for_data [mini, 1, 2]
@@ -35,7 +34,6 @@ valid_loader_kwargs:
 {student}
 enhancement_loss: !new:dispatch_sb.losses.EnhancementLoss
 teacher_source: {teacher}
-teacher_revision: {revision}
 distillation_weight: 0.3
 distillation_loss: !new:dispatch_sb.losses.DistillationLoss
     host: !new:dispatch_sb.losses.DFKD
@@ -43,34 +41,33 @@ distillation_loss: !new:dispatch_sb.losses.DistillationLoss
     selection: !new:dispatch_sb.losses.TopGap
         ratio: 0.8
 """
-LICENCES = """\
-# Licences
 
-| What | By | Licence |
-|---|---|---|
-| ann | Ann Smith | CC BY-SA 3.0 |
-| bob | Bob Jones | CC BY 3.0 |
-| eve | Eve Brown | CC BY 4.0 |
-| stream_1 | Yuval | CC0 1.0 |
-| typing | Ico | GPL-2+ |
-| fire_1 | Ulf | CC BY 3.0 |
-| pink, shaped | generated | none |
 
-| Package | Version | SHA-256 |
-|---|---|---|
-| typing | 1 | abc |
-"""
+def mini(name, licence, use):
+    """A part of the corpus whose licence is known."""
+    about = {"folder": "corpus", "use": use}
+    return {**about, "name": f"mini corpus, {name}", "licence": licence}
+
+
+DATA = [
+    mini("ann: Ann Smith", "CC BY-SA 3.0", "clean speech"),
+    mini("bob: Bob Jones", "CC BY 3.0", "validation"),
+    mini("stream_1: Yuval", "CC0 1.0", "noise"),
+]
+CREDIT = "the mini corpus; speech: Eve Brown (CC BY 4.0)"
 GAINS = {"eve_0001": 0.1, "eve_0002": 0.3, "eve_0003": 0.2}
 
 
-def write_run(top, data_folder="mini", teacher="lab/big", revision="v1"):
+def write_run(top, data=DATA, teacher="lab/big", revision="v1"):
     """Writes a run, and beside it the corpus that it was trained on.
 
     Arguments
     ---------
     top : pathlib.Path
         Receives ``results/dispatch/3`` and ``corpus``.
-    data_folder, teacher, revision : str
+    data : list of dict
+        What is known of the corpus.
+    teacher, revision : str
         What the recipe was told.
 
     Returns
@@ -81,12 +78,7 @@ def write_run(top, data_folder="mini", teacher="lab/big", revision="v1"):
     write_corpus(top / "corpus")
     run = top / "results" / "dispatch" / "3"
     (run / "manifests").mkdir(parents=True)
-    recipe = RECIPE.format(
-        data_folder=data_folder,
-        student=STUDENT,
-        teacher=teacher,
-        revision=revision,
-    )
+    recipe = RECIPE.format(student=STUDENT, teacher=teacher)
     (run / "hyperparams.yaml").write_text(recipe)
     for part, names in (("valid", ["bob_0001"]), ("test", GAINS)):
         write_manifest(run, part, names)
@@ -96,24 +88,31 @@ def write_run(top, data_folder="mini", teacher="lab/big", revision="v1"):
     saver.save_checkpoint(meta={"pesq": 2.0})
     scores = scores_of(state_hash(student))
     (run / "scores.json").write_text(json.dumps(scores))
+    Run(run).note(
+        method="dispatch",
+        seed=3,
+        command="python train.py hparams/dispatch.yaml",
+        directory=str(top),
+        corpus={
+            **{"root": "corpus", "name": "mini corpus", "data": data},
+            "test_set": "mini corpus, test speaker",
+            "credit": {name: CREDIT for name in GAINS},
+        },
+        teacher={
+            **{"source": teacher, "revision": revision, "commit": None},
+            "weights_sha256": "c0ffee",
+        },
+    )
     return run
 
 
 def write_corpus(folder):
-    """Noisy files, and what the mini corpus says of itself."""
+    """Noisy files."""
     (folder / "noisy").mkdir(parents=True)
     rng = np.random.default_rng(0)
     for name in GAINS:
         noise = 0.1 * rng.standard_normal(8000)
         write_audio(folder / "noisy" / f"{name}.wav", noise, 16000, "PCM_16")
-    (folder / "LICENCES.md").write_text(LICENCES)
-    noises = {"train": {"stream_1": [], "typing_2": [], "pink_1": []}}
-    sources = {
-        "train": {"ann_0001": {}, "bob_0001": {}},
-        "test": {name: {"noise": "fire_1"} for name in GAINS},
-        "noise": noises,
-    }
-    (folder / "sources.json").write_text(json.dumps(sources))
 
 
 def write_manifest(run, part, names):

@@ -96,7 +96,7 @@ def test_yaml_and_pickles_of_the_folder_do_not_run(folder, model, noisy):
         "torch.nn.Linear",
         "dispatch_sb.models.nn.Linear",
         "dispatch_sb.models.interface.load_weights",
-        "dispatch_sb.publish.run.student_of_run",
+        "dispatch_sb.publish.open.open_model",
         None,
     ],
 )

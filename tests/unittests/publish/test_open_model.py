@@ -13,7 +13,7 @@ from finished_run import TINY, write_run
 from dispatch_sb.models import FastEnhancer
 from dispatch_sb.publish import write_model_folder
 from dispatch_sb.publish.open import open_model
-from dispatch_sb.publish.run import student_of_run
+from dispatch_sb.runs.run import Run
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def noisy():
 def test_a_run_is_its_best_student(tmp_path, noisy):
     run = write_run(tmp_path)
     opened = open_model(run, device="cpu")
-    assert opened(noisy).equal(student_of_run(run)(noisy))
+    assert opened(noisy).equal(Run.open(run).student(noisy))
     assert (opened.sample_rate, opened.hop, opened.latency) == (16000, 256, 512)
     assert not opened.training
 

@@ -14,11 +14,12 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 import soundfile
-from tiny_run import RATE, make_run, read_json, write_json, write_log
+from tiny_run import RATE, files_of, make_run, read_json, write_json, write_log
 
 from dispatch_sb.data import read_audio, write_audio
 from dispatch_sb.losses import DFKD, DistillationLoss, MagnitudeL2, TopGap
 from dispatch_sb.report import build_report, save_overview
+from dispatch_sb.runs.run import Run
 
 VOID = {"meta", "link", "br", "img", "hr", "input"}
 
@@ -62,10 +63,10 @@ class Page(HTMLParser):
         return " ".join(" ".join(self.words).split())
 
 
-def build(arguments, **options) -> tuple[str, Page]:
+def build(run, **options) -> tuple[str, Page]:
     """Builds a page and parses it."""
-    path = build_report(**arguments, **options)
-    assert path == arguments["output_folder"] / "report.html"
+    path = build_report(Run(run), test_files=files_of(run), **options)
+    assert path == run / "report.html"
     text = path.read_text(encoding="utf-8")
     return text, Page(text)
 
@@ -77,7 +78,7 @@ def dispatch_loss():
 
 @pytest.fixture()
 def run(tmp_path):
-    """A run without training log, as the arguments of `build_report`."""
+    """A run without training log."""
     return make_run(tmp_path)
 
 
@@ -85,12 +86,12 @@ def run(tmp_path):
 def full(tmp_path_factory):
     """A page with everything, built once."""
     folder = tmp_path_factory.mktemp("full")
-    arguments = make_run(folder, metrics=("pesq", "si_sdr"))
-    write_log(arguments)
-    settings = arguments["output_folder"] / "hyperparams.yaml"
+    run = make_run(folder, metrics=("pesq", "si_sdr"))
+    write_log(run)
+    settings = run / "hyperparams.yaml"
     settings.write_text("seed: 1234\nhome: https://example.org\n")
-    text, page = build(arguments, distillation_loss=dispatch_loss())
-    return arguments, text, page
+    text, page = build(run, distillation_loss=dispatch_loss())
+    return run, text, page
 
 
 def test_all_parts_are_there(full):
@@ -125,14 +126,14 @@ def test_nothing_refers_to_anything_outside(full):
 
 
 def test_players_hold_the_very_samples(full):
-    arguments, _, page = full
+    run, _, page = full
     players = page.all("audio")
     assert len(players) == 12
     assert all("controls" in a and a["aria-label"] for a in players)
     kind, code = players[1]["src"].split(",")
     assert kind == "data:audio/flac;base64"
     heard, rate = soundfile.read(io.BytesIO(base64.b64decode(code)))
-    path = arguments["output_folder"] / "enhanced" / "student" / "a.wav"
+    path = run / "enhanced" / "student" / "a.wav"
     assert rate == RATE
     np.testing.assert_allclose(heard, read_audio(path), atol=1 / 32768)
 
@@ -153,7 +154,7 @@ def test_the_same_run_gives_the_same_bytes(run):
 def test_empty_run_says_what_is_missing(run, tmp_path):
     folder = tmp_path / "empty"
     folder.mkdir()
-    _, page = build({**run, "output_folder": folder}, examples=1)
+    _, page = build(folder, examples=1)
     for words in ("scores.json", "training.jsonl", "hyperparams.yaml"):
         assert f"there is no {words}" in page.text
     assert "student/a.wav does not exist" in page.text
@@ -161,7 +162,7 @@ def test_empty_run_says_what_is_missing(run, tmp_path):
 
 
 def test_a_baseline_needs_no_teacher(run):
-    path = run["output_folder"] / "scores.json"
+    path = run / "scores.json"
     scores = read_json(path)
     del scores["teacher"]
     for file in scores["files"].values():
@@ -175,7 +176,7 @@ def test_a_baseline_needs_no_teacher(run):
 
 
 def test_failed_metrics_are_counted_and_explained(run):
-    path = run["output_folder"] / "scores.json"
+    path = run / "scores.json"
     scores = read_json(path)
     scores["files"]["b"]["student"]["pesq"] = {"error": "silent <file>"}
     scores["student"]["pesq"].update(n=2, failed=1)
@@ -197,7 +198,7 @@ def test_failed_metrics_are_counted_and_explained(run):
 def test_names_cannot_become_html(tmp_path):
     name = "<b onload=x>&\"'"
     run = make_run(tmp_path, {name: (1.0, 2.0, 3.0)})
-    path = run["output_folder"] / "scores.json"
+    path = run / "scores.json"
     scores = read_json(path)
     script = "<script>alert(1)</script>"
     scores["student"][script] = {"mean": 1.0}
@@ -207,8 +208,8 @@ def test_names_cannot_become_html(tmp_path):
     scores["method"] = scores[script] = script
     write_json(path, scores)
     log = {"epoch": 1, "train": {"loss": 1.0, script: 1.0}}
-    (run["output_folder"] / "training.jsonl").write_text(json.dumps(log))
-    settings = run["output_folder"] / "hyperparams.yaml"
+    (run / "training.jsonl").write_text(json.dumps(log))
+    settings = run / "hyperparams.yaml"
     settings.write_text(f"x: </pre>{script}")
     text, page = build(run, title=script)
     assert len(page.all("script")) == 1  # the page's own
@@ -220,7 +221,7 @@ def test_names_cannot_become_html(tmp_path):
 
 def test_damaged_log_lines_and_repeated_epochs(run):
     write_log(run)
-    log = run["output_folder"] / "training.jsonl"
+    log = run / "training.jsonl"
     lines = log.read_text().splitlines()
     log.write_text("\n".join([*lines, lines[-1], lines[0][:20]]))
     _, page = build(run, examples=0)
@@ -230,14 +231,14 @@ def test_damaged_log_lines_and_repeated_epochs(run):
 
 def test_damaged_scores_leave_the_rest_standing(run):
     write_log(run)
-    (run["output_folder"] / "scores.json").write_text('{"noisy": ')
+    (run / "scores.json").write_text('{"noisy": ')
     _, page = build(run, examples=0)
     assert "scores.json cannot be read" in page.text
     assert any("Total loss" in a["aria-label"] for a in page.all("svg"))
 
 
 def test_damaged_audio_is_named(run):
-    path = run["output_folder"] / "enhanced" / "student" / "c.wav"
+    path = run / "enhanced" / "student" / "c.wav"
     write_audio(path, np.full(9600, np.nan))
     _, page = build(run, examples=1, distillation_loss=dispatch_loss())
     assert "c.wav holds NaN or infinity" in page.text
@@ -263,30 +264,25 @@ def test_loud_and_long_files_stay_below_five_megabytes(tmp_path):
 
 
 def test_wrong_arguments_are_refused(run, tmp_path):
-    with pytest.raises(FileNotFoundError, match="give the output_folder"):
-        build_report(**{**run, "output_folder": tmp_path / "nowhere"})
-    with pytest.raises(FileNotFoundError, match="nothing.json does not exist"):
-        build_report(**{**run, "test_manifest": tmp_path / "nothing.json"})
+    with pytest.raises(FileNotFoundError, match="test.json"):
+        build_report(Run(tmp_path / "nowhere"))
     with pytest.raises(ValueError, match="examples is -1"):
-        build_report(**run, examples=-1)
+        build_report(Run(run), examples=-1)
 
 
 def test_without_matplotlib_the_remedy_is_named(run, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(ImportError, match=r'"dispatch-sb\[report\]"'):
-        build_report(**run)
-    assert not (run["output_folder"] / "report.html").exists()
+        build_report(Run(run), test_files=files_of(run))
+    assert not (run / "report.html").exists()
 
 
 def test_overview_is_a_picture_of_the_median_file(run, tmp_path):
-    path = save_overview(
-        **run, distillation_loss=dispatch_loss(), path=tmp_path / "o.png"
-    )
+    files = files_of(run)
+    path = tmp_path / "o.png"
+    save_overview(Run(run), dispatch_loss(), path, files)
     assert path.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
-    (run["data_root"] / "noisy" / "c.wav").unlink()
-    (run["data_root"] / "clean" / "c.wav").unlink()
-    for system in ("student", "teacher"):
-        path = run["output_folder"] / "enhanced" / system / "c.wav"
+    for path in run.parent.rglob("c.wav"):
         path.unlink()
     with pytest.raises(ValueError, match="c.wav does not exist"):
-        save_overview(**run, distillation_loss=None, path=tmp_path / "p.png")
+        save_overview(Run(run), None, path, files)

@@ -4,7 +4,7 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
-from pathlib import Path
+import json
 
 import numpy as np
 import pytest
@@ -13,20 +13,23 @@ from tiny_run import RATE, voiced
 from dispatch_sb.data import write_audio
 from dispatch_sb.report.examples import choose, common_gain, read_example
 from dispatch_sb.report.facts import flatten, heading_facts
+from dispatch_sb.report.numbers import gains, series
 from dispatch_sb.report.render import render
-from dispatch_sb.report.run import Run, gains, series
 from dispatch_sb.report.tables import headline
 from dispatch_sb.report.training import charts
+from dispatch_sb.runs.run import Run
 
 
-def run_with(gain: dict, teacher: float | None = None) -> Run:
+def run_with(folder, gain: dict, teacher: float | None = None) -> Run:
     """A run whose student gains so much on each file."""
     files = {}
     for name, value in gain.items():
         files[name] = {"noisy": {"pesq": 2.0}, "student": {"pesq": 2 + value}}
         if teacher is not None:
             files[name]["teacher"] = {"pesq": 2 + teacher}
-    return Run(Path("."), {"files": files, "student": {"pesq": {}}})
+    scores = {"files": files, "student": {"pesq": {}}}
+    (folder / "scores.json").write_text(json.dumps(scores))
+    return Run(folder)
 
 
 @pytest.mark.parametrize(
@@ -81,14 +84,14 @@ def test_gains_leave_out_failures_and_missing_systems():
         ({}, "no PESQ scores"),
     ],
 )
-def test_headline_says_it_for_better_or_worse(gain, words):
-    assert words in lede(run_with(gain))
+def test_headline_says_it_for_better_or_worse(tmp_path, gain, words):
+    assert words in lede(run_with(tmp_path, gain))
 
 
-def test_headline_compares_with_the_teacher_only_where_both_gain():
-    better = lede(run_with({"a": 0.5, "b": 0.5}, teacher=1.0))
+def test_headline_compares_with_the_teacher_only_where_both_gain(tmp_path):
+    better = lede(run_with(tmp_path, {"a": 0.5, "b": 0.5}, teacher=1.0))
     assert "The teacher gains +1.00; the student reaches 50" in better
-    worse = lede(run_with({"a": -0.5, "b": -0.5}, teacher=1.0))
+    worse = lede(run_with(tmp_path, {"a": -0.5, "b": -0.5}, teacher=1.0))
     assert "−0.50" in worse and "reaches" not in worse
 
 
@@ -103,12 +106,9 @@ def test_signals_of_an_example_get_one_length(tmp_path):
     for name, length in lengths.items():
         folder = tmp_path / "enhanced" / name
         write_audio(folder / "x.wav", voiced(0.1, 100)[:length])
-    entry = {
-        f"{name}_wav": f"{{data_root}}/{name}/x.wav"
-        for name in ("noisy", "clean")
-    }
-    root = tmp_path / "enhanced"
-    example = read_example("x", "best", entry, root, tmp_path)
+    paths = {k: tmp_path / "enhanced" / k / "x.wav" for k in lengths}
+    entry = {f"{k}_wav": paths.pop(k) for k in ("noisy", "clean")}
+    example = read_example("x", "best", entry, paths)
     assert list(example.signals) == ["noisy", "student", "teacher", "clean"]
     assert {len(signal) for signal in example.signals.values()} == {800}
     assert example.sample_rate == RATE and example.missing == []
@@ -117,8 +117,8 @@ def test_signals_of_an_example_get_one_length(tmp_path):
 def test_an_example_of_two_rates_names_the_file(tmp_path):
     write_audio(tmp_path / "n.wav", voiced(0.1, 100))
     write_audio(tmp_path / "c.wav", voiced(0.1, 100), 8000)
-    entry = {"noisy_wav": "{data_root}/n.wav", "clean_wav": "{data_root}/c.wav"}
-    example = read_example("x", "best", entry, tmp_path, tmp_path, ())
+    entry = {"noisy_wav": tmp_path / "n.wav", "clean_wav": tmp_path / "c.wav"}
+    example = read_example("x", "best", entry, {})
     assert list(example.signals) == ["noisy"]
     assert "c.wav has a sample rate of 8000 Hz" in example.missing[0]
 

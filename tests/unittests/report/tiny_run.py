@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dispatch_sb.data import write_audio
+from dispatch_sb.data import located_manifest, write_audio
 from dispatch_sb.metrics.scoreboard import summarise
 
 RATE = 16000
@@ -29,9 +29,9 @@ def make_run(
     names: dict | None = None,
     seconds: float = SECONDS,
     metrics: tuple = ("pesq",),
-) -> dict:
-    """Writes a run's folder, all but the training log; returns the arguments
-    of `build_report`."""
+) -> Path:
+    """Writes a run's folder, all but the training log, and returns it; the
+    test files lie beside it, in ``data``."""
     generator = np.random.default_rng(0)
     files, manifest = {}, {}
     for place, (name, pesq) in enumerate((names or PESQ).items()):
@@ -54,19 +54,23 @@ def make_run(
     scores = summarise(files, metrics)
     scores.update(method="DFKD with MSSP", seed=1234, versions={"torch": "2"})
     write_json(folder / "run" / "scores.json", scores)
-    write_json(folder / "run" / "test.json", manifest)
+    (folder / "run" / "manifests").mkdir()
+    write_json(folder / "run" / "manifests" / "test.json", manifest)
     (folder / "run" / "hyperparams.yaml").write_text("seed: 1234\n")
-    return {
-        "output_folder": folder / "run",
-        "test_manifest": folder / "run" / "test.json",
-        "data_root": folder / "data",
-    }
+    return folder / "run"
 
 
-def write_log(arguments: dict) -> None:
+def files_of(run: Path) -> dict:
+    """The run's test files, as `build_report` takes them."""
+    return located_manifest(
+        run.parent / "run" / "manifests" / "test.json", run.parent / "data"
+    )
+
+
+def write_log(run: Path) -> None:
     """Adds a training log of three epochs to a run."""
     log = "".join(json.dumps(epoch(n)) + "\n" for n in (1, 2, 3))
-    (arguments["output_folder"] / "training.jsonl").write_text(log)
+    (run / "training.jsonl").write_text(log)
 
 
 def epoch(number: int) -> dict:

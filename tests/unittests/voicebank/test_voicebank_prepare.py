@@ -6,7 +6,7 @@ from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
-from voicebank_corpus import prepare, write_corpus
+from voicebank_corpus import prepare, recipe, write_corpus
 
 from dispatch_sb.data import convert as convert_module
 from dispatch_sb.data import manifest as manifest_module
@@ -145,3 +145,19 @@ def test_skip_prep_touches_nothing(ready, work):
 def test_skip_prep_needs_the_manifests(ready, work):
     with pytest.raises(FileNotFoundError, match="skip_prep.*train.json"):
         prepare(ready, work, skip_prep=True)
+
+
+def test_the_corpus_is_known_by_its_speakers_and_its_whole_test_set():
+    speakers = recipe.SPEAKERS
+    train = {name: {"speaker": name} for name in speakers["train"]}
+    valid = {"p226": train.pop("p226")}
+    cycle = itertools.cycle(speakers["test"])
+    test = {str(i): {"speaker": next(cycle)} for i in range(824)}
+    parts = {"train": train, "valid": valid, "test": test}
+    about = recipe.describe_voicebank("/data/VB", parts)
+    assert about["data"][0]["licence"] == "CC BY 4.0"
+    fewer = dict(list(test.items())[1:])
+    train.pop("p287")
+    for other in (parts, {**parts, "test": fewer}):
+        (entry,) = recipe.describe_voicebank("/data/VB", other)["data"]
+        assert entry == {"folder": "VB", "use": "training, validation"}

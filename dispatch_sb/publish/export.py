@@ -10,24 +10,18 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from speechbrain.utils.checkpoints import Checkpointer
-from torch import nn
-
 from dispatch_sb.data.audio import read_audio
-from dispatch_sb.models.interface import load_weights
 from dispatch_sb.publish.card import model_card
-from dispatch_sb.publish.claims import check_card, check_scores
-from dispatch_sb.publish.corpora import (
-    TEST_SETS,
-    corpus_of,
-    credit_of_example,
-    training_data,
-    unknown_folders,
+from dispatch_sb.publish.claims import (
+    check_card,
+    check_scores,
+    named_folders,
+    unknown_data,
 )
 from dispatch_sb.publish.example import median_example
-from dispatch_sb.publish.facts import facts_of_run, scores_of_run
+from dispatch_sb.publish.facts import facts_of_run
 from dispatch_sb.publish.folder import write_model_folder
-from dispatch_sb.publish.settings import Settings, read_settings
+from dispatch_sb.runs.run import Run
 
 TEMPLATE = """\
 licence: apache-2.0  # of the weights
@@ -42,40 +36,6 @@ TEMPLATE_ENTRY = """\
 """
 
 NOT_WRITTEN = {"scores", "system"}  # arguments of a card that runs give
-
-
-def student_of_run(run_folder: str | os.PathLike) -> nn.Module:
-    """Builds a run's student with the weights of its best epoch.
-
-    Only the student is constructed, not the teacher or anything else. Load
-    only runs that you trust: their YAML can name any code.
-
-    Arguments
-    ---------
-    run_folder : str or os.PathLike
-        The ``output_folder`` of a training.
-
-    Returns
-    -------
-    torch.nn.Module
-        In eval mode, on the CPU.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the folder holds no run, or no checkpoint with validation PESQ.
-    """
-    settings = read_settings(run_folder)
-    saved = settings.folder / "save"
-    checkpoint = Checkpointer(saved).find_checkpoint(max_key="pesq")
-    if checkpoint is None:
-        raise FileNotFoundError(
-            f"{saved} holds no checkpoint that was validated by PESQ: train "
-            "to the end, or at least for pesq_every epochs."
-        )
-    student = settings.build("student")
-    load_weights(student, checkpoint.paramfiles["student"])
-    return student.eval()
 
 
 def export_run(
@@ -120,27 +80,24 @@ def export_run(
         template of what to write), contradicts the run, or the scores are of
         other weights.
     """
-    settings = read_settings(run_folder)
+    run = _recorded(run_folder)
     about = _known_keys(about or {})
-    student = student_of_run(run_folder)
-    check_card(about, settings, student)
-    scores = scores or _own_scores(settings)
-    check_scores(scores, student, scores_of_run(settings.folder))
+    check_card(about, run)
+    scores = scores or _own_scores(run)
+    check_scores(scores, run)
     about.pop("weights_sha256", None)
-    data = about.get("data") or training_data(settings)
-    if not data:
-        raise ValueError(_what_to_write(settings))
-    card = facts_of_run(settings, student)
+    data = _data(about, run)
+    card = facts_of_run(run)
     example = example or about.pop("example", None)
     if example is None:
-        name, example = median_example(settings)
-        card["credit"] = credit_of_example(settings, name)
+        name, example = median_example(run)
+        card["credit"] = _credit(run, name)
     card |= {key: value for key, value in about.items() if value}
     card |= {"name": card.get("name", Path(folder).name), "data": data}
     seeds = {body["seed"] for body in scores.values() if "seed" in body}
     readme = model_card(**{"seeds": sorted(seeds), **card, "scores": scores})
-    noisy = read_audio(example, student.sample_rate)
-    return write_model_folder(student, folder, readme, noisy)
+    noisy = read_audio(example, run.student.sample_rate)
+    return write_model_folder(run.student, folder, readme, noisy)
 
 
 def read_scores(pairs: list[str]) -> dict[str, dict]:
@@ -175,16 +132,54 @@ def read_scores(pairs: list[str]) -> dict[str, dict]:
     return scores
 
 
-def _own_scores(settings: Settings) -> dict[str, dict]:
-    """The run's own scores under the name of its test set."""
-    scores = scores_of_run(settings.folder)
-    if not scores:
-        raise FileNotFoundError(
-            f"{settings.folder / 'scores.json'} is missing: let the training "
-            "finish, give its command again with --test_only, or name other "
-            "scores with --scores."
+def _recorded(run_folder: str | os.PathLike) -> Run:
+    """A run that knows what it was made of."""
+    run = Run.open(run_folder)
+    if not run.corpus:
+        raise ValueError(
+            f"{run.folder / 'run.json'} is missing, or does not name data, "
+            "teacher and command: give the training's command (of an earlier "
+            "version, the first line of hyperparams.yaml) again with "
+            "--test_only, which writes it without training again."
         )
-    return {TEST_SETS[corpus_of(settings)]: scores}
+    return run
+
+
+def _data(about: Mapping, run: Run) -> list[Mapping]:
+    """What the card says of the data: what a person wrote, and what the run
+    knows besides."""
+    written, unknown = about.get("data") or [], unknown_data(run)
+    if unknown and not written:
+        raise ValueError(_what_to_write(run))
+    if written and not unknown:
+        return written
+    named = named_folders(written)
+    return [
+        *written,
+        *(
+            entry
+            for entry in run.corpus["data"]
+            if entry not in unknown and entry["folder"] not in named
+        ),
+    ]
+
+
+def _credit(run: Run, name: str) -> str:
+    """Whose sound a test file is; empty where only a person knows."""
+    credit = run.corpus.get("credit", "")
+    by = credit if isinstance(credit, str) else credit.get(name)
+    return f"`example.wav` is {name} of {by}." if by else ""
+
+
+def _own_scores(run: Run) -> dict[str, dict]:
+    """The run's own scores under the name of its test set."""
+    if not run.scores:
+        raise FileNotFoundError(
+            f"{run.folder / 'scores.json'} is missing or damaged: let the "
+            "training finish, give its command again with --test_only, or "
+            "name other scores with --scores."
+        )
+    return {run.corpus["test_set"]: run.scores}
 
 
 def _known_keys(about: Mapping) -> dict:
@@ -205,13 +200,11 @@ def _known_keys(about: Mapping) -> dict:
     return dict(about)
 
 
-def _what_to_write(settings: Settings) -> str:
+def _what_to_write(run: Run) -> str:
     """One sentence, and a card file to fill in."""
-    folders = unknown_folders(settings)
-    entries = "".join(
-        TEMPLATE_ENTRY.format(folder=folder, use=use)
-        for folder, use in folders.items()
-    )
+    unknown = unknown_data(run)
+    entries = "".join(TEMPLATE_ENTRY.format(**entry) for entry in unknown)
+    folders = [entry["folder"] for entry in unknown]
     return (
         "The card lacks data: a model is not shared without naming the data "
         "that it learned from, and their licences, which only you know "

@@ -6,37 +6,39 @@ Authors
 """
 
 import io
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cached_property
 from typing import Any
 
 import ruamel.yaml
 from hyperpyyaml import load_hyperpyyaml
 
-MINI = "mini"  # the data_folder of the mini corpus
 CHOICE = "!apply:dispatch_sb.config.choose"
 TUPLE = "!tuple"  # HyperPyYAML's mark, once it is loaded, of a text "(1, 2)"
 
 
 @dataclass(frozen=True)
 class Settings:
-    """A run's folder and its recipe.
+    """A run's recipe.
 
     Arguments
     ---------
-    folder : pathlib.Path
-        The ``output_folder`` of a training.
     text : str
-        Its ``hyperparams.yaml``.
-    tree : mapping
-        The same, parsed; tags such as ``!new:`` are kept, not executed.
+        The ``hyperparams.yaml``.
+
+    Example
+    -------
+    >>> Settings("seed: 1\\nloss: !new:os.system [ls]").plain
+    {'seed': 1}
     """
 
-    folder: Path
     text: str
-    tree: Mapping[str, Any]
+
+    @cached_property
+    def tree(self) -> Mapping[str, Any]:
+        """The recipe, parsed; tags such as ``!new:`` are kept, not executed."""
+        return ruamel.yaml.YAML().load(self.text) or {}
 
     @property
     def plain(self) -> dict[str, Any]:
@@ -54,68 +56,6 @@ class Settings:
         text = io.StringIO()
         ruamel.yaml.YAML().dump({key: self.tree[key]}, text)
         return load_hyperpyyaml(text.getvalue())[key]
-
-    @property
-    def data_root(self) -> Path | None:
-        """What ``{data_root}`` in the run's manifests stands for; None if
-        that folder is not found from here."""
-        name = self.plain.get("data_folder")
-        if name == MINI:
-            name = self.plain.get("mini_folder")
-        if name is None:
-            return self.folder / "manifests"
-        return self.locate(name)
-
-    def manifest(self, part: str) -> Path:
-        """The manifest of ``train``, ``valid`` or ``test``."""
-        inside = self.folder / "manifests" / f"{part}.json"
-        named = self.plain.get(f"{part}_manifest", inside)
-        return inside if inside.is_file() else self.locate(named) or inside
-
-    def locate(self, name: str | os.PathLike) -> Path | None:
-        """A path that the recipe names, relative to wherever it was run:
-        here, or in a folder above the run's; None if it is not found."""
-        for base in (Path.cwd(), *self.folder.resolve().parents):
-            if (base / name).exists():
-                return base / name
-        return None
-
-
-def read_settings(run_folder: str | os.PathLike) -> Settings:
-    """Reads the recipe that a run has left in its folder.
-
-    Arguments
-    ---------
-    run_folder : str or path
-        The ``output_folder`` of a training.
-
-    Returns
-    -------
-    Settings
-        The recipe.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the folder holds no run.
-
-    Example
-    -------
-    >>> folder = getfixture("tmp_path")
-    >>> text = "seed: 1\\nloss: !new:os.system [ls]\\n"
-    >>> _ = (folder / "hyperparams.yaml").write_text(text)
-    >>> read_settings(folder).plain
-    {'seed': 1}
-    """
-    folder = Path(run_folder)
-    recipe = folder / "hyperparams.yaml"
-    if not recipe.is_file():
-        raise FileNotFoundError(
-            f"{folder} is no run: it has no hyperparams.yaml. Give the "
-            "output_folder of a training."
-        )
-    text = recipe.read_text(encoding="utf-8")
-    return Settings(folder, text, ruamel.yaml.YAML().load(text))
 
 
 def tag_of(node: Any) -> str | None:

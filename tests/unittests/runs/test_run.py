@@ -1,0 +1,67 @@
+"""A run's folder, read and written by one class.
+
+Authors
+ * The dispatch-sb contributors, 2026
+"""
+
+import json
+
+import pytest
+
+from dispatch_sb.runs.run import Run
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A run that noted where its data are."""
+    folder = tmp_path / "recipe" / "results" / "run"
+    run = Run(folder)
+    run.note(directory=str(tmp_path / "recipe"), corpus={"root": "data"})
+    run.write_settings("seed: 1\n")
+    (tmp_path / "recipe" / "data").mkdir()
+    return run
+
+
+def test_what_was_noted_stays_until_it_is_noted_anew(run):
+    run.note(seed=1, corpus={"root": "other"})
+    run.note(seed=2)
+    record = Run.open(run.folder).record
+    assert record["seed"] == 2 and record["corpus"] == {"root": "other"}
+    assert record.keys() == {"directory", "corpus", "seed"}
+
+
+def test_a_damaged_record_is_named_and_written_anew(run):
+    path = run.folder / "run.json"
+    path.write_text("[1]")
+    with pytest.raises(ValueError, match="run.json.*--test_only"):
+        _ = Run(run.folder).record
+    Run(run.folder).note(seed=3)
+    assert Run(run.folder).record == {"seed": 3}
+
+
+def test_test_files_are_found_from_anywhere(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    elsewhere = tmp_path / "lists" / "test.json"
+    elsewhere.parent.mkdir()
+    entry = {"noisy_wav": "{data_root}/a.wav", "speaker": "s"}
+    elsewhere.write_text(json.dumps({"a": entry}))
+    run.note(manifests={"test": {"path": "../lists/test.json"}})
+    found = run.test_files["a"]["noisy_wav"]
+    assert found == str(tmp_path / "recipe" / "data" / "a.wav")
+    moved = tmp_path / "moved"
+    (tmp_path / "recipe").rename(moved)
+    run = Run.open(moved / "results" / "run")
+    assert run.data_root == moved / "data"
+
+
+def test_a_run_without_a_record_still_opens(run):
+    (run.folder / "run.json").unlink()
+    (run.folder / "training.jsonl").write_text(
+        "\n".join(
+            json.dumps({"epoch": n, "valid": valid})
+            for n, valid in enumerate([{"pesq": 1.5}, {"pesq": 1.7}, {}])
+        )
+    )
+    run = Run.open(run.folder)
+    assert run.record == {} and run.teacher is None and run.data_root is None
+    assert run.best["epoch"] == 1 and run.settings.plain == {"seed": 1}
