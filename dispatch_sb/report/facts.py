@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 HEADING = ("method", "student", "teacher", "model", "param", "seed", "date")
-NOT_HEADING = ("sha256", "hash", "version")
+NOT_HEADING = ("sha256", "hash", "version", "recordings")
 LONGEST = 48  # letters in the heading
 
 

@@ -122,9 +122,10 @@ def describe_models(models: Mapping[str, nn.Module]) -> dict:
     {'gain': 1}
     """
     return {
-        "parameters": {
-            name: sum(p.numel() for p in model.parameters())
+        "parameters": {  # of a teacher that is recorded, nobody knows them
+            name: count
             for name, model in models.items()
+            if (count := sum(p.numel() for p in model.parameters()))
         },
         "weights_sha256": {
             name: state_hash(model) for name, model in models.items()
