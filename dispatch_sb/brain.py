@@ -15,7 +15,8 @@ from speechbrain.utils.distributed import run_on_main
 from torch.nn.parallel import DistributedDataParallel
 
 from dispatch_sb.distillation_mixin import DistillationMixin, TermAverages
-from dispatch_sb.metrics import WorkerPool, validation_scores
+from dispatch_sb.metrics import validation_scores
+from dispatch_sb.processes import WorkerPool
 
 
 class DistillationBrain(DistillationMixin, sb.Brain):

@@ -25,11 +25,9 @@ from dispatch_sb.metrics.scoreboard import (
     write_scores,
 )
 from dispatch_sb.metrics.validation import validation_scores
-from dispatch_sb.processes import WorkerPool
 
 __all__ = [
     "ALL",
-    "WorkerPool",
     "chosen_metrics",
     "composite_scores",
     "dnsmos_scores",

@@ -13,7 +13,6 @@ import soundfile
 
 from dispatch_sb.metrics import (
     ALL,
-    WorkerPool,
     chosen_metrics,
     format_table,
     score_systems,
@@ -21,6 +20,7 @@ from dispatch_sb.metrics import (
 )
 from dispatch_sb.metrics.journal import ScoreJournal
 from dispatch_sb.metrics.scoreboard import score_files
+from dispatch_sb.processes import WorkerPool
 
 QUICK = ("pesq", "stoi", "si_sdr")
 

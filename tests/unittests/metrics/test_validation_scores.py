@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from dispatch_sb.metrics import (
-    WorkerPool,
     pesq_wb,
     si_sdr,
     validation_scores,
 )
+from dispatch_sb.processes import WorkerPool
 
 
 @pytest.fixture(scope="module")
