@@ -114,7 +114,8 @@ def describe_models(models: Mapping[str, nn.Module]) -> dict:
     Returns
     -------
     dict
-        ``parameters`` and ``weights_sha256`` by name.
+        ``weights_sha256`` by name, and ``parameters`` of those that have some:
+        of a recorded teacher nobody knows them.
 
     Example
     -------
@@ -122,7 +123,7 @@ def describe_models(models: Mapping[str, nn.Module]) -> dict:
     {'gain': 1}
     """
     return {
-        "parameters": {  # of a teacher that is recorded, nobody knows them
+        "parameters": {
             name: count
             for name, model in models.items()
             if (count := sum(p.numel() for p in model.parameters()))

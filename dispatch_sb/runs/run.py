@@ -1,5 +1,5 @@
 """A run's folder: what was trained, how it went, what it scored. Nothing else
-reads or writes it.
+reads these files; sound, pages and checkpoints are written where they are made.
 
 Authors
  * The dispatch-sb contributors, 2026

@@ -388,7 +388,7 @@ def main() -> int:
     parser.add_argument(
         "--pack",
         metavar="ARCHIVE",
-        help="write the corpus to one file too (.tar.gz, 160 MB)",
+        help="write the corpus to one file too (.tar.gz, 170 MB)",
     )
     options = parser.parse_args()
     if options.pack and not Path(options.pack).parent.is_dir():

@@ -63,7 +63,7 @@ def test_missing_package_lists_are_fetched_to_a_private_place(
     program, tmp_path, debs
 ):
     # As in a fresh container: no list, so nothing can be downloaded.
-    lists = f"{tmp_path}/work/downloads/apt"
+    lists = f"{tmp_path}/built/downloads/apt"
     script = f"""
     case "$*" in
       *Dir::State::lists={lists}*update*) touch {lists}/fetched;;
@@ -71,7 +71,7 @@ def test_missing_package_lists_are_fetched_to_a_private_place(
       *) exit 100;;
     esac"""
     program("apt-get", script)
-    packages = mini_packages.get_packages([], tmp_path / "work")
+    packages = mini_packages.get_packages([], tmp_path / "built")
     assert tuple(packages) == mini_packages.PACKAGES
 
 
