@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from dispatch_sb.metrics import chosen_metrics, score_pair, score_systems
 from dispatch_sb.processes import available_cpus
+from dispatch_sb.scoring import chosen_metrics, score_pair, score_systems
 
 RATE = 16000
 SYSTEMS = ("noisy", "student", "teacher")

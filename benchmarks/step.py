@@ -23,14 +23,14 @@ import numpy as np
 import speechbrain as sb
 import torch
 
-from dispatch_sb.brain import DistillationBrain
 from dispatch_sb.data import pair_dataset, write_audio, write_pair_manifest
-from dispatch_sb.enhance.record import record_folder
+from dispatch_sb.enhance.recording import record_folder
 from dispatch_sb.losses import DistillationLoss, EnhancementLoss, MagnitudeL2
 from dispatch_sb.models import FastEnhancer
+from dispatch_sb.pretrained import load_teacher
 from dispatch_sb.pretrained.recorded import RecordedTeacher
-from dispatch_sb.schedules import WarmupCosine
-from dispatch_sb.teachers import load_teacher
+from dispatch_sb.training.brain import DistillationBrain
+from dispatch_sb.training.schedules import WarmupCosine
 
 ROOT = Path(__file__).resolve().parents[1]
 TEACHER = ROOT / "recipes" / "VoiceBank" / "pretrained" / "fastenhancer-b-16k"

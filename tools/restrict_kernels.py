@@ -19,8 +19,8 @@ NUMERIC = [
     "dispatch_sb/models",
     "tests/unittests/losses",
     "tests/unittests/models",
-    "tests/unittests/metrics/test_composite.py",
-    "tests/unittests/streaming/test_chunked.py",
+    "tests/unittests/scoring/test_composite.py",
+    "tests/unittests/enhance/test_chunked.py",
 ]
 # By torch's name for the kernels: the switches, and oneDNN's name for its own.
 KERNELS = {

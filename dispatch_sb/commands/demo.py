@@ -39,9 +39,9 @@ def _demo(arguments: argparse.Namespace) -> str:
     import signal
     import sys
 
-    from dispatch_sb.demo.example import find_example
+    from dispatch_sb.demo.gradio_page import build_page, serve
     from dispatch_sb.demo.models import open_models
-    from dispatch_sb.demo.page import build_page, serve
+    from dispatch_sb.demo.sample_recording import find_example
 
     models = open_models(
         arguments.student,

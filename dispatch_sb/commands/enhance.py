@@ -59,11 +59,11 @@ def _enhance_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _enhance(arguments: argparse.Namespace) -> str:
-    from dispatch_sb.commands.signals import terminated_like_interrupted
-    from dispatch_sb.streaming.jobs import enhance_jobs
-    from dispatch_sb.streaming.pipes import PIPE
-    from dispatch_sb.streaming.plan import plan_jobs
-    from dispatch_sb.streaming.summary import summarise
+    from dispatch_sb.commands.interrupts import terminated_like_interrupted
+    from dispatch_sb.enhance.jobs import enhance_jobs
+    from dispatch_sb.enhance.outcomes import summarise
+    from dispatch_sb.enhance.pipes import PIPE
+    from dispatch_sb.enhance.plan import plan_jobs
 
     load = model_loader(arguments)
     lengths = arguments.chunk_seconds, arguments.overlap_seconds
@@ -94,8 +94,8 @@ def _enhance_pipe(arguments, load, lengths) -> str:
 
     from tqdm import tqdm
 
-    from dispatch_sb.streaming.chunked import enhancer_of
-    from dispatch_sb.streaming.pipes import PIPE, check_pipe, enhance_pipe
+    from dispatch_sb.enhance.chunked import enhancer_of
+    from dispatch_sb.enhance.pipes import PIPE, check_pipe, enhance_pipe
 
     source, target = check_pipe(arguments.inputs, arguments.output)
     if target != PIPE and Path(target).exists() and not arguments.overwrite:

@@ -50,8 +50,8 @@ def _evaluate_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _evaluate(arguments: argparse.Namespace) -> str:
-    from dispatch_sb.evaluation import evaluate_folders
-    from dispatch_sb.metrics import format_table
+    from dispatch_sb.scoring import format_table
+    from dispatch_sb.scoring.evaluation import evaluate_folders
 
     scores = evaluate_folders(
         arguments.model,

@@ -33,7 +33,7 @@ def _export_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _export(arguments: argparse.Namespace) -> str:
-    from dispatch_sb.publish.export import export_run, read_scores
+    from dispatch_sb.sharing.release import export_run, read_scores
 
     folder = export_run(
         arguments.training,

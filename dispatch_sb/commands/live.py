@@ -48,11 +48,11 @@ def _live_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _live(arguments: argparse.Namespace) -> str:
-    from dispatch_sb.commands.signals import terminated_like_interrupted
-    from dispatch_sb.streaming.enhancer import StreamingEnhancer
-    from dispatch_sb.streaming.live import LiveEnhancer, one_thread
-    from dispatch_sb.streaming.live_file import live_from_file
-    from dispatch_sb.streaming.sound_card import (
+    from dispatch_sb.commands.interrupts import terminated_like_interrupted
+    from dispatch_sb.enhance.enhancer import StreamingEnhancer
+    from dispatch_sb.enhance.live_enhancer import LiveEnhancer, one_thread
+    from dispatch_sb.enhance.live_file import live_from_file
+    from dispatch_sb.enhance.sound_card import (
         import_sounddevice,
         live_from_microphone,
     )

@@ -56,8 +56,8 @@ def _mix_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _mix(arguments: argparse.Namespace) -> str:
-    from dispatch_sb.commands.signals import terminated_like_interrupted
-    from dispatch_sb.data.own import mix_folders
+    from dispatch_sb.commands.interrupts import terminated_like_interrupted
+    from dispatch_sb.data.own_speech import mix_folders
 
     with terminated_like_interrupted():
         count = mix_folders(

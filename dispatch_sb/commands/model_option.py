@@ -50,7 +50,7 @@ def model_loader(arguments: argparse.Namespace) -> Callable:
     """
     import torch
 
-    from dispatch_sb.publish.open import open_model
+    from dispatch_sb.pretrained.opening import open_model
 
     source = arguments.model or os.environ.get(MODEL_VARIABLE)
     if not source:

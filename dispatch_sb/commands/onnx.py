@@ -26,8 +26,8 @@ def _onnx_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _onnx(arguments: argparse.Namespace) -> str:
     from dispatch_sb.data import read_audio
-    from dispatch_sb.publish.onnx import needs_onnx, write_onnx
-    from dispatch_sb.publish.onnx_source import open_with_card
+    from dispatch_sb.sharing.onnx_file import needs_onnx, write_onnx
+    from dispatch_sb.sharing.onnx_source import open_with_card
 
     output = _check(arguments.output)
     needs_onnx()

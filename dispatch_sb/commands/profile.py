@@ -36,7 +36,7 @@ def _profile_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _profile(arguments: argparse.Namespace) -> str:
-    from dispatch_sb.models import FastEnhancer, profile
+    from dispatch_sb.models import FastEnhancer, costs
     from dispatch_sb.models.profile_table import format_profiles
 
     if arguments.model and arguments.size:
@@ -50,7 +50,7 @@ def _profile(arguments: argparse.Namespace) -> str:
             for size in sizes
         }
     profiles = [
-        profile.profile_model(model, name, arguments.seconds, arguments.runs)
+        costs.profile_model(model, name, arguments.seconds, arguments.runs)
         for name, model in models.items()
     ]
     return format_profiles(profiles)
@@ -58,7 +58,7 @@ def _profile(arguments: argparse.Namespace) -> str:
 
 def _open(source: str):
     """A model whose latency is known."""
-    from dispatch_sb.publish.open import open_model
+    from dispatch_sb.pretrained.opening import open_model
 
     model = open_model(source)
     if not hasattr(model, "latency"):

@@ -39,7 +39,7 @@ def _push_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _push(arguments: argparse.Namespace) -> str:
-    from dispatch_sb.publish.push import Push
+    from dispatch_sb.sharing.upload import Push
 
     push = Push(
         arguments.folder,

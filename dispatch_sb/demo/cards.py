@@ -10,13 +10,13 @@ import uuid
 from dispatch_sb.demo.followed import EXPLANATION
 from dispatch_sb.demo.listening import METRICS, Listening
 from dispatch_sb.demo.pictures import followed_figure
-from dispatch_sb.metrics.catalogue import CATALOGUE
-from dispatch_sb.metrics.pair import is_score
 from dispatch_sb.report.canvas import to_svg
 from dispatch_sb.report.figures import knowledge_gap_figure
 from dispatch_sb.report.gallery import describe, players
 from dispatch_sb.report.gap import band_maps, panels_of
 from dispatch_sb.report.render import render
+from dispatch_sb.scoring.catalogue import CATALOGUE
+from dispatch_sb.scoring.pair import is_score
 
 
 def listening_html(found: Listening, loss) -> str:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from torch import nn
 
-from dispatch_sb.demo.example import Example
 from dispatch_sb.demo.models import Models
 from dispatch_sb.demo.recording import LONGEST
+from dispatch_sb.demo.sample_recording import Example
 from dispatch_sb.report.render import render
 
 

@@ -14,8 +14,8 @@ import numpy as np
 from dispatch_sb.demo.followed import Followed, followed
 from dispatch_sb.demo.models import Models, enhance
 from dispatch_sb.demo.recording import fit_clean, read_recording
-from dispatch_sb.metrics.pair import score_pair
 from dispatch_sb.report.gallery import knowledge_gap
+from dispatch_sb.scoring.pair import score_pair
 
 METRICS = ("pesq", "stoi", "si_sdr")
 

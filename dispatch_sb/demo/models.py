@@ -14,9 +14,9 @@ import torch
 from torch import nn
 
 from dispatch_sb.losses import DFKD, DistillationLoss, TopGap
-from dispatch_sb.publish.open import open_model
+from dispatch_sb.pretrained import FrozenTeacher
+from dispatch_sb.pretrained.opening import open_model
 from dispatch_sb.runs.run import Run, is_run
-from dispatch_sb.teachers import FrozenTeacher
 
 
 @dataclass

@@ -1,5 +1,15 @@
-"""Models at work on many files, for later use.
+"""Streaming: enhancement of sound that is still arriving.
 
 Authors
  * The dispatch-sb contributors, 2026
 """
+
+from dispatch_sb.enhance.chunked import ChunkedEnhancer, enhancer_of
+from dispatch_sb.enhance.enhancer import StreamingEnhancer, StreamState
+
+__all__ = [
+    "ChunkedEnhancer",
+    "StreamState",
+    "StreamingEnhancer",
+    "enhancer_of",
+]

@@ -6,7 +6,7 @@ Authors
 
 from collections.abc import Sequence
 
-from dispatch_sb.models.profile import Profile
+from dispatch_sb.models.costs import Profile
 
 # Parameters and MACs per second as published: arXiv 2509.21867.
 PUBLISHED = {

@@ -16,7 +16,7 @@ from torch import nn
 
 from dispatch_sb.data.audio import read_channels, resample, write_audio
 from dispatch_sb.data.files import audio_files, sha256_of
-from dispatch_sb.streaming.formats import SUFFIXES
+from dispatch_sb.data.formats import SUFFIXES
 
 NOTE = "recording.json"  # what `dispatch-sb record` tells of its folder
 # What makes a folder a pretrained model rather than a recording.

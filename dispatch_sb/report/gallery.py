@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from dispatch_sb.metrics.catalogue import CATALOGUE
 from dispatch_sb.report.canvas import to_svg
 from dispatch_sb.report.examples import Example, common_gain, flac_uri
 from dispatch_sb.report.figures import knowledge_gap_figure
@@ -22,6 +21,7 @@ from dispatch_sb.report.spectrograms import (
     colour_range,
     spectrogram_figure,
 )
+from dispatch_sb.scoring.catalogue import CATALOGUE
 
 CLOSE_UP = 0.5  # s
 SHOWN = ("pesq", "estoi", "si_sdr")  # metrics beside an example

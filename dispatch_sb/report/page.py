@@ -12,7 +12,7 @@ import torch
 from dispatch_sb.data.files import atomic_path
 from dispatch_sb.report.canvas import styled
 from dispatch_sb.report.examples import read_example
-from dispatch_sb.report.facts import heading_facts
+from dispatch_sb.report.fact_list import heading_facts
 from dispatch_sb.report.render import render
 from dispatch_sb.report.sections import (
     choose_files,

@@ -13,7 +13,7 @@ import torch
 from dispatch_sb.report.canvas import to_svg
 from dispatch_sb.report.charts import curves_figure, gain_figure, score_figure
 from dispatch_sb.report.examples import Example, choose
-from dispatch_sb.report.facts import flatten
+from dispatch_sb.report.fact_list import flatten
 from dispatch_sb.report.gallery import show_example
 from dispatch_sb.report.numbers import gains, number
 from dispatch_sb.report.tables import (

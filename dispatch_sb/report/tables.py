@@ -9,10 +9,10 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from dispatch_sb.metrics.bootstrap import mean_with_interval
-from dispatch_sb.metrics.catalogue import CATALOGUE, Metric
 from dispatch_sb.report.numbers import gains, number
 from dispatch_sb.runs.run import Run
+from dispatch_sb.scoring.bootstrap import mean_with_interval
+from dispatch_sb.scoring.catalogue import CATALOGUE, Metric
 
 
 class Headline(NamedTuple):

@@ -20,7 +20,6 @@ from torch import nn
 
 from dispatch_sb.data import located_manifest, manifest_hash
 from dispatch_sb.data.files import atomic_path
-from dispatch_sb.metrics import write_scores
 from dispatch_sb.models.interface import load_weights, state_hash
 from dispatch_sb.runs.settings import Settings
 
@@ -211,16 +210,23 @@ class Run:
         }
 
     def write_scores(self, scores: dict, about: Mapping) -> None:
-        """Writes ``scores.json``.
+        """Writes ``scores.json``, whole or not at all.
 
         Arguments
         ---------
         scores : dict
-            From `dispatch_sb.metrics.score_systems`.
+            From `dispatch_sb.scoring.score_systems`.
         about : mapping
             What decided them: seed, hashes, versions.
         """
-        write_scores(scores, self.folder / "scores.json", **about)
+        twice = sorted(scores.keys() & about.keys())
+        if twice:
+            raise ValueError(f"{', '.join(twice)}: both a score and a fact.")
+        path = self.folder / "scores.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        text = json.dumps({**scores, **about}, indent=1, allow_nan=False)
+        with atomic_path(path) as temporary:
+            temporary.write_text(text + "\n", encoding="utf-8")
         vars(self).pop("_scored", None)
 
     def enhanced(self, name: str) -> dict[str, Path]:

@@ -14,7 +14,7 @@ from typing import Any
 import ruamel.yaml
 from hyperpyyaml import load_hyperpyyaml
 
-CHOICE = "!apply:dispatch_sb.config.choose"
+CHOICE = "!apply:dispatch_sb.training.recipe_files.choose"
 TUPLE = "!tuple"  # HyperPyYAML's mark, once it is loaded, of a text "(1, 2)"
 
 

@@ -8,7 +8,7 @@ Authors
 import json
 from pathlib import Path
 
-from dispatch_sb.metrics import format_table
+from dispatch_sb.scoring import format_table
 
 DOCS = Path(__file__).resolve().parents[1]
 SCORES = DOCS / "quick_start.json"

@@ -23,7 +23,7 @@ import speechbrain as sb
 import torch
 from hyperpyyaml import load_hyperpyyaml
 
-from dispatch_sb.distillation_mixin import DistillationMixin
+from dispatch_sb.training.distillation_mixin import DistillationMixin
 
 RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "VoiceBank"
 sys.path.append(str(RECIPE))

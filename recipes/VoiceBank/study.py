@@ -39,18 +39,18 @@ from safetensors.torch import save_file
 from dispatch_sb.data.files import atomic_path
 from dispatch_sb.data.manifest import write_single_manifest
 from dispatch_sb.data.mixing import write_mixtures
-from dispatch_sb.evaluation import evaluate_folders
-from dispatch_sb.metrics import score_systems
-from dispatch_sb.runs.queue import CellQueue, claimed, is_claimed
 from dispatch_sb.runs.run import Run
-from dispatch_sb.runs.study_plan import Cell, Plan
-from dispatch_sb.scoring.cells import (
+from dispatch_sb.scoring import score_systems
+from dispatch_sb.scoring.evaluation import evaluate_folders
+from dispatch_sb.study.cells import (
     MAIN,
     VALIDATION,
     read_cells,
     validation_mean,
 )
-from dispatch_sb.scoring.results import write_results
+from dispatch_sb.study.queue import CellQueue, claimed, is_claimed
+from dispatch_sb.study.results import write_results
+from dispatch_sb.study.study_plan import Cell, Plan
 
 HERE = Path(__file__).resolve().parent
 ACTIONS = ("run", "prepare", "status", "results", "cell")

@@ -32,8 +32,6 @@ from mini_voicebank import describe_mini, prepare_mini
 from speechbrain.utils.distributed import ddp_init_group, run_on_main
 from voicebank_prepare import describe_voicebank, prepare_voicebank
 
-from dispatch_sb.brain import DistillationBrain
-from dispatch_sb.config import MINI, load_recipe
 from dispatch_sb.data import (
     DynamicMixture,
     check_fills_a_batch,
@@ -42,26 +40,28 @@ from dispatch_sb.data import (
     pair_dataset,
     read_manifest,
 )
-from dispatch_sb.data.own import (
+from dispatch_sb.data.own_speech import (
     PARTS,
     prepare_own,
     prepare_own_training,
     prepare_pairs,
 )
-from dispatch_sb.enhance.record import record_parts
-from dispatch_sb.evaluation import evaluate_run, leave_process_group
-from dispatch_sb.memory import keep_freed_memory
+from dispatch_sb.enhance.recording import record_parts
+from dispatch_sb.pretrained import load_teacher
 from dispatch_sb.pretrained.recorded import RecordedTeacher
 from dispatch_sb.pretrained.recording_checks import fit_recordings
 from dispatch_sb.processes import available_cpus
-from dispatch_sb.recognition.word_errors import check_word_errors
 from dispatch_sb.runs.provenance import (
     command_line,
     identify_teacher,
     provenance,
 )
 from dispatch_sb.runs.run import Run
-from dispatch_sb.teachers import load_teacher
+from dispatch_sb.scoring.word_errors import check_word_errors
+from dispatch_sb.training.brain import DistillationBrain
+from dispatch_sb.training.last_stage import evaluate_run, leave_process_group
+from dispatch_sb.training.memory import keep_freed_memory
+from dispatch_sb.training.recipe_files import MINI, load_recipe
 
 # Data of which only a person knows the licence, and what they are for.
 OWN_DATA = {

@@ -12,7 +12,7 @@ from project import ROOT
 from ruamel.yaml import YAML
 from speechbrain.core import RunOptions
 
-from dispatch_sb.config import compose
+from dispatch_sb.training.recipe_files import compose
 
 TABLE = ROOT / "tests" / "recipes" / "VoiceBank.csv"
 RUN_OPTIONS = {field.name for field in dataclasses.fields(RunOptions)}

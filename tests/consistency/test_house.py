@@ -13,16 +13,26 @@ import pytest
 from project import ROOT, imports_of, label, module_name, python_files, tree_of
 
 LONGEST_FUNCTION = 50
-FLOORS = {
-    "processes": 0,
-    **dict.fromkeys(("losses", "models", "metrics", "data"), 1),
-    **dict.fromkeys(
-        ("pretrained", "teachers", "runs", "report", "publish", "streaming"), 2
-    ),
-}
-TOP_FLOOR = 3  # files directly in dispatch_sb: brain, evaluation, cli, ...
+# A room imports those before it; losses and models none.
+ROOMS = [
+    "processes",
+    "losses",
+    "models",
+    "data",
+    "runs",
+    "pretrained",
+    "enhance",
+    "scoring",
+    "report",
+    "training",
+    "study",
+    "sharing",
+    "demo",
+    "commands",
+    "cli",
+]
 NETWORK = {"requests", "urllib", "http", "socket", "huggingface_hub", "httpx"}
-NETWORK_ROOMS = {"teachers", "publish", "data"}
+NETWORK_ROOMS = {"pretrained", "sharing", "data"}
 PACKAGE = python_files("dispatch_sb")
 
 
@@ -30,11 +40,6 @@ def room_of(name):
     """Room of a dotted name: dispatch_sb.losses.bands -> losses."""
     parts = name.split(".")
     return parts[1] if len(parts) > 1 else ""
-
-
-def floor_of(name):
-    """Floor of the room of a dotted name."""
-    return FLOORS.get(room_of(name), TOP_FLOOR)
 
 
 def foreign(path):
@@ -56,24 +61,20 @@ def own_imports(path):
 @pytest.mark.parametrize("room", ["losses", "models"])
 def test_losses_and_models_need_torch_alone(room):
     for path in python_files(f"dispatch_sb/{room}"):
-        counter = {"ptflops"} if path.name == "profile.py" else set()
+        counter = {"ptflops"} if path.name == "costs.py" else set()
         assert foreign(path) <= {"torch"} | counter, path
         assert {room_of(name) for name in own_imports(path)} <= {room}, path
 
 
+def test_every_room_has_its_place():
+    assert {room_of(module_name(path)) for path in PACKAGE} - {""} == {*ROOMS}
+
+
 @pytest.mark.parametrize("path", PACKAGE, ids=label)
 def test_imports_run_downhill(path):
-    name = module_name(path)
-    uphill = [
-        other
-        for other in own_imports(path)
-        if room_of(other) != room_of(name)
-        and (
-            floor_of(other) > floor_of(name)
-            or floor_of(other) == floor_of(name) == 1
-        )
-    ]
-    assert uphill == []
+    room = room_of(module_name(path))
+    below = {room, *ROOMS[: ROOMS.index(room)]} if room else {*ROOMS}
+    assert {room_of(name) for name in own_imports(path)} <= below
 
 
 def test_no_imports_run_in_circles():
@@ -83,16 +84,10 @@ def test_no_imports_run_in_circles():
         if path.name != "__init__.py"
     }
     assert list(TopologicalSorter(graph).static_order())
-    rooms = {}
-    for path in PACKAGE:
-        room = room_of(module_name(path))
-        others = {room_of(name) for name in own_imports(path)}
-        rooms.setdefault(room, set()).update(others - {room})
-    assert list(TopologicalSorter(rooms).static_order())
 
 
 def test_the_brain_opens_no_file():
-    path = ROOT / "dispatch_sb" / "brain.py"
+    path = ROOT / "dispatch_sb" / "training" / "brain.py"
     tops = {name.split(".")[0] for name in imports_of(path)}
     assert not tops & {"os", "io", "json", "pathlib", "shutil", "soundfile"}
     assert "data" not in {room_of(name) for name in own_imports(path)}
@@ -111,7 +106,8 @@ def test_only_three_rooms_touch_the_network(path):
     assert not speaks or room_of(module_name(path)) in NETWORK_ROOMS
 
 
-QUIET = [p for p in PACKAGE if room_of(module_name(p)) in {*FLOORS, "brain"}]
+LOUD = {"", "cli", "commands", "training"}
+QUIET = [p for p in PACKAGE if room_of(module_name(p)) not in LOUD]
 
 
 @pytest.mark.parametrize("path", QUIET, ids=label)

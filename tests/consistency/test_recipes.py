@@ -17,8 +17,8 @@ from recipe_keys import (
     used_inside,
 )
 
-from dispatch_sb.config import compose, load_recipe, plain_values
-from dispatch_sb.settings_check import CHECKS
+from dispatch_sb.training.recipe_files import compose, load_recipe, plain_values
+from dispatch_sb.training.settings_check import CHECKS
 
 # What other files complete is no recipe by itself.
 RECIPES = [
@@ -30,7 +30,8 @@ RECIPES = [
 CODE = [
     p
     for p in python_files("dispatch_sb")
-    if p.parent.name == "dispatch_sb" and p.name != "settings_check.py"
+    if p.parent.name in ("training", "dispatch_sb")
+    and p.name != "settings_check.py"
 ]
 COLUMNS = [
     "Task",

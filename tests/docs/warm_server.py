@@ -20,8 +20,8 @@ import traceback
 from pathlib import Path
 
 PRELOADED = (
-    "dispatch_sb.evaluation",
-    "dispatch_sb.brain",
+    "dispatch_sb.scoring.evaluation",
+    "dispatch_sb.training.brain",
     "dispatch_sb.report",
     "dispatch_sb.cli",
     "matplotlib.figure",

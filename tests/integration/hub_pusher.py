@@ -17,7 +17,8 @@ from hub_state import User, sha256
 from hub_worker import loopback_environment
 
 from dispatch_sb.models import FastEnhancer
-from dispatch_sb.publish import model_card, write_model_folder
+from dispatch_sb.pretrained import write_model_folder
+from dispatch_sb.sharing import model_card
 
 WRITE, READ, LIMITED = "hf_write", "hf_read", "hf_limited"
 USERS = {
@@ -31,7 +32,7 @@ COMMAND = [sys.executable, "-m", "dispatch_sb.cli"]
 PUSHER = """
 import contextlib, io, json, os, sys, time
 from dispatch_sb import cli
-from dispatch_sb.publish import push
+from dispatch_sb.sharing import upload as push
 
 print("ready", flush=True)
 for line in sys.stdin:

@@ -13,14 +13,13 @@ import sys
 import torch
 
 from dispatch_sb.models import FastEnhancer
-from dispatch_sb.publish import write_model_folder
-from dispatch_sb.teachers import load_teacher
+from dispatch_sb.pretrained import load_teacher, write_model_folder
 
 # Loads teachers as told on its standard input, one JSON line each.
 WORKER = """
 import json, logging, sys, time
 import torch
-from dispatch_sb.teachers import load_teacher
+from dispatch_sb.pretrained import load_teacher
 
 records = []
 handler = logging.Handler()

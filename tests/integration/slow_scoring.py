@@ -12,8 +12,8 @@ from pathlib import Path
 
 from torch.distributed.distributed_c10d import _set_pg_timeout
 
-from dispatch_sb import evaluation
-from dispatch_sb.brain import DistillationBrain
+from dispatch_sb.scoring import evaluation
+from dispatch_sb.training.brain import DistillationBrain
 
 LIMIT = 5.0  # seconds that a process then waits for another
 RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "VoiceBank"

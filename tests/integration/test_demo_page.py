@@ -11,11 +11,11 @@ import soundfile
 import torch
 from PIL import Image
 
-from dispatch_sb.demo.example import Example
+from dispatch_sb.demo.gradio_page import build_page, serve
 from dispatch_sb.demo.models import Models, usual_loss
-from dispatch_sb.demo.page import build_page, serve
+from dispatch_sb.demo.sample_recording import Example
 from dispatch_sb.models import FastEnhancer
-from dispatch_sb.publish.open import open_model
+from dispatch_sb.pretrained.opening import open_model
 
 ROOT = Path(__file__).resolve().parents[2]
 PRETRAINED = ROOT / "recipes/VoiceBank/pretrained/fastenhancer-b-16k"

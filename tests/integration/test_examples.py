@@ -11,7 +11,7 @@ import torch
 from example_scripts import MASK, PLAIN, RECIPE, load, numbers, run, same
 from tiny_corpus import write_tiny_corpus
 
-from dispatch_sb.teachers import load_teacher
+from dispatch_sb.pretrained import load_teacher
 
 OURS = re.compile(r" *# >>> dispatch-sb\n(.*?) *# <<< dispatch-sb\n", re.S)
 

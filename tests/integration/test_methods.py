@@ -8,8 +8,6 @@ import speechbrain as sb
 import torch
 from tiny_corpus import write_tiny_corpus
 
-from dispatch_sb.brain import DistillationBrain
-from dispatch_sb.config import load_recipe
 from dispatch_sb.data import pair_dataset, write_pair_manifest
 from dispatch_sb.losses import (
     DFKD,
@@ -19,7 +17,9 @@ from dispatch_sb.losses import (
     TopGap,
 )
 from dispatch_sb.models import FastEnhancer
-from dispatch_sb.publish import write_model_folder
+from dispatch_sb.pretrained import write_model_folder
+from dispatch_sb.training.brain import DistillationBrain
+from dispatch_sb.training.recipe_files import load_recipe
 
 HPARAMS = Path(__file__).resolve().parents[2] / "recipes/VoiceBank/hparams"
 METHODS = ["output_l1", "output_sisdr", "mrstft", "l2", "l2_dispatch"]
@@ -157,7 +157,7 @@ def test_what_does_not_exist_is_refused(world, tmp_path, method, option, words):
 
 def test_schedules_on_the_command_line(world, tmp_path):
     """Weight and ratio follow the progress of the training."""
-    linear = "!new:dispatch_sb.schedules.Linear"
+    linear = "!new:dispatch_sb.training.schedules.Linear"
     hparams = recipe(
         *("l2_dispatch", world, tmp_path),
         "--distillation_share=null",

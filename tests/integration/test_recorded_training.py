@@ -9,7 +9,7 @@ from test_train import RECIPE, command, rows
 from tiny_corpus import SPEAKERS, write_pairs
 
 from dispatch_sb.models import FastEnhancer
-from dispatch_sb.publish import write_model_folder
+from dispatch_sb.pretrained import write_model_folder
 from dispatch_sb.runs.run import Run
 
 

@@ -11,8 +11,8 @@ from hyperpyyaml import load_hyperpyyaml
 from tiny_corpus import write_tiny_corpus
 
 from dispatch_sb.data import read_audio
-from dispatch_sb.metrics.intrusive import si_sdr
-from dispatch_sb.teachers import load_teacher
+from dispatch_sb.pretrained import load_teacher
+from dispatch_sb.scoring.intrusive import si_sdr
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from tiny_corpus import RATE, imitated_speech
 
 from dispatch_sb.data import write_audio
 from dispatch_sb.models import FastEnhancer
-from dispatch_sb.publish import write_model_folder
+from dispatch_sb.pretrained import write_model_folder
 
 RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "VoiceBank"
 

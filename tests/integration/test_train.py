@@ -18,10 +18,9 @@ from dispatch_sb import load_student
 from dispatch_sb.cli import main
 from dispatch_sb.data import read_audio
 from dispatch_sb.models import FastEnhancer
-from dispatch_sb.publish import write_model_folder
-from dispatch_sb.publish.export import export_run
+from dispatch_sb.pretrained import load_teacher, write_model_folder
 from dispatch_sb.runs.run import Run
-from dispatch_sb.teachers import load_teacher
+from dispatch_sb.sharing.release import export_run
 
 RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "VoiceBank"
 QUICK = ["--batch_size", "2", "--segment_seconds", "1.0", "--workers", "1"]

@@ -20,16 +20,16 @@ from spoken_words import TEST_FILES, write_spoken_corpus
 from tiny_recogniser import write_recogniser
 
 from dispatch_sb.data import located_manifest
-from dispatch_sb.evaluation import evaluate_folders
-from dispatch_sb.metrics import format_table
 from dispatch_sb.models import FastEnhancer
-from dispatch_sb.publish import write_model_folder
-from dispatch_sb.recognition.settings import WordErrorSettings
-from dispatch_sb.recognition.transcription import (
+from dispatch_sb.pretrained import write_model_folder
+from dispatch_sb.scoring import format_table
+from dispatch_sb.scoring.evaluation import evaluate_folders
+from dispatch_sb.scoring.transcription import (
     load_recogniser,
     transcribe_files,
 )
-from dispatch_sb.recognition.word_errors import check_word_errors, score_words
+from dispatch_sb.scoring.word_errors import check_word_errors, score_words
+from dispatch_sb.scoring.word_settings import WordErrorSettings
 
 RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "VoiceBank"
 
@@ -116,7 +116,7 @@ def test_what_was_recognised_is_not_recognised_again(
         for key in ("noisy", "student", "differences", "files", "flavours")
     }
     monkeypatch.setattr(
-        "dispatch_sb.recognition.transcription.Recogniser.transcribe", None
+        "dispatch_sb.scoring.transcription.Recogniser.transcribe", None
     )
     block = {"source": str(recogniser), "batch_size": 3}
     again = score_words(known, entries, output, WordErrorSettings(**block))

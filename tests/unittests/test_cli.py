@@ -42,12 +42,12 @@ def test_profile_shows_one_size(capsys):
 
 
 def test_profile_shows_all_sizes_without_arguments(capsys, monkeypatch):
-    from dispatch_sb.models import profile
+    from dispatch_sb.models import costs
 
     def quick(model, name, seconds, runs):
-        return profile.Profile(name, 1, 1.0, 1.0, 1.0, 1.0)
+        return costs.Profile(name, 1, 1.0, 1.0, 1.0, 1.0)
 
-    monkeypatch.setattr(profile, "profile_model", quick)
+    monkeypatch.setattr(costs, "profile_model", quick)
     assert cli.main(["profile"]) == 0
     lines = capsys.readouterr().out.splitlines()
     names = [line.split()[0] for line in lines[1:6]]

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from dispatch_sb import doctor
 from dispatch_sb.cli import main
+from dispatch_sb.commands import doctor
 
 NAMES = ["_torchaudio.abi3.so", "libtorchaudio.abi3.so"]
 BREAKS = """

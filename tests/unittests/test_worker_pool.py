@@ -181,7 +181,7 @@ def test_large_arrays_pass(pool):
 
 
 def test_each_process_loads_once_and_has_one_thread_and_no_torch(monkeypatch):
-    check = "import sys, dispatch_sb.metrics; sys.exit('torch' in sys.modules)"
+    check = "import sys, dispatch_sb.scoring; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", check]).returncode == 0
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     monkeypatch.delenv("MKL_NUM_THREADS", raising=False)

@@ -10,7 +10,7 @@ import pytest
 from demo_signals import tiny_models
 
 from dispatch_sb.cli import main
-from dispatch_sb.demo.page import build_page
+from dispatch_sb.demo.gradio_page import build_page
 
 SCRIPT = Path(__file__).resolve().parents[3] / "tools" / "find_browser.py"
 

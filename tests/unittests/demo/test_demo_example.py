@@ -7,8 +7,8 @@ import soundfile
 from demo_signals import RATE, write_pair
 
 from dispatch_sb.data.files import sha256_of
-from dispatch_sb.demo import example
-from dispatch_sb.demo.example import find_example
+from dispatch_sb.demo import sample_recording
+from dispatch_sb.demo.sample_recording import find_example
 from dispatch_sb.runs.run import Run
 
 
@@ -68,5 +68,5 @@ def test_a_models_own_example_comes_next(files, tmp_path):
 
 
 def test_without_any_there_is_none(tmp_path, monkeypatch):
-    monkeypatch.setattr(example, "BUILT_IN", "no/such.wav")
+    monkeypatch.setattr(sample_recording, "BUILT_IN", "no/such.wav")
     assert find_example(tmp_path, "organisation/model") is None

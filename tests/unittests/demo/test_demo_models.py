@@ -7,12 +7,12 @@ import pytest
 import torch
 from torch import nn
 
-from dispatch_sb.checkpoints import AtomicCheckpointer
 from dispatch_sb.demo.models import enhance, open_models
 from dispatch_sb.losses import MagnitudeL2
 from dispatch_sb.models import FastEnhancer
-from dispatch_sb.publish import write_model_folder
+from dispatch_sb.pretrained import write_model_folder
 from dispatch_sb.runs.run import Run
+from dispatch_sb.training.checkpoints import AtomicCheckpointer
 
 RUN = """\
 student: !apply:dispatch_sb.models.FastEnhancer.from_size [T]

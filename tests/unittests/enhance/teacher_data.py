@@ -7,7 +7,7 @@ import torch
 
 from dispatch_sb.data import write_audio, write_pair_manifest
 from dispatch_sb.models import FastEnhancer
-from dispatch_sb.publish import write_model_folder
+from dispatch_sb.pretrained import write_model_folder
 
 RATE = 16000
 

@@ -15,10 +15,10 @@ from teacher_data import write_pairs, write_teacher
 
 from dispatch_sb.cli import main
 from dispatch_sb.data import ManifestError, read_audio, write_audio
-from dispatch_sb.enhance.record import record_folder, record_parts
+from dispatch_sb.enhance.recording import record_folder, record_parts
+from dispatch_sb.pretrained import FrozenTeacher, load_teacher
 from dispatch_sb.pretrained.recorded import RecordedTeacher
 from dispatch_sb.pretrained.recording_checks import check_recordings
-from dispatch_sb.teachers import FrozenTeacher, load_teacher
 
 NAMES = {f"s_{i}": 8000 + 100 * i for i in range(6)}
 

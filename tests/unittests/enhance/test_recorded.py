@@ -14,13 +14,13 @@ from dispatch_sb.data import (
     read_audio,
     write_audio,
 )
+from dispatch_sb.pretrained import load_teacher
 from dispatch_sb.pretrained.recorded import RecordedTeacher, write_recording
 from dispatch_sb.pretrained.recording_checks import (
     align_recordings,
     check_recordings,
     fit_recordings,
 )
-from dispatch_sb.teachers import load_teacher
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from dispatch_sb.losses import RandomShare, TopGap
-from dispatch_sb.schedules import Linear
+from dispatch_sb.training.schedules import Linear
 
 GAP = torch.randn(3, 30, 12, generator=torch.Generator().manual_seed(0))
 CANDIDATE = GAP.roll(1, 2) > torch.tensor([-9.0, 0.0, 1.5])[:, None, None]

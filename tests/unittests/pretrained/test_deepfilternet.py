@@ -13,9 +13,8 @@ import pytest
 import torch
 
 from dispatch_sb.data import read_audio
-from dispatch_sb.pretrained import deepfilternet
-from dispatch_sb.publish.open import open_model
-from dispatch_sb.teachers import estimate_delay, load_teacher
+from dispatch_sb.pretrained import deepfilternet, estimate_delay, load_teacher
+from dispatch_sb.pretrained.opening import open_model
 
 ROOT = Path(__file__).parents[3]
 SHIPPED = ROOT / "recipes/VoiceBank/pretrained/fastenhancer-b-16k"

@@ -14,10 +14,10 @@ import pytest
 import torch
 
 from dispatch_sb.data import read_audio
+from dispatch_sb.pretrained import load_teacher
 from dispatch_sb.pretrained.onnx_teacher import OnnxTeacher
-from dispatch_sb.publish.open import open_model
+from dispatch_sb.pretrained.opening import open_model
 from dispatch_sb.runs.provenance import state_hash
-from dispatch_sb.teachers import load_teacher
 
 ROOT = Path(__file__).parents[3]
 SHIPPED = ROOT / "recipes/VoiceBank/pretrained/fastenhancer-b-16k"

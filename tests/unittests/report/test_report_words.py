@@ -12,7 +12,7 @@ from tiny_run import RATE, voiced
 
 from dispatch_sb.data import write_audio
 from dispatch_sb.report.examples import choose, common_gain, read_example
-from dispatch_sb.report.facts import flatten, heading_facts
+from dispatch_sb.report.fact_list import flatten, heading_facts
 from dispatch_sb.report.numbers import gains, series
 from dispatch_sb.report.render import render
 from dispatch_sb.report.tables import headline

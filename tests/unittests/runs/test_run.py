@@ -65,3 +65,17 @@ def test_a_run_without_a_record_still_opens(run):
     run = Run.open(run.folder)
     assert run.record == {} and run.teacher is None and run.data_root is None
     assert run.best["epoch"] == 1 and run.settings.plain == {"seed": 1}
+
+
+def test_scores_are_strict_json_written_whole(tmp_path):
+    run = Run(tmp_path / "new")
+    run.write_scores({"student": {}}, {"seed": 7})
+    path = run.folder / "scores.json"
+    before = path.read_text()
+    assert json.loads(before) == {"student": {}, "seed": 7} == run.scores
+    with pytest.raises(ValueError, match="JSON"):
+        run.write_scores({"student": float("nan")}, {})
+    with pytest.raises(ValueError, match="files"):
+        run.write_scores({"files": {}}, {"files": 1})
+    assert [p.name for p in run.folder.iterdir()] == [path.name]
+    assert path.read_text() == before

@@ -1,0 +1,191 @@
+"""The page itself: Gradio draws the inputs and calls `listen`; it works
+without any network.
+
+Authors
+ * The dispatch-sb contributors, 2026
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dispatch_sb.demo.cards import listening_html
+from dispatch_sb.demo.head import (
+    clean_html,
+    example_html,
+    header_html,
+    message_html,
+)
+from dispatch_sb.demo.listening import listen
+from dispatch_sb.demo.models import Models
+from dispatch_sb.demo.sample_recording import Example
+from dispatch_sb.demo.theme import calm_theme
+
+if TYPE_CHECKING:
+    import gradio
+
+HERE = Path(__file__).parent
+HOUR = 3600
+PRIVATE = {"api_visibility": "private"}
+LARGEST = "200mb"  # of an upload: 60 s of any format fit
+
+
+def build_page(
+    models: Models, example: Example | None = None
+) -> "gradio.Blocks":
+    """The page, not yet served.
+
+    Arguments
+    ---------
+    models : Models
+        What it lets try.
+    example : Example or None
+        The recording that a button offers.
+
+    Returns
+    -------
+    gradio.Blocks
+        Its components and what they do.
+
+    Raises
+    ------
+    ImportError
+        If Gradio is not installed.
+    """
+    gradio = _gradio()
+    with gradio.Blocks(
+        title="dispatch-sb",
+        analytics_enabled=False,
+        delete_cache=(HOUR, HOUR),
+        fill_width=True,
+    ) as page:
+        gradio.HTML(header_html(models))
+        noisy = _audio(gradio, "Recording", "noisy")
+        with gradio.Accordion("Add the clean recording", open=False) as more:
+            gradio.HTML(clean_html(models))
+            clean = _audio(gradio, "Clean recording (optional)", "clean")
+        with gradio.Row():
+            go = gradio.Button("Enhance", variant="primary", elem_id="go")
+            if example is not None:
+                offer = gradio.Button("Example", elem_id="example")
+        if example is not None:
+            gradio.HTML(example_html(example))
+        hear = _hearing(models, [noisy, clean], gradio.HTML(elem_id="results"))
+        go.click(**hear)
+        # What was clean belongs to the recording before.
+        noisy.input(lambda: None, outputs=clean, **PRIVATE)
+        if example is not None:
+            files = [path and str(path) for path in example[:2]]
+            opened = example.clean is not None
+            offer.click(
+                lambda: [*files, gradio.Accordion(open=opened)],
+                outputs=[noisy, clean, more],
+                **PRIVATE,
+            ).then(**hear)
+    return page
+
+
+def _hearing(models: Models, inputs: list, results) -> dict:
+    """What a button does: listen, and show the results or why there are
+    none; one visitor at a time, as the models take all of the processor."""
+
+    def answer(noisy, clean):
+        try:
+            return listening_html(listen(models, noisy, clean), models.loss)
+        except (ValueError, OSError, RuntimeError) as error:
+            return message_html(str(error))
+
+    return {
+        "fn": answer,
+        "inputs": inputs,
+        "outputs": results,
+        "concurrency_id": "models",
+        "concurrency_limit": 1,
+        **PRIVATE,
+    }
+
+
+def serve(
+    page: "gradio.Blocks",
+    host: str = "127.0.0.1",
+    port: int | None = None,
+    browser: bool = True,
+    example: Example | None = None,
+) -> str:
+    """Starts serving a page in the background.
+
+    Arguments
+    ---------
+    page : gradio.Blocks
+        From `build_page`; its `block_thread` waits for Ctrl+C, its `close`
+        ends it.
+    host : str
+        The address to listen at; the default is heard by this computer alone.
+    port : int or None
+        None takes the first free one from 7860.
+    browser : bool
+        Whether to open the page in a browser.
+    example : Example or None
+        As for `build_page`.
+
+    Returns
+    -------
+    str
+        The page's address.
+
+    Raises
+    ------
+    OSError
+        If the port is taken.
+    """
+    files = [path for path in (example or ())[:2] if path is not None]
+    try:
+        _, address, _ = page.launch(
+            server_name=host,
+            server_port=port,
+            inbrowser=browser,
+            share=False,
+            quiet=True,
+            prevent_thread_lock=True,
+            ssr_mode=False,
+            enable_monitoring=False,
+            max_file_size=LARGEST,
+            allowed_paths=[str(path) for path in files],
+            footer_links=[],
+            theme=calm_theme(),
+            css_paths=HERE / "style.css",
+            js=(HERE / "page.js").read_text(encoding="utf-8"),
+        )
+    except OSError as error:
+        raise OSError(
+            f"The page cannot be served at {host}, port {port or 'any'}: the "
+            "address is taken or not this computer's. Give another --port or "
+            "--host."
+        ) from error
+    return address
+
+
+def _audio(gradio, label: str, name: str):
+    """An input for a file or the microphone, kept as the file it was."""
+    return gradio.Audio(
+        sources=["upload", "microphone"],
+        type="filepath",
+        label=label,
+        elem_id=name,
+        buttons=[],
+        waveform_options={
+            "waveform_color": "#8b95a1",
+            "waveform_progress_color": "#0e7c86",
+        },
+    )
+
+
+def _gradio():
+    """The module, imported where it is needed."""
+    try:
+        import gradio
+    except ImportError as error:
+        raise ImportError(
+            "The page needs Gradio, which is not installed: "
+            'pip install "dispatch-sb[demo]"'
+        ) from error
+    return gradio

@@ -1,0 +1,270 @@
+"""From a trained student to scores and a report.
+
+Authors
+ * The dispatch-sb contributors, 2026
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from dispatch_sb.data import (
+    located_manifest,
+    manifest_hash,
+    probe,
+    read_audio,
+    write_audio,
+    write_pair_manifest,
+)
+from dispatch_sb.data.words import read_words
+from dispatch_sb.pretrained.opening import open_model
+from dispatch_sb.runs.provenance import describe_models, provenance
+from dispatch_sb.runs.run import Run
+from dispatch_sb.scoring import (
+    chosen_metrics,
+    score_systems,
+)
+from dispatch_sb.scoring.word_errors import check_word_errors, score_words
+from dispatch_sb.scoring.word_settings import word_error_settings
+
+logger = logging.getLogger(__name__)
+
+DEBUG_UTTERANCES = 2
+SAMPLE_RATE = 16000  # Hz
+
+
+def recordings_of(
+    teacher: nn.Module, entries: Mapping[str, dict]
+) -> dict[str, Path] | None:
+    """The recording of each utterance by a teacher that does not run.
+
+    Arguments
+    ---------
+    teacher : torch.nn.Module
+        Its ``live`` is False; it may have
+        ``recording_of(noisy_path) -> Path | None``.
+    entries : Mapping[str, dict]
+        Of a pair manifest by id, see `located_manifest`.
+
+    Returns
+    -------
+    dict[str, Path] or None
+        By id; None unless every utterance has one as long as its noisy file.
+    """
+    find = getattr(teacher, "recording_of", None)
+    if find is None:
+        return None
+    files = {}
+    for key, entry in entries.items():
+        path = find(entry["noisy_wav"])
+        if path is None or probe(path) != probe(entry["noisy_wav"]):
+            return None
+        files[key] = Path(path)
+    return files
+
+
+def enhance_entries(
+    model: nn.Module,
+    entries: Mapping[str, dict],
+    folder: str | Path,
+    device: str = "cpu",
+    name: str = "model",
+) -> dict[str, Path]:
+    """Enhances noisy utterances, whole, one at a time.
+
+    Arguments
+    ---------
+    model : torch.nn.Module
+        Waveforms ``[1, samples]`` in and out; put into eval mode. One whose
+        ``live`` is False is not run: its recordings are read.
+    entries : Mapping[str, dict]
+        Of a pair manifest by id, see `located_manifest`.
+    folder : str or Path
+        Receives ``<id>.wav``, 32-bit float.
+    device : str
+        Where the model is.
+    name : str
+        Shown in the progress bar.
+
+    Returns
+    -------
+    dict[str, Path]
+        The file of each utterance.
+    """
+    recorded = None
+    if not getattr(model, "live", True):
+        recorded = recordings_of(model, entries)
+    model.eval()
+    files = {}
+    bar = tqdm(entries.items(), f"enhancing: {name}", disable=None)
+    for key, entry in bar:
+        files[key] = Path(folder) / f"{key}.wav"
+        if recorded is None:
+            enhanced = _enhance(model, read_audio(entry["noisy_wav"]), device)
+        else:
+            enhanced = read_audio(recorded[key])
+        write_audio(files[key], enhanced)
+    return files
+
+
+@torch.no_grad()
+def _enhance(model, noisy, device):
+    """One waveform ``[samples]`` through a model."""
+    enhanced = model(torch.as_tensor(noisy, device=device)[None])
+    return enhanced[0].float().cpu().numpy()
+
+
+def score_models(
+    models: Mapping[str, nn.Module],
+    entries: Mapping[str, dict],
+    output_folder: str | Path,
+    device: str = "cpu",
+    workers: int | None = None,
+    wer: Mapping | str | None = None,
+    metrics: str | Sequence[str] | None = None,
+    scores_cache: str | Path | None = None,
+) -> dict:
+    """Scores models, and the noisy input, on test utterances.
+
+    Arguments
+    ---------
+    models : Mapping[str, torch.nn.Module]
+        For instance ``student`` and ``teacher``. One whose ``live`` is False
+        has recordings of all entries, see `recordings_of`.
+    entries : Mapping[str, dict]
+        Of a pair manifest by id, see `located_manifest`.
+    output_folder : str or Path
+        Receives ``enhanced/<name>/<id>.wav``.
+    device : str
+        Where the models are.
+    workers : int, optional
+        Processes that score; one per CPU if None.
+    wer : Mapping or str, optional
+        Recogniser for word error rates, see
+        `dispatch_sb.scoring.word_settings`.
+    metrics : str or sequence of str, optional
+        See `dispatch_sb.scoring.chosen_metrics`.
+    scores_cache : str or Path, optional
+        File in which scores are kept and found again by the files' content,
+        from whichever run; ``scores.jsonl`` in the folder if None.
+
+    Returns
+    -------
+    dict
+        See `dispatch_sb.scoring.score_systems`, and
+        `dispatch_sb.scoring.word_errors.score_words` if ``wer`` is given.
+    """
+    metrics = chosen_metrics(metrics)
+    folder = Path(output_folder) / "enhanced"
+    enhanced = {
+        name: enhance_entries(model, entries, folder / name, device, name)
+        for name, model in models.items()
+    }
+    items = []
+    for key, entry in entries.items():
+        systems = {"noisy": entry["noisy_wav"]}
+        systems.update({name: str(enhanced[name][key]) for name in models})
+        clean = entry["clean_wav"]
+        items.append({"id": key, "clean": clean, "systems": systems})
+    journal = scores_cache or Path(output_folder) / "scores.jsonl"
+    scores = score_systems(items, workers, metrics, journal=journal)
+    settings = word_error_settings(wer)
+    if settings is None:
+        return scores
+    return score_words(scores, entries, output_folder, settings, device)
+
+
+def evaluate_folders(
+    source: str,
+    clean_folder: str | Path,
+    noisy_folder: str | Path,
+    output_folder: str | Path,
+    revision: str | None = None,
+    device: str = "cpu",
+    workers: int | None = None,
+    wer: Mapping | str | None = None,
+    words: str | Path | None = None,
+    metrics: str | Sequence[str] | None = None,
+    scores_cache: str | Path | None = None,
+) -> dict:
+    """Scores a pretrained model on two folders of files of equal names.
+
+    Arguments
+    ---------
+    source : str
+        A run's folder, a model's folder or a hub id.
+    clean_folder, noisy_folder : str or Path
+        16 kHz mono files.
+    output_folder : str or Path
+        Receives the manifest, the enhanced files and ``scores.json``.
+    revision : str, optional
+        Of a hub id.
+    device : str
+        Where the model runs.
+    workers : int, optional
+        Processes that score; one per CPU if None.
+    wer : Mapping or str, optional
+        Recogniser for word error rates, see
+        `dispatch_sb.scoring.word_settings`.
+    words : str or Path, optional
+        What is said, see `dispatch_sb.data.words.read_words`.
+    metrics : str or sequence of str, optional
+        See `dispatch_sb.scoring.chosen_metrics`.
+    scores_cache : str or Path, optional
+        As for `score_models`.
+
+    Returns
+    -------
+    dict
+        What ``scores.json`` holds; the model is its ``student``.
+
+    Raises
+    ------
+    ManifestError
+        Lists everything that is wrong with the files.
+    ValueError
+        If the model is of another sample rate, a metric is unknown, or nothing
+        says what the words are of which the errors are wanted.
+    """
+    metrics = chosen_metrics(metrics)
+    folder = Path(output_folder)
+    manifest = folder / "manifests" / "test.json"
+    root = Path(clean_folder).resolve().parent
+    texts = {} if words is None else read_words(words)
+    write_pair_manifest(clean_folder, noisy_folder, manifest, root, words=texts)
+    check_word_errors(wer, manifest)
+    models = {"student": _open_at(SAMPLE_RATE, source, revision, device)}
+    entries = located_manifest(manifest, root)
+    scores = score_models(
+        models,
+        entries,
+        folder,
+        device,
+        workers,
+        wer,
+        metrics,
+        scores_cache,
+    )
+    about = {
+        "source": str(source),
+        "revision": revision,
+        "test_manifest_hash": manifest_hash(manifest),
+        **describe_models(models),
+    }
+    Run(folder).write_scores(scores, {**about, **provenance()})
+    return {**scores, **about}
+
+
+def _open_at(rate: int, source: str, revision: str | None, device: str):
+    """A model of that sample rate."""
+    model = open_model(source, revision, device)
+    if model.sample_rate != rate:
+        raise ValueError(
+            f"The model {source} is for {model.sample_rate} Hz, these files "
+            f"have {rate} Hz: give a model for {rate} Hz."
+        )
+    return model

@@ -1,0 +1,288 @@
+"""Speech becomes text: a pretrained SpeechBrain recogniser, and what it hears
+in files, kept so that an interrupted evaluation goes on.
+
+Authors
+ * The dispatch-sb contributors, 2026
+"""
+
+import contextlib
+import os
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from hyperpyyaml import load_hyperpyyaml
+from speechbrain.utils.parameter_transfer import Pretrainer
+from tqdm import tqdm
+
+from dispatch_sb.data import probe, read_audio, sha256_of
+from dispatch_sb.data.freshness import digest
+from dispatch_sb.pretrained.sources import Finder, open_source
+from dispatch_sb.scoring.journal import ScoreJournal
+
+YAML = "hyperparams.yaml"
+
+
+class Recogniser:
+    """A frozen SpeechBrain recogniser.
+
+    Arguments
+    ---------
+    model : speechbrain.inference.ASR.EncoderDecoderASR
+        On its device, in eval mode.
+    origin : Mapping
+        Where it came from: ``source``, ``revision`` (a commit or None) and
+        ``sha256``, of its YAML and of all files that were loaded.
+    """
+
+    def __init__(self, model: torch.nn.Module, origin: Mapping[str, Any]):
+        self.model = model
+        self.origin = dict(origin)
+
+    def transcribe(
+        self, signals: Sequence[np.ndarray], sample_rate: int = 16000
+    ) -> list[str]:
+        """What is said in some signals, recognised together.
+
+        Arguments
+        ---------
+        signals : sequence of np.ndarray
+            Waveforms ``[samples]``, float32, of any lengths.
+        sample_rate : int
+            Theirs in Hz; resampled if the recogniser has another.
+
+        Returns
+        -------
+        list of str
+            As the recogniser writes it.
+        """
+        normalise = self.model.audio_normalizer
+        waves = [
+            normalise(torch.from_numpy(signal)[:, None], sample_rate)
+            for signal in signals
+        ]
+        padded = torch.nn.utils.rnn.pad_sequence(waves, batch_first=True)
+        lengths = torch.tensor([len(wave) for wave in waves])
+        texts, _ = self.model.transcribe_batch(
+            padded, lengths / padded.shape[1]
+        )
+        return [str(text) for text in texts]
+
+
+def load_recogniser(
+    source: str | os.PathLike,
+    revision: str | None = None,
+    savedir: str | os.PathLike | None = None,
+    device: str = "cpu",
+    overrides: Mapping[str, Any] | None = None,
+) -> Recogniser:
+    """Loads a pretrained recogniser of SpeechBrain's ``EncoderDecoderASR``.
+
+    Its ``hyperparams.yaml`` is executed, which may run any code: load only
+    what you trust, and pin the revision.
+
+    The result is that of ``EncoderDecoderASR.from_hparams``, but all files are
+    of one commit, and of the folder itself where its YAML names the hub: a
+    copy of a hub's recogniser needs no network. Random numbers are drawn as if
+    nothing had been loaded.
+
+    Arguments
+    ---------
+    source : str or path
+        A folder, or a hub id such as
+        ``"speechbrain/asr-crdnn-rnnlm-librispeech"``.
+    revision : str, optional
+        Of a hub id: commit, tag or branch; the newest commit without it.
+    savedir : str or path, optional
+        Where downloads are kept, by source and commit; by default
+        ``huggingface_hub``'s cache.
+    device : str
+        Where it runs.
+    overrides : Mapping, optional
+        Values that replace those of its YAML, such as a smaller beam.
+
+    Returns
+    -------
+    Recogniser
+        Ready to transcribe.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such folder or hub id, or files are missing from it.
+    ConnectionError
+        If the hub cannot be reached and the files are not there yet.
+    ValueError
+        If the folder is no recogniser that the installed SpeechBrain can run.
+
+    Example
+    -------
+    >>> load_recogniser("no/such/folder")
+    Traceback (most recent call last):
+    ...
+    FileNotFoundError: There is no folder no/such/folder, ...
+    """
+    find, commit = open_source(source, revision, savedir, "recogniser", [YAML])
+    path = find(YAML)
+    if path is None:
+        raise FileNotFoundError(
+            f"The recogniser {source} has no {YAML}: give the folder of a "
+            "SpeechBrain EncoderDecoderASR, or its hub id."
+        )
+    try:
+        with _unchanged_randomness():
+            model, files = _build(path, find, dict(overrides or {}), device)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"The recogniser {source}: {error}") from error
+    except Exception as error:  # YAML that is code raises anything
+        raise ValueError(
+            f"The recogniser {source} cannot be loaded as SpeechBrain's "
+            f"EncoderDecoderASR ({type(error).__name__}: {error}): give the "
+            "folder or hub id of one, for this version of SpeechBrain."
+        ) from error
+    content = digest([sha256_of(file) for file in [path, *files]])
+    origin = {"source": str(source), "revision": commit, "sha256": content}
+    return Recogniser(model, origin)
+
+
+def transcribe_files(
+    recogniser: Recogniser,
+    files: Mapping[str, str | os.PathLike],
+    journal: str | os.PathLike,
+    batch_size: int = 8,
+    settings: Any = None,
+    name: str = "speech",
+) -> dict[str, str | dict[str, str]]:
+    """What is said in files, similar lengths together.
+
+    Arguments
+    ---------
+    recogniser : Recogniser
+        From `load_recogniser`.
+    files : Mapping
+        By id, 16 kHz mono.
+    journal : str or path
+        JSON Lines file in which every batch is kept as it is done: called
+        again, only batches that are not in it are recognised. The batches are
+        the same then, so an interruption changes no transcript.
+    batch_size : int
+        Files at a time. Padding can change a word with some recognisers; 1
+        pads nothing.
+    settings : JSON-able
+        What else decides the transcripts.
+    name : str
+        Shown in the progress bar.
+
+    Returns
+    -------
+    dict
+        By id, the transcript, or ``{"error": reason}`` where it failed.
+    """
+    kept = ScoreJournal(journal)
+    identity = [recogniser.origin["sha256"], settings]
+    found, lengths = {}, {}
+    for key, path in files.items():
+        try:
+            lengths[key] = probe(path).samples
+        except (OSError, ValueError) as error:
+            found[key] = {"error": str(error)}
+    order = sorted(lengths, key=lambda key: (lengths[key], key))
+    bar = tqdm(
+        desc=f"transcribing: {name}",
+        total=len(order),
+        unit="file",
+        disable=None,
+    )
+    with bar:
+        for start in range(0, len(order), batch_size):
+            keys = order[start : start + batch_size]
+            paths = [files[key] for key in keys]
+            texts = _kept_or_new(recogniser, paths, kept, identity)
+            found.update(zip(keys, texts))
+            bar.update(len(keys))
+    return {key: found[key] for key in files}
+
+
+def _kept_or_new(recogniser, paths, kept, identity) -> list:
+    """The transcripts of a batch; kept if none of them failed."""
+    entry = digest([identity, [sha256_of(path) for path in paths]])
+    known = kept.get(entry, ("transcripts",))
+    if known:
+        return known["transcripts"]
+    try:
+        texts = recogniser.transcribe([read_audio(path) for path in paths])
+    except Exception:  # one of them is unfit: which one?
+        return [_try_one(recogniser, path) for path in paths]
+    kept.add(entry, {"transcripts": texts})
+    return texts
+
+
+def _try_one(recogniser, path) -> str | dict[str, str]:
+    """One transcript, or why there is none."""
+    try:
+        return recogniser.transcribe([read_audio(path)])[0]
+    except (OSError, ValueError) as error:
+        return {"error": str(error)}
+    except Exception as error:  # a foreign network raises anything
+        return {"error": f"{type(error).__name__}: {error}"}
+
+
+def _build(path: Path, find: Finder, overrides: dict, device: str) -> tuple:
+    """The recogniser, and the files of its weights and tokenizer."""
+    # Here, so that evaluation without recognition needs no sentencepiece.
+    from speechbrain.inference.ASR import EncoderDecoderASR
+
+    with open(path, encoding="utf-8") as stream:
+        built = load_hyperpyyaml(stream, overrides)
+    pretrainer = built["pretrainer"]
+    files = _collect(pretrainer, find)
+    pretrainer.load_collected()
+    model = EncoderDecoderASR(
+        modules=built["modules"],
+        hparams=built,
+        run_opts={"device": _with_index(device)},
+    )
+    return model, files
+
+
+def _collect(pretrainer: Pretrainer, find: Finder) -> list[str]:
+    """Tells a pretrainer where its files are; returns them."""
+    elsewhere = []
+    for name in filter(pretrainer.is_loadable, pretrainer.loadables):
+        given = str(pretrainer.paths.get(name, f"{name}.ckpt"))
+        file = find(given.rsplit("/", maxsplit=1)[-1])
+        if file is None:
+            elsewhere.append(given)
+        else:
+            pretrainer.add_paths({name: str(Path(file).absolute())})
+    pretrainer.set_collect_in(None)  # nothing is copied or linked
+    try:
+        return list(pretrainer.collect_files().values())
+    except Exception as error:  # its own search for what is elsewhere
+        raise FileNotFoundError(
+            f"{', '.join(elsewhere)} missing: copy what its YAML's pretrainer "
+            f"names into its folder ({type(error).__name__})."
+        ) from error
+
+
+def _with_index(device: str | torch.device) -> str:
+    """``cuda`` with its number, which SpeechBrain's interfaces expect."""
+    device = str(device)
+    if device == "cuda":
+        return f"cuda:{torch.cuda.current_device()}"
+    return device
+
+
+@contextlib.contextmanager
+def _unchanged_randomness() -> Iterator[None]:
+    """Random numbers go on afterwards as if nothing had been drawn or set."""
+    plain, arrays = random.getstate(), np.random.get_state()
+    try:
+        with torch.random.fork_rng(range(torch.cuda.device_count())):
+            yield
+    finally:
+        random.setstate(plain)
+        np.random.set_state(arrays)

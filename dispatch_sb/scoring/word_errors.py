@@ -1,0 +1,245 @@
+"""Word error rates of a test set: the noisy and the enhanced speech of every
+system, and the clean speech beside them, through one recogniser.
+
+Authors
+ * The dispatch-sb contributors, 2026
+"""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from speechbrain.dataio.wer import print_alignments, print_wer_summary
+from speechbrain.utils.edit_distance import wer_summary
+
+from dispatch_sb.data import read_manifest
+from dispatch_sb.data.files import atomic_path
+from dispatch_sb.scoring.pair import is_score
+from dispatch_sb.scoring.transcription import (
+    Recogniser,
+    load_recogniser,
+    transcribe_files,
+)
+from dispatch_sb.scoring.wer import (
+    add_word_errors,
+    align_words,
+    count_errors,
+    summarise_words,
+)
+from dispatch_sb.scoring.word_settings import (
+    WordErrorSettings,
+    word_error_settings,
+)
+from dispatch_sb.scoring.wording import WordNormaliser
+
+logger = logging.getLogger(__name__)
+
+CLEAN = "clean"
+SUSPICIOUS = 50.0  # % of the clean speech's words
+PROBE = np.random.default_rng(0).normal(0, 0.01, 16000).astype(np.float32)
+
+
+def reference_words(
+    entries: Mapping[str, Mapping], normaliser: WordNormaliser
+) -> dict[str, list[str]]:
+    """The words of each utterance that has some.
+
+    Arguments
+    ---------
+    entries : Mapping
+        Of a pair manifest by id.
+    normaliser : WordNormaliser
+        Cuts texts into words.
+
+    Returns
+    -------
+    dict
+        By id.
+
+    Raises
+    ------
+    ValueError
+        If not one utterance has words.
+
+    Example
+    -------
+    >>> entries = {"a": {"words": "Hello, Ann."}, "b": {}}
+    >>> reference_words(entries, WordNormaliser())
+    {'a': ['HELLO', 'ANN']}
+    """
+    texts = {key: entry.get("words") or "" for key, entry in entries.items()}
+    words = {key: normaliser(text) for key, text in texts.items()}
+    words = {key: value for key, value in words.items() if value}
+    if not words:
+        raise ValueError(
+            f"wer is set, but none of the {len(entries)} test utterances has "
+            "words: give transcripts (the recipe finds VoiceBank-DEMAND's in "
+            "its folder testset_txt, `evaluate` takes --words), or no wer."
+        )
+    return words
+
+
+def check_word_errors(wer: Mapping | str | None, manifest: str | Path) -> None:
+    """Finds out before a training whether its word error rate can be scored.
+
+    Nothing happens without a ``wer`` block. Otherwise the recogniser is
+    loaded, on the CPU, and tried; random numbers stay what they are.
+
+    Arguments
+    ---------
+    wer : Mapping, str or None
+        See `word_error_settings`.
+    manifest : str or Path
+        Of the test set.
+
+    Raises
+    ------
+    ValueError
+        If the block is wrong, no test utterance has words, or the recogniser
+        cannot be used.
+    FileNotFoundError
+        If there is no such recogniser or manifest.
+    ConnectionError
+        If the hub is needed and cannot be reached.
+    """
+    settings = word_error_settings(wer)
+    if settings is None:
+        return
+    reference_words(read_manifest(manifest), settings.normaliser)
+    recogniser = _load(settings, "cpu")
+    try:
+        recogniser.transcribe([PROBE])
+    except Exception as error:  # a foreign network raises anything
+        raise ValueError(
+            f"The recogniser {settings.source} cannot transcribe "
+            f"({type(error).__name__}: {error})."
+        ) from error
+
+
+def score_words(
+    scores: Mapping[str, Any],
+    entries: Mapping[str, Mapping],
+    folder: str | Path,
+    settings: WordErrorSettings,
+    device: str = "cpu",
+) -> dict:
+    """Adds the word error rate of every system to its scores.
+
+    Arguments
+    ---------
+    scores : Mapping
+        From `dispatch_sb.scoring.evaluation.score_models`; not changed.
+    entries : Mapping
+        Of the pair manifest by id, located.
+    folder : str or Path
+        Holds ``enhanced/<system>/<id>.wav``; receives ``transcripts.jsonl``,
+        from which an interrupted scoring goes on, and ``wer/<system>.txt``
+        with all alignments, as SpeechBrain writes them.
+    settings : WordErrorSettings
+        Which recogniser, and what a word is.
+    device : str
+        Where it runs.
+
+    Returns
+    -------
+    dict
+        See `dispatch_sb.scoring.wer.add_word_errors`. Its "wer" tells about
+        the recogniser, the normalisation, the "clean" speech, and how many
+        utterances have no words.
+    """
+    folder, normaliser = Path(folder), settings.normaliser
+    words = reference_words(entries, normaliser)
+    recogniser = _load(settings, device)
+    systems = list(
+        dict.fromkeys(s for row in scores["files"].values() for s in row)
+    )
+    counts = {}
+    for system in (CLEAN, *systems):
+        texts = transcribe_files(
+            recogniser,
+            {key: _file(folder, entries[key], key, system) for key in words},
+            folder / "transcripts.jsonl",
+            settings.batch_size,
+            dict(settings.overrides),
+            system,
+        )
+        heard = {
+            k: normaliser(t) if is_score(t) else t for k, t in texts.items()
+        }
+        _write_alignments(folder / "wer" / f"{system}.txt", words, heard)
+        counts[system] = count_errors(words, heard)
+    clean = summarise_words(counts.pop(CLEAN))
+    _warn_of_nonsense(clean, settings.source)
+    about = _about(settings, recogniser, words, entries, clean)
+    return {**add_word_errors(scores, counts, _line(about)), "wer": about}
+
+
+def _load(settings: WordErrorSettings, device: str) -> Recogniser:
+    """The recogniser that the settings name."""
+    return load_recogniser(
+        settings.source,
+        settings.revision,
+        settings.savedir,
+        device,
+        settings.overrides,
+    )
+
+
+def _file(folder: Path, entry: Mapping, key: str, system: str) -> str:
+    """Where a system's speech is."""
+    if system in (CLEAN, "noisy"):
+        return entry[f"{system}_wav"]
+    return str(folder / "enhanced" / system / f"{key}.wav")
+
+
+def _write_alignments(path: Path, words: Mapping, heard: Mapping) -> None:
+    """Every utterance, word by word, under a summary."""
+    heard = {key: text for key, text in heard.items() if is_score(text)}
+    if not heard:
+        return
+    details = align_words(words, heard)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_path(path) as partial:
+        with open(partial, "w", encoding="utf-8") as file:
+            print_wer_summary(wer_summary(details), file)
+            print_alignments(details, file)
+
+
+def _about(settings, recogniser, words, entries, clean) -> dict:
+    """What scores.json tells about the word error rates."""
+    return {
+        **settings.describe(),
+        **recogniser.origin,
+        "clean": clean,
+        "utterances": len(words),
+        "without_words": len(entries) - len(words),
+        "words": sum(map(len, words.values())),
+    }
+
+
+def _line(about: Mapping) -> str:
+    """What readers of the tables must know."""
+    revision = f" at {about['revision'][:7]}" if about["revision"] else ""
+    clean = about["clean"]["mean"]
+    reached = "no score" if clean is None else f"{clean:.1f} %"
+    left_out = about["without_words"]
+    return (
+        "WER: errors per words said, over all utterances, lower is better "
+        f"({about['source']}{revision}; clean speech: {reached}; "
+        f"{about['utterances']} utterances with {about['words']} words"
+        + (f", {left_out} without words left out)" if left_out else ")")
+    )
+
+
+def _warn_of_nonsense(clean: Mapping, source: str) -> None:
+    """Says so if the recogniser does not even understand clean speech."""
+    if clean["mean"] is None or clean["mean"] > SUSPICIOUS:
+        logger.warning(
+            "The recogniser %s gets %s %% of the clean speech's words wrong: "
+            "is it for this language, and does `normalise` fit its way of "
+            "writing? Compare wer/clean.txt.",
+            source,
+            "all" if clean["mean"] is None else round(clean["mean"], 1),
+        )

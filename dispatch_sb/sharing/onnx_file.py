@@ -1,0 +1,217 @@
+"""A trained student becomes one ONNX file that any program can stream with:
+one hop and the state in, one hop and the state out.
+
+Authors
+ * The dispatch-sb contributors, 2026
+"""
+
+import json
+import logging
+import os
+import warnings
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from torch import nn
+
+from dispatch_sb import __version__
+from dispatch_sb.data.files import atomic_path
+from dispatch_sb.models.interface import can_stream
+from dispatch_sb.models.streaming_step import StreamingStep
+from dispatch_sb.sharing.onnx_runtime import OnnxEnhancer
+
+TOLERANCE = 1e-4  # of full scale: largest difference from torch
+MODERN_OPSET = 20
+
+
+def write_onnx(
+    model: nn.Module,
+    path: str | os.PathLike,
+    speech: np.ndarray,
+    name: str,
+    licence: str = "not stated",
+) -> tuple[bytes, float]:
+    """Writes a model as an ONNX file, unless the file gives other samples.
+
+    Arguments
+    ---------
+    model : FastEnhancer
+        Trained.
+    path : str or os.PathLike
+        The file; it appears when it is complete and has passed.
+    speech : np.ndarray
+        What both are compared on, ``[samples]`` at the model's rate.
+    name : str
+        Of the model, for the metadata.
+    licence : str
+        Of the weights.
+
+    Returns
+    -------
+    bytes
+        What the file holds.
+    float
+        Largest difference between a sample from onnxruntime, hop by hop, and
+        the same sample from torch, the whole waveform at once.
+
+    Raises
+    ------
+    ImportError
+        If onnx or onnxscript is not installed.
+    ValueError
+        If the model cannot stream, or there is no sound to compare on.
+    RuntimeError
+        If the file is not equal to the model.
+    """
+    if not np.any(speech):
+        raise ValueError("There is only silence to compare on: give speech.")
+    content = onnx_bytes(model, name, licence)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content)
+        difference = largest_difference(temporary, model, speech)
+        if not difference <= TOLERANCE:  # NaN is no success either
+            raise RuntimeError(
+                f"{path} is not written: its output differs from torch's by "
+                f"{difference:.1e}, more than {TOLERANCE:.0e}; try another "
+                "version of torch, onnxscript or onnxruntime."
+            )
+    return content, difference
+
+
+def onnx_bytes(model: nn.Module, name: str, licence: str) -> bytes:
+    """The content of the ONNX file of a model.
+
+    Arguments
+    ---------
+    model : FastEnhancer
+        Trained.
+    name, licence : str
+        For the metadata.
+
+    Returns
+    -------
+    bytes
+        A self-contained ONNX model.
+
+    Raises
+    ------
+    ImportError
+        If onnx or onnxscript is not installed.
+    ValueError
+        If the model is none that can stream.
+    """
+    needs_onnx()
+    if not can_stream(model):
+        raise ValueError(
+            f"{type(model).__name__} does not work hop by hop, so it has no "
+            "ONNX file: only causal models of dispatch_sb.models have."
+        )
+    step = StreamingStep(model)
+    states = step.initial_state()
+    with quiet_exporter():
+        program = torch.onnx.export(
+            step,
+            (torch.zeros(1, step.hop), *states.values()),
+            input_names=["samples", *states],
+            output_names=["enhanced", *(f"next_{name}" for name in states)],
+            opset_version=MODERN_OPSET,
+            dynamo=True,
+            verbose=False,
+        )
+    proto = program.model_proto
+    _forget_origins(proto)
+    _describe(proto, step, name, licence)
+    return proto.SerializeToString()
+
+
+def largest_difference(
+    path: str | os.PathLike | bytes, model: nn.Module, speech: np.ndarray
+) -> float:
+    """Compares a file, hop by hop, with its model, all at once.
+
+    Arguments
+    ---------
+    path : str, os.PathLike or bytes
+        The ONNX file or its content.
+    model : torch.nn.Module
+        In eval mode.
+    speech : np.ndarray
+        ``[samples]`` at the model's rate.
+
+    Returns
+    -------
+    float
+        Of full scale 1.0; NaN if one of them is NaN somewhere.
+    """
+    speech = np.asarray(speech, dtype=np.float32)
+    device = next(model.parameters()).device
+    with torch.no_grad():
+        expected = model(torch.as_tensor(speech, device=device)[None])[0]
+    actual = OnnxEnhancer(path).enhance(speech)
+    return float(np.abs(actual - expected.cpu().numpy()).max())
+
+
+def needs_onnx() -> None:
+    """Raises an ImportError that says what to install, if need be."""
+    try:
+        import onnx  # noqa: F401
+        import onnxscript  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            "Writing ONNX files needs two more packages: "
+            'pip install "dispatch-sb[onnx]"'
+        ) from error
+
+
+@contextmanager
+def quiet_exporter():
+    """Silences what torch's exporter says of packages that it does not need;
+    its errors still come as exceptions."""
+    previous = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(previous)
+
+
+def _forget_origins(proto) -> None:
+    """Removes the exporter's notes on lines of source: a third of the file."""
+    for node in proto.graph.node:
+        del node.metadata_props[:]
+        node.doc_string = ""
+    for value in [*proto.graph.input, *proto.graph.output]:
+        del value.metadata_props[:]
+    for tensor in proto.graph.initializer:
+        tensor.doc_string = ""
+    del proto.graph.value_info[:]
+    del proto.graph.metadata_props[:]
+    del proto.metadata_props[:]
+
+
+def _describe(proto, step: StreamingStep, name: str, licence: str) -> None:
+    """Writes into the file what a program must know to use it."""
+    states = step.initial_state()
+    shapes = {state: list(value.shape) for state, value in states.items()}
+    about = {
+        "sample_rate": str(step.sample_rate),
+        "hop": str(step.hop),
+        "latency": str(step.latency),
+        "states": json.dumps(shapes),
+        "model_name": name,
+        "licence": licence,
+        "dispatch_sb_version": __version__,
+        "weights": "float32",
+    }
+    proto.producer_name, proto.producer_version = "dispatch-sb", __version__
+    proto.doc_string = (
+        f"{name}: speech enhancement, one hop of {step.hop} samples at "
+        f"{step.sample_rate} Hz in and out. Every state begins with zeros; "
+        "the output next_X is the input X of the next hop. The enhanced hop "
+        f"is {step.latency - step.hop} samples late."
+    )
+    for key, value in about.items():
+        proto.metadata_props.add(key=key, value=value)

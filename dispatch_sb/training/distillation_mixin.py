@@ -1,0 +1,399 @@
+"""Distillation for Brains that exist already: one line of their
+`compute_objectives` adds the loss, the mixin does the rest.
+
+Authors
+ * The dispatch-sb contributors, 2026
+"""
+
+import math
+from collections.abc import Mapping
+
+import speechbrain as sb
+import torch
+from speechbrain.utils.logger import get_logger
+
+from dispatch_sb.losses.gradient_share import at_gradient_share
+from dispatch_sb.pretrained.frozen import FrozenTeacher
+
+logger = get_logger(__name__)
+
+NEEDED = ("teacher", "distillation_loss")
+WEIGHT, SHARE = "distillation_weight", "distillation_share"
+
+
+class TermAverages:
+    """Means of named loss terms, summed on their device.
+
+    Example
+    -------
+    >>> averages = TermAverages()
+    >>> averages.add({"loss": torch.tensor(1.0)})
+    >>> averages.add({"loss": torch.tensor(3.0)})
+    >>> averages.summary()
+    {'loss': 2.0}
+    """
+
+    def __init__(self):
+        self.sums: dict = {}
+        self.steps = 0
+
+    def add(self, terms: Mapping[str, torch.Tensor]) -> None:
+        """Adds the terms of one step, without waiting for the device.
+
+        Arguments
+        ---------
+        terms : Mapping[str, torch.Tensor]
+            Scalars.
+        """
+        self.steps += 1
+        for name, value in terms.items():
+            self.sums[name] = self.sums.get(name, 0) + value.detach().float()
+
+    def summary(self) -> dict[str, float]:
+        """Means so far, as plain floats.
+
+        Returns
+        -------
+        dict[str, float]
+            One mean per term.
+        """
+        return {
+            name: float(total) / self.steps for name, total in self.sums.items()
+        }
+
+
+class DistillationMixin:
+    """Gives a Brain `self.distillation(enhanced, noisy, clean)`, the weighted
+    distillation loss to add to its own; stands first among the base classes.
+
+    It reads these hyperparameters:
+
+    ``teacher``: maps noisy waveforms ``[batch, samples]`` to enhanced ones; it
+    may stand among the modules too. One whose attribute ``live`` is False runs
+    no network: clean speech (`CleanTeacher`), or recordings, which come with
+    the batch.
+
+    ``distillation_loss``: a `dispatch_sb.losses.DistillationLoss`, or
+    `OutputDistillation`.
+
+    ``distillation_weight``: a number of 0 or more; with 0 the Brain trains as
+    if there were no mixin, the teacher is not run, and the other two are not
+    needed.
+
+    ``distillation_share``, in place of the weight: the share, in [0, 1), that
+    distillation has of the gradient at the student's output, see
+    `at_gradient_share`. It means the same for every loss, and needs
+    ``supervised=``.
+
+    ``log_details``, optional: whether shares and gaps are logged even if the
+    loss selects nothing, which costs their computation.
+
+    Weight, share and the ratio of a selection may be schedules (see
+    `dispatch_sb.training.schedules`); the Brain then sets
+    ``distillation_progress``, the share of the training done, from 0 to 1,
+    before every step.
+
+    The teacher becomes ``modules.teacher``: it moves to the Brain's device, is
+    frozen (see `FrozenTeacher`), and is kept from the optimizer. What was
+    followed is averaged on the device, and at the end of a stage logged, or
+    taken by the Brain with `distillation_summary`.
+
+    Arguments
+    ---------
+    modules : Mapping, optional
+        As for ``speechbrain.Brain``.
+    opt_class : callable, optional
+        As for ``speechbrain.Brain``.
+    hparams : Mapping, optional
+        As for ``speechbrain.Brain``, with those above.
+    *args, **kwargs
+        The Brain's other arguments.
+
+    Example
+    -------
+    >>> import speechbrain as sb
+    >>> from dispatch_sb.losses import DFKD, DistillationLoss, TopGap
+    >>> class MyBrain(DistillationMixin, sb.Brain):
+    ...     def compute_forward(self, batch, stage):
+    ...         return self.modules.student(batch["noisy"])
+    ...
+    ...     def compute_objectives(self, enhanced, batch, stage):
+    ...         noisy, clean = batch["noisy"], batch["clean"]
+    ...         loss = (enhanced - clean).square().mean()
+    ...         return loss + self.distillation(enhanced, noisy, clean)
+    >>> brain = MyBrain(
+    ...     modules={"student": torch.nn.Sequential(torch.nn.Linear(16, 16))},
+    ...     hparams={
+    ...         "teacher": torch.nn.Identity(),
+    ...         "distillation_loss": DistillationLoss(DFKD(), TopGap(0.8)),
+    ...         "distillation_weight": 0.1,
+    ...     },
+    ... )
+    >>> brain.modules.teacher.train().training
+    False
+    """
+
+    # What schedules depend on, from 0 to 1; None: no schedule may be used.
+    distillation_progress: float | None = None
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        order = cls.__mro__
+        if sb.Brain in order[: order.index(DistillationMixin)]:
+            raise ValueError(
+                f"class {cls.__name__}: DistillationMixin must stand before "
+                "the Brain, as in class MyBrain(DistillationMixin, sb.Brain)."
+            )
+
+    def __init__(
+        self, modules=None, opt_class=None, hparams=None, *args, **kwargs
+    ):
+        modules, hparams = dict(modules or {}), dict(hparams or {})
+        teacher = modules.get("teacher", hparams.get("teacher"))
+        if teacher is not None and not hasattr(teacher, "live"):
+            teacher = FrozenTeacher(teacher, hparams.get("sample_rate", 16000))
+        if teacher is not None:
+            modules["teacher"] = teacher
+        super().__init__(modules, opt_class, hparams, *args, **kwargs)
+        self.distillation_averages = TermAverages()
+
+    @property
+    def distils(self) -> bool:
+        """Whether there is a teacher."""
+        return "teacher" in self.modules
+
+    def distillation(
+        self,
+        enhanced: torch.Tensor,
+        noisy: torch.Tensor | tuple,
+        clean: torch.Tensor | tuple,
+        lens: torch.Tensor | None = None,
+        teacher: torch.Tensor | tuple | None = None,
+        supervised: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """The distillation loss of a batch, to be added to the Brain's own.
+
+        Arguments
+        ---------
+        enhanced : torch.Tensor
+            The student's waveforms, ``[batch, samples]``, at the level of the
+            input (not peak-normalised); they alone get gradient.
+        noisy : torch.Tensor or tuple
+            What the student was given, ``[batch, samples]``, alone or with
+            relative lengths ``[batch]`` as in ``batch.noisy_sig``.
+        clean : torch.Tensor or tuple
+            The clean speech, likewise.
+        lens : torch.Tensor, optional
+            Relative lengths ``[batch]``, where none come with the others.
+        teacher : torch.Tensor or tuple, optional
+            The teacher's waveforms, likewise, where they are known already:
+            the teacher is then not run.
+        supervised : torch.Tensor, optional
+            The Brain's own loss, scalar, computed from ``enhanced``; needed
+            with ``distillation_share``.
+
+        Returns
+        -------
+        torch.Tensor
+            Float32 scalar, weighted, computed in float32 under autocast too.
+            0 if weight or share is 0. Where ``enhanced`` has no gradient, as
+            in validation, it is 0 too if a share decides its weight (the loss
+            is only reported), or if the recorded teacher has no recording.
+
+        Raises
+        ------
+        ValueError
+            If a hyperparameter is missing, or the signals do not fit.
+        """
+        self.check_distillation()
+        weight, share = self._now(WEIGHT), self._now(SHARE)
+        nothing = torch.zeros((), device=enhanced.device)
+        if not (weight or share):
+            return nothing
+        noisy, clean, teacher = (
+            _waveforms(signal, enhanced.device)
+            for signal in (noisy, clean, teacher)
+        )
+        taught = self._taught(noisy[0], clean[0], teacher[0])
+        if taught is None and not enhanced.requires_grad:
+            return nothing
+        if taught is None:
+            raise ValueError(
+                f"{type(self.modules.teacher).__name__} holds recordings, but "
+                "the batch has none: distillation() needs teacher=, such as "
+                "batch.teacher_sig."
+            )
+        for _, given in (clean, noisy, teacher):
+            lens = given if lens is None else lens
+        loss, terms = self._compared(enhanced, taught, clean[0], lens)
+        if share is None:
+            value = weight * loss
+        elif enhanced.requires_grad:
+            value, weight = self._shared(loss, supervised, enhanced, share)
+        else:
+            value, weight = nothing, None
+        if enhanced.requires_grad and weight is not self._given(WEIGHT):
+            terms["effective_weight"] = torch.as_tensor(weight)
+        self.distillation_averages.add(terms)
+        return value
+
+    def _taught(self, noisy, clean, known):
+        """What the teacher makes of a batch; None if nobody recorded it."""
+        teacher = self.modules.teacher
+        if known is not None:
+            return known.detach()
+        if hasattr(teacher, "answer"):
+            return teacher.answer(clean)
+        return teacher(noisy) if teacher.live else None
+
+    def _compared(self, enhanced, taught, clean, lens):
+        """The loss before its weight, and the terms to log. Gaps cost their
+        computation: they are asked for where the loss needs them anyway."""
+        compare = self.hparams.distillation_loss
+        selection = getattr(compare, "selection", None)
+        if getattr(selection, "schedule", None) is not None:
+            selection.ratio = self._progressed(selection.schedule)
+        if selection is None and not self._given("log_details"):
+            loss = compare(enhanced, taught, clean, lens)
+            return loss, {"distillation": loss}
+        loss, detail = compare(
+            enhanced, taught, clean, lens, return_detail=True
+        )
+        terms = {"distillation": loss}
+        for band, maps in detail.items():
+            terms[f"selected_share_{band}"] = maps["selected_share"].mean()
+            terms[f"mean_gap_{band}"] = maps["mean_gap"].mean()
+        return loss, terms
+
+    def _shared(self, loss, supervised, enhanced, share):
+        """The loss with its share of the gradient, and its weight."""
+        if supervised is None:
+            raise ValueError(
+                f"{SHARE} is a share beside the supervised loss: give that to "
+                "distillation() as supervised=."
+            )
+        return at_gradient_share(loss, supervised, enhanced, share)
+
+    def _given(self, name):
+        """A hyperparameter, None if there is none."""
+        return getattr(self.hparams, name, None)
+
+    def _now(self, name):
+        """The number that a hyperparameter is at this point of training."""
+        value = self._given(name)
+        return self._progressed(value) if callable(value) else value
+
+    def _progressed(self, schedule):
+        """The value of a schedule."""
+        if self.distillation_progress is None:
+            raise ValueError(
+                f"{type(self).__name__} has a schedule "
+                f"({type(schedule).__name__}), which needs to know how much of "
+                "the training is done: set self.distillation_progress, from 0 "
+                "to 1, in on_fit_batch_start."
+            )
+        return schedule(self.distillation_progress)
+
+    def distillation_summary(self) -> dict[str, float]:
+        """The stage's means, for the Brain's own log; the next begin anew.
+
+        Returns
+        -------
+        dict[str, float]
+            ``distillation`` (before its weight), for each band of a loss that
+            selects ``selected_share_<band>`` and ``mean_gap_<band>``, and
+            after training ``effective_weight`` if the weight is not constant;
+            of this process' share of the data. Empty if nothing was distilled.
+        """
+        summary = self.distillation_averages.summary()
+        self.distillation_averages = TermAverages()
+        return summary
+
+    def check_distillation(self) -> None:
+        """Raises ValueError unless the hyperparameters are complete."""
+        given = vars(self.hparams)
+        weight, share = given.get(WEIGHT), given.get(SHARE)
+        if weight is not None and share is not None:
+            raise ValueError(
+                f"{WEIGHT}: {weight} and {SHARE}: {share} contradict each "
+                "other: give one of them, and null for the other."
+            )
+        _check_ends(WEIGHT, weight, math.inf)
+        _check_ends(SHARE, share, 1)
+        if weight == 0:
+            return
+        if self.distils:
+            given = {**given, "teacher": self.modules.teacher}
+        missing = [name for name in NEEDED if given.get(name) is None]
+        if weight is None and share is None:
+            missing.append(WEIGHT)
+        if missing:
+            raise ValueError(
+                f"{type(self).__name__} distils, but its hyperparameters lack "
+                f"{' and '.join(missing)}: add what is missing to the YAML, or "
+                "distillation_weight: 0 to train without a teacher."
+            )
+
+    def init_optimizers(self) -> None:
+        """As the Brain does, out of the teacher's sight."""
+        teacher = self.modules.pop("teacher") if self.distils else None
+        try:
+            super().init_optimizers()
+        finally:
+            if teacher is not None:
+                self.modules["teacher"] = teacher
+
+    def fit(self, *args, **kwargs):
+        """Trains, once the hyperparameters are complete; see
+        `speechbrain.Brain.fit`."""
+        self.check_distillation()
+        return super().fit(*args, **kwargs)
+
+    def evaluate(self, *args, **kwargs):
+        """As the Brain does, and logs the terms of the test."""
+        average = super().evaluate(*args, **kwargs)
+        self._log_terms("test")
+        return average
+
+    # A Brain's own on_stage_start and on_stage_end rarely call those below
+    # them, hence these two, which contain both.
+    def _fit_train(self, train_set, epoch, enable):
+        super()._fit_train(train_set=train_set, epoch=epoch, enable=enable)
+        self._log_terms(f"epoch {epoch}, training")
+
+    def _fit_valid(self, valid_set, epoch, enable):
+        super()._fit_valid(valid_set=valid_set, epoch=epoch, enable=enable)
+        self._log_terms(f"epoch {epoch}, validation")
+
+    def _log_terms(self, stage: str) -> None:
+        """Logs the terms that the Brain has not taken."""
+        terms = self.distillation_summary()
+        if terms:
+            values = ", ".join(f"{n}: {x:.3g}" for n, x in terms.items())
+            logger.info("Distillation, %s: %s", stage, values)
+
+
+def _check_ends(name, value, limit):
+    """Raises ValueError unless a number, or both ends of a schedule, lie in
+    [0, limit)."""
+    for number in (value(0.0), value(1.0)) if callable(value) else (value,):
+        if number is None:
+            continue
+        if isinstance(number, str) or not 0 <= number < limit:
+            wanted = "0 or more" if limit == math.inf else f"from 0 to {limit}"
+            raise ValueError(f"{name}: {number} must be a number, {wanted}.")
+
+
+def _waveforms(signal, device):
+    """Waveforms ``[batch, samples]`` on the device, and lengths or None."""
+    if signal is None:
+        return None, None
+    if isinstance(signal, torch.Tensor):
+        return signal.to(device), None
+    if not isinstance(signal, (tuple, list)) or len(signal) != 2:
+        raise ValueError(
+            "distillation() takes waveforms [batch, samples], or them and "
+            "their relative lengths, such as batch.noisy_sig; not "
+            f"{type(signal).__name__}."
+        )
+    return signal[0].to(device), signal[1].to(device)

@@ -1,0 +1,320 @@
+"""Recipe files: one YAML per method that holds only its differences.
+
+A HyperPyYAML file may begin with ``extends: other.yaml``; it is then laid
+over that file, key by key.
+
+Authors
+ * The dispatch-sb contributors, 2026
+"""
+
+import difflib
+import io
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import ruamel.yaml
+from hyperpyyaml import load_hyperpyyaml, resolve_references
+from ruamel.yaml.constructor import DuplicateKeyError
+from ruamel.yaml.error import YAMLError
+
+from dispatch_sb.training.settings_check import find_problems
+
+MINI = "mini"
+FOR_DATA = "!apply:dispatch_sb.training.recipe_files.for_data"
+TUPLE = re.compile(r"\(.*\)")  # as HyperPyYAML writes tuples
+
+
+def compose(path: str | Path) -> str:
+    """Reads a recipe file with everything that it extends.
+
+    Arguments
+    ---------
+    path : str or Path
+        A HyperPyYAML file; ``extends`` in it is relative to its folder.
+
+    Returns
+    -------
+    str
+        One HyperPyYAML document without ``extends``.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the file, or a file that it extends, does not exist.
+    ValueError
+        If a file is not YAML, or files extend each other in a circle.
+    """
+    text = io.StringIO()
+    ruamel.yaml.YAML().dump(_compose_tree(Path(path), []), text)
+    return text.getvalue()
+
+
+def _compose_tree(path: Path, below: list) -> Mapping:
+    """Parses ``path`` over its base; ``below`` are the files that need it."""
+    if path.resolve() in below:
+        chain = " -> ".join(str(file) for file in [*below, path])
+        raise ValueError(f"Recipe files extend each other in a circle: {chain}")
+    if not path.is_file():
+        needed = f" (extended by {below[-1]})" if below else ""
+        raise FileNotFoundError(f"There is no recipe file {path}{needed}.")
+    try:
+        tree = ruamel.yaml.YAML().load(path.read_text(encoding="utf-8"))
+    except YAMLError as error:
+        raise ValueError(f"{path} is not YAML: {error}") from error
+    base_name = tree.pop("extends", None)
+    if base_name is None:
+        return tree
+    base = _compose_tree(path.parent / base_name, [*below, path.resolve()])
+    _lay_over(base, tree)
+    return base
+
+
+def _lay_over(base: dict, over: Mapping) -> None:
+    """Merges plain mappings key by key; anything with a tag replaces."""
+    for key, value in over.items():
+        plain = isinstance(value, Mapping) and _tag(value) is None
+        if plain and isinstance(base.get(key), Mapping):
+            _lay_over(base[key], value)
+        else:
+            base[key] = value
+
+
+def _tag(node: Any) -> str | None:
+    """The YAML tag that was written at a node, if any."""
+    return getattr(getattr(node, "tag", None), "value", None)
+
+
+def unknown_keys(text: str, overrides: Mapping, path: str) -> list[str]:
+    """Finds keys that a recipe does not have.
+
+    Arguments
+    ---------
+    text : str
+        The recipe as `compose` returns it.
+    overrides : Mapping
+        What the user wants to change.
+    path : str
+        Named in the sentences.
+
+    Returns
+    -------
+    list of str
+        One sentence for every unknown key, with the nearest known one.
+
+    Example
+    -------
+    >>> unknown_keys("batch_size: 8", {"batchsize": 4}, "a.yaml")
+    ["a.yaml has no key 'batchsize' (did you mean 'batch_size'?)."]
+    """
+    known = [str(key) for key in ruamel.yaml.YAML().load(text)]
+    problems = []
+    for key in overrides:
+        if key not in known:
+            near = difflib.get_close_matches(str(key), known, n=1)
+            hint = f" (did you mean '{near[0]}'?)" if near else ""
+            problems.append(f"{path} has no key '{key}'{hint}.")
+    return problems
+
+
+def load_recipe(
+    path: str | Path,
+    overrides: str | Mapping | None = None,
+    run_options: Mapping | None = None,
+) -> tuple[dict, str]:
+    """Builds everything that a recipe file describes, once all its settings
+    are checked (see `dispatch_sb.training.settings_check`).
+
+    Arguments
+    ---------
+    path : str or Path
+        A recipe file. Its objects are constructed: only load files that you
+        trust, as HyperPyYAML can run any code.
+    overrides : str or Mapping, optional
+        Values that replace those of the file, as a mapping or as YAML.
+    run_options : Mapping, optional
+        SpeechBrain's run options that were given beside them; they are
+        checked too.
+
+    Returns
+    -------
+    dict
+        The hyperparameters, objects constructed.
+    str
+        The resolved YAML, complete in itself, for the run's folder.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If a file or the overrides are not YAML. Otherwise it lists, one a
+        line, every key that the recipe does not have and every value that is
+        not allowed.
+    """
+    text = compose(path)
+    overrides = _read_overrides(overrides)
+    unknown = unknown_keys(text, overrides, str(path))
+    text, overrides = _with_objects(text, overrides)
+    resolved = resolve_references(text, overrides).getvalue()
+    _refuse(
+        unknown
+        + find_problems({**plain_values(resolved), **(run_options or {})})
+    )
+    hparams = load_hyperpyyaml(text, overrides)
+    _refuse(find_problems(hparams))  # what functions of the file returned
+    return hparams, resolved
+
+
+def plain_values(resolved: str) -> dict[str, Any]:
+    """The values of a recipe, before any of its objects is built.
+
+    Arguments
+    ---------
+    resolved : str
+        The resolved YAML.
+
+    Returns
+    -------
+    dict
+        Values by key, those inside blocks by their path. A choice of
+        `for_data` is made; other nodes with a tag are no plain values.
+
+    Example
+    -------
+    >>> text = "loss: !new:a.Loss\\n  beta: 0.5\\n  patch_bins: (10, 40)\\n"
+    >>> values = plain_values(text)
+    >>> values["loss.beta"], values["loss.patch_bins"], type(values["loss"])
+    (0.5, (10, 40), <class 'object'>)
+    """
+    values: dict[str, Any] = {}
+    for key, node in ruamel.yaml.YAML().load(resolved).items():
+        _collect(str(key), node, values)
+    return values
+
+
+def _collect(key: str, node: Any, values: dict) -> None:
+    """Adds a node, and those inside it, to the values by path."""
+    if _tag(node) == FOR_DATA:
+        node = for_data(**node) if isinstance(node, dict) else for_data(*node)
+    values[key] = _plain(node)
+    if isinstance(node, Mapping):
+        for name, child in node.items():
+            _collect(f"{key}.{name}", child, values)
+
+
+def _plain(node: Any) -> Any:
+    """A node's value; of an object that is yet to be built, an object."""
+    written = getattr(node, "value", node)
+    if isinstance(written, str) and TUPLE.fullmatch(written):
+        return tuple(ruamel.yaml.YAML().load(f"[{written[1:-1]}]"))
+    if _tag(node) is not None:
+        return object()
+    if isinstance(node, Mapping):
+        return {str(key): _plain(child) for key, child in node.items()}
+    if isinstance(node, list):
+        return [_plain(child) for child in node]
+    return node
+
+
+def _read_overrides(overrides: str | Mapping | None) -> Mapping:
+    """What the user wants to change, by key."""
+    if isinstance(overrides, str):
+        try:
+            overrides = ruamel.yaml.YAML().load(overrides)
+        except DuplicateKeyError as error:
+            raise ValueError(f"An option is given twice: {error}") from error
+        except YAMLError as error:
+            raise ValueError(f"An option is not YAML: {error}") from error
+    overrides = overrides or {}
+    if not isinstance(overrides, Mapping):
+        raise ValueError(
+            f"{str(overrides)!r} is no option: options are written --key value."
+        )
+    return overrides
+
+
+def _refuse(problems: list[str]) -> None:
+    """Raises ValueError if there are problems, with all of them."""
+    if problems:
+        raise ValueError("\n".join(problems))
+
+
+def _with_objects(text: str, overrides: Mapping) -> tuple[str, dict]:
+    """The recipe with the overrides that construct an object written into it,
+    and the other overrides: HyperPyYAML would take their tags away."""
+    tree = ruamel.yaml.YAML().load(text)
+    built = {key: x for key, x in overrides.items() if _tag(x) is not None}
+    _lay_over(tree, built)
+    written = io.StringIO()
+    ruamel.yaml.YAML().dump(tree, written)
+    rest = {key: x for key, x in overrides.items() if key not in built}
+    return written.getvalue(), rest
+
+
+def choose(name: str, among: Mapping, **arguments: Any) -> Any:
+    """Constructs what a name stands for, so that a command line can choose
+    among objects that a YAML describes.
+
+    Arguments
+    ---------
+    name : str
+        A key of ``among``.
+    among : Mapping
+        Names, and what constructs the object of that name (``!name:`` in
+        YAML), or None.
+    **arguments : object
+        Given to whatever is chosen.
+
+    Returns
+    -------
+    object
+        What was constructed, or None where that is chosen.
+
+    Raises
+    ------
+    ValueError
+        If there is no such name: which ones there are.
+
+    Example
+    -------
+    >>> choose("entries", {"entries": dict}, a=1)
+    {'a': 1}
+    >>> choose("frames", {"bins": dict, "none": None})
+    Traceback (most recent call last):
+    ...
+    ValueError: There is no 'frames': choose one of bins, none.
+    """
+    if name not in among:
+        known = ", ".join(map(str, among))
+        raise ValueError(f"There is no {name!r}: choose one of {known}.")
+    make = among[name]
+    return None if make is None else make(**arguments)
+
+
+def for_data(data_folder: str | None, mini: Any, full: Any) -> Any:
+    """Chooses a setting by the size of the data.
+
+    Arguments
+    ---------
+    data_folder : str or None
+        ``"mini"`` for the mini corpus, else the path of a full corpus.
+    mini : object
+        The setting for the mini corpus.
+    full : object
+        The setting for anything else.
+
+    Returns
+    -------
+    object
+        One of the two.
+
+    Example
+    -------
+    >>> for_data("mini", mini=10, full=300)
+    10
+    >>> for_data("/data/VoiceBank", mini=10, full=300)
+    300
+    """
+    return mini if data_folder == MINI else full

@@ -1,0 +1,208 @@
+"""A frozen teacher stays as it was loaded and answers sample for sample.
+
+Authors
+ * The dispatch-sb contributors, 2026
+"""
+
+import copy
+import pickle
+
+import pytest
+import torch
+from torch import nn
+
+from dispatch_sb.pretrained import FrozenTeacher, estimate_delay
+from dispatch_sb.pretrained.probe import voice_like
+
+
+class NoisyNetwork(nn.Module):
+    """Has all that a training could change: batch norm, dropout, weights."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv1d(1, 4, 5, padding=2),
+            nn.BatchNorm1d(4),
+            nn.Dropout(0.5),
+            nn.Conv1d(4, 1, 5, padding=2),
+        )
+
+    def forward(self, noisy):
+        return self.layers(noisy[:, None])[:, 0]
+
+
+class Applying(nn.Module):
+    """A network that is a function of its input."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.forward = function
+
+
+def delayed(noisy):
+    """The input 37 samples late, as long as it was."""
+    return nn.functional.pad(noisy, (37, 0))[:, : noisy.shape[1]]
+
+
+class At8k(nn.Module):
+    """A network that works at 8 kHz and remembers how long its input was."""
+
+    sample_rate = 8000
+
+    def forward(self, noisy):
+        self.samples = noisy.shape[1]
+        return noisy
+
+
+@pytest.fixture
+def noisy():
+    generator = torch.Generator().manual_seed(0)
+    return 0.1 * torch.randn(2, 4000, generator=generator)
+
+
+def test_no_call_puts_it_in_train_mode(noisy):
+    teacher = FrozenTeacher(NoisyNetwork())
+    modules = nn.ModuleDict({"teacher": teacher, "student": NoisyNetwork()})
+    modules.train()
+    teacher.train(True)
+    assert not any(module.training for module in teacher.modules())
+    teacher.model.train()  # past the wrapper: noticed at the next answer
+    tracked = teacher.model.layers[1].num_batches_tracked.clone()
+    assert teacher(noisy).equal(teacher(noisy))
+    assert teacher.model.layers[1].num_batches_tracked == tracked
+
+
+def test_no_call_gives_it_gradient(noisy):
+    teacher = FrozenTeacher(NoisyNetwork())
+    teacher.requires_grad_(True)
+    assert not any(p.requires_grad for p in teacher.parameters())
+    leaf = noisy.clone().requires_grad_()
+    assert not teacher(leaf).requires_grad
+
+
+def test_the_answer_can_be_a_target_of_a_student_with_gradient(noisy):
+    student = NoisyNetwork()
+    loss = (student(noisy) * FrozenTeacher(NoisyNetwork())(noisy)).sum()
+    loss.backward()
+    assert student.layers[0].weight.grad.abs().sum() > 0
+
+
+def test_copies_and_pickles_answer_alike(noisy):
+    torch.manual_seed(0)
+    teacher = FrozenTeacher(NoisyNetwork())
+    for twin in (copy.deepcopy(teacher), pickle.loads(pickle.dumps(teacher))):
+        assert twin.train()(noisy).equal(teacher(noisy))
+        assert not any(p.requires_grad for p in twin.parameters())
+
+
+def test_it_moves_with_its_surroundings():
+    teacher = FrozenTeacher(At8k(), resample=True)
+    nn.ModuleDict({"teacher": teacher}).to("meta")
+    assert {b.device.type for b in teacher.buffers()} == {"meta"}
+
+
+def test_short_answers_are_padded_at_the_end(noisy):
+    # As of networks whose frames do not fill the input.
+    answer = FrozenTeacher(Applying(lambda noisy: noisy[:, :-100]))(noisy)
+    assert answer.shape == noisy.shape
+    assert answer[:, :-100].equal(noisy[:, :-100])
+    assert answer[:, -100:].eq(0).all()
+
+
+def test_a_known_delay_is_removed_without_losing_the_tail(noisy):
+    assert estimate_delay(Applying(delayed)) == 37
+    assert FrozenTeacher(Applying(delayed), delay=37)(noisy).equal(noisy)
+
+
+def test_the_delay_is_measured_in_evaluation_mode_and_leaves_no_trace():
+    torch.manual_seed(0)
+    model = nn.Sequential(Applying(delayed), NoisyNetwork()).train()
+    model[1].layers[2].eval()
+    modes = [module.training for module in model.modules()]
+    before = copy.deepcopy(model.state_dict())
+    first, second = estimate_delay(model), estimate_delay(model)
+    assert first == second
+    assert [module.training for module in model.modules()] == modes
+    after = model.state_dict()
+    assert all(after[key].equal(before[key]) for key in before)
+
+
+def test_a_peak_normalisation_is_undone_per_utterance(noisy):
+    levels = torch.tensor([[1.0], [0.01]])
+    normalizing = Applying(lambda x: x / x.abs().amax(dim=1, keepdim=True))
+    answer = FrozenTeacher(normalizing, match_level=True)(levels * noisy)
+    torch.testing.assert_close(answer, levels * noisy)
+
+
+def test_the_level_of_noise_that_is_gone_does_not_enter_the_gain():
+    speech = voice_like(16000)[None]
+    noise = 0.05 * torch.randn(
+        1, 16000, generator=torch.Generator().manual_seed(0)
+    )
+    model = Applying(lambda noisy: speech / speech.max())
+    answer = FrozenTeacher(model, match_level=True)
+    torch.testing.assert_close(
+        answer(speech + noise), speech, rtol=0.02, atol=0
+    )
+
+
+def test_silence_stays_silent_when_levels_are_matched():
+    silence = torch.zeros(1, 1000)
+    teacher = FrozenTeacher(nn.Identity(), match_level=True)
+    assert teacher(silence).equal(silence)
+
+
+def test_another_rate_is_refused_with_both_rates_and_the_remedy():
+    with pytest.raises(ValueError, match="8000.*16000.*resample=True"):
+        FrozenTeacher(At8k())
+
+
+def test_another_rate_is_converted_and_back_on_request():
+    tone = torch.sin(2 * torch.pi * 440 * torch.arange(16000) / 16000)[None]
+    teacher = FrozenTeacher(At8k(), resample=True)
+    answer = teacher(tone)
+    assert teacher.model.samples == 8000
+    assert list(teacher.state_dict()) == []
+    inside = slice(200, -200)
+    torch.testing.assert_close(
+        answer[:, inside], tone[:, inside], rtol=0, atol=0.01
+    )
+
+
+def test_everything_runs_in_float32_under_autocast(noisy):
+    teacher = FrozenTeacher(NoisyNetwork())
+    plain = teacher(noisy)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert teacher(noisy).equal(plain)
+    assert teacher(noisy.double()).dtype == torch.float32
+
+
+@pytest.mark.parametrize("shape", [(2, 1, 4000), (2, 4000, 1)])
+def test_channel_dimensions_and_further_outputs_are_dropped(noisy, shape):
+    output = (noisy.reshape(shape), "features")
+    assert FrozenTeacher(Applying(lambda _: output))(noisy).equal(noisy)
+
+
+@pytest.mark.parametrize(
+    "output, complaint",
+    [
+        (torch.zeros(2, 2, 4000), r"\[2, 2, 4000\]"),
+        (torch.zeros(1, 4000), "2.*1"),
+        ({"wav": torch.zeros(2, 4000)}, "dict"),
+        (torch.zeros(2, 4000, dtype=torch.complex64), "complex64"),
+    ],
+)
+def test_other_outputs_are_refused(noisy, output, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        FrozenTeacher(Applying(lambda _: output))(noisy)
+
+
+def test_inputs_of_another_shape_are_refused():
+    with pytest.raises(ValueError, match=r"\[4000\]"):
+        FrozenTeacher(nn.Identity())(torch.zeros(4000))
+
+
+@pytest.mark.parametrize("delay", [-1, 0.5])
+def test_impossible_delays_are_refused(delay):
+    with pytest.raises(ValueError, match="delay"):
+        FrozenTeacher(nn.Identity(), delay=delay)

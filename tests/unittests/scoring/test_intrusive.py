@@ -1,0 +1,164 @@
+"""What metrics with a reference promise.
+
+Authors
+ * The dispatch-sb contributors, 2026
+"""
+
+import numpy as np
+import pystoi
+import pytest
+
+from dispatch_sb.scoring import (
+    ALL,
+    composite_scores,
+    estoi,
+    pesq_wb,
+    score_pair,
+    segmental_snr,
+    si_sdr,
+    stoi,
+)
+
+RATE = 16000
+INTRUSIVE = ALL[:8]
+
+
+def test_pesq_takes_the_synthetic_signal_for_speech(speech):
+    clean = speech()
+    assert pesq_wb(clean, clean, RATE) == pytest.approx(4.644, abs=1e-3)
+
+
+def test_less_noise_scores_higher_and_the_same_every_time(speech, noisy):
+    clean = speech()
+    noise, better, best, again = (
+        score_pair(clean, noisy(clean, snr), RATE, INTRUSIVE)
+        for snr in (0, 10, 20, 20)
+    )
+    for name in INTRUSIVE:
+        assert noise[name] <= better[name] <= best[name]
+        assert noise[name] < best[name]
+    assert again == best
+
+
+@pytest.mark.parametrize("rate", [16000, 10000])
+def test_stoi_and_estoi_share_work_and_stay_those_of_pystoi(
+    speech, noisy, rate, monkeypatch
+):
+    clean = speech()
+    estimate = noisy(clean, 5)
+    expected = {
+        name: pystoi.stoi(clean.astype(float), estimate.astype(float), rate, e)
+        for name, e in (("stoi", False), ("estoi", True))
+    }
+    spectra = []
+    stft = pystoi.utils.stft
+    monkeypatch.setattr(
+        "pystoi.utils.stft", lambda *a, **k: spectra.append(1) or stft(*a, **k)
+    )
+    scores = score_pair(clean, estimate, rate, ("stoi", "estoi"))
+    assert scores == pytest.approx(expected, abs=1e-12, rel=0)
+    assert len(spectra) == 2  # one of each signal
+    assert stoi(clean, estimate, rate) == scores["stoi"]
+    assert estoi(clean, estimate, rate) == scores["estoi"]
+
+
+def test_si_sdr_does_not_see_scale_sign_or_offset(speech, noisy):
+    clean = speech()
+    estimate = noisy(clean, 5)
+    expected = si_sdr(clean, estimate)
+    assert si_sdr(clean, -0.1 * estimate + 0.2) == pytest.approx(expected)
+    assert si_sdr(7 * clean, estimate) == pytest.approx(expected)
+
+
+def test_si_sdr_of_orthogonal_noise_is_the_snr():
+    time = np.arange(16000) / RATE
+    clean = np.sin(2 * np.pi * 100 * time)
+    noise = 0.1 * np.sin(2 * np.pi * 200 * time)
+    assert si_sdr(clean, clean + noise) == pytest.approx(20)
+
+
+def test_segmental_snr_sees_the_level_and_is_limited(speech):
+    clean = speech()
+    assert segmental_snr(clean, 0.9 * clean, RATE) == pytest.approx(20)
+    assert segmental_snr(clean, clean, RATE) == pytest.approx(35)
+    assert segmental_snr(clean, -9 * clean, RATE) == pytest.approx(-10)
+
+
+def test_inputs_are_untouched(speech, noisy):
+    for dtype in (np.float32, np.float64):
+        clean = speech().astype(dtype)
+        estimate = noisy(clean, 5).astype(dtype)
+        before = clean.copy(), estimate.copy()
+        clean.flags.writeable = estimate.flags.writeable = False
+        scores = score_pair(clean, estimate, RATE)
+        assert all(isinstance(value, float) for value in scores.values())
+        np.testing.assert_array_equal(clean, before[0])
+        np.testing.assert_array_equal(estimate, before[1])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda x: 0 * x,
+        lambda x: x + np.nan,
+        lambda x: x[:-1],
+        lambda x: np.stack([x, x]),
+        lambda x: x[:0],
+    ],
+)
+def test_an_unfit_signal_fails_every_metric_that_needs_it(speech, change):
+    clean = speech()
+    scores = score_pair(clean, change(clean), RATE, INTRUSIVE)
+    assert set(scores) == set(INTRUSIVE)
+    assert all("estimate" in value["error"] for value in scores.values())
+    scores = score_pair(change(clean), clean, RATE)
+    assert all("reference" in scores[name]["error"] for name in INTRUSIVE)
+    assert scores["dnsmos_ovrl"] > 0.5
+
+
+def test_too_short_is_a_failure_not_a_score(speech, noisy):
+    clean = speech()[4000:7000]  # 0.19 s
+    scores = score_pair(clean, noisy(clean, 5), RATE, INTRUSIVE)
+    for name, needed in (("pesq", 0.25), ("stoi", 0.4), ("estoi", 0.4)):
+        assert f"{needed} s" in scores[name]["error"]
+    assert "PESQ" in scores["csig"]["error"]
+    assert isinstance(scores["si_sdr"], float)
+
+
+def test_short_speech_between_silence_has_no_stoi(speech, noisy):
+    clean = np.zeros(2 * RATE, dtype=np.float32)
+    clean[:4000] = speech()[:4000]
+    with pytest.raises(ValueError, match="30"):
+        stoi(clean, noisy(clean, 10), RATE)
+
+
+def test_infinite_si_sdr_is_no_score(speech):
+    clean = speech()
+    scores = score_pair(clean, clean, RATE, ("si_sdr",))
+    assert "inf" in scores["si_sdr"]["error"]
+
+
+def test_other_rate_than_16_khz_is_named(speech):
+    clean = speech()
+    scores = score_pair(clean, clean, 8000, ("pesq", "dnsmos_sig"))
+    assert all("8000" in value["error"] for value in scores.values())
+
+
+def test_pesq_code_is_no_score(speech, monkeypatch):
+    monkeypatch.setattr("pesq.pesq", lambda *_: -1)
+    clean = speech()
+    scores = score_pair(clean, clean, RATE, ("pesq", "csig"))
+    assert all("-1" in value["error"] for value in scores.values())
+
+
+def test_unknown_metric_is_an_error_of_the_caller(speech):
+    with pytest.raises(ValueError, match="pesk.*pesq"):
+        score_pair(speech(), speech(), RATE, ("pesk",))
+
+
+def test_composite_stays_within_one_and_five(speech, noisy):
+    clean = speech()
+    worst = composite_scores(clean, noisy(clean, -30), RATE, pesq=1.0)
+    best = composite_scores(clean, clean, RATE, pesq=4.64)
+    assert min(worst.values()) == 1.0
+    assert best == {"csig": 5.0, "cbak": 5.0, "covl": 5.0}

@@ -1,0 +1,244 @@
+"""Systems side by side: schema, failures, resuming, the table's text.
+
+Authors
+ * The dispatch-sb contributors, 2026
+"""
+
+import json
+import os
+
+import numpy as np
+import pytest
+import soundfile
+
+from dispatch_sb.processes import WorkerPool
+from dispatch_sb.scoring import (
+    ALL,
+    chosen_metrics,
+    format_table,
+    score_systems,
+)
+from dispatch_sb.scoring.journal import ScoreJournal
+from dispatch_sb.scoring.scoreboard import score_files
+
+QUICK = ("pesq", "stoi", "si_sdr")
+
+
+@pytest.fixture(scope="module")
+def pool():
+    """One process for the module."""
+    with WorkerPool(1) as pool:
+        yield pool
+
+
+def score(items, pool, metrics=QUICK, **options):
+    """Without the bar, few resamples."""
+    return score_systems(
+        items, None, metrics, False, pool=pool, resamples=100, **options
+    )
+
+
+def test_schema_and_order_of_systems(items, pool):
+    scores = score(items[:2], pool)
+    summary = scores["noisy"]["pesq"]
+    assert set(summary) == {"mean", "ci95", "n", "failed"}
+    assert summary["n"] == 2 and summary["failed"] == 0
+    assert summary["ci95"][0] <= summary["mean"] <= summary["ci95"][1]
+    per_file = [scores["files"][n]["noisy"]["pesq"] for n in "ab"]
+    assert summary["mean"] == pytest.approx(np.mean(per_file))
+    for metric in QUICK:
+        means = [
+            scores[system][metric]["mean"]
+            for system in ("noisy", "student", "teacher")
+        ]
+        assert means == sorted(means)
+    assert "without Corrigendum 2 (pesq 0.0.4)" in scores["flavours"]["pesq"]
+
+
+def test_differences_are_paired(items, pool):
+    scores = score(items[:2], pool, ("si_sdr",))
+    gain = scores["differences"]["student - noisy"]["si_sdr"]
+    each = [
+        scores["files"][n]["student"]["si_sdr"]
+        - scores["files"][n]["noisy"]["si_sdr"]
+        for n in "ab"
+    ]
+    assert gain["mean"] == pytest.approx(np.mean(each))
+    assert gain["ci95"] == pytest.approx(sorted(each))
+    assert "student - teacher" in scores["differences"]
+
+
+def break_files(items):
+    """Silent student, wrong rate, stereo, cut and missing files."""
+    student = [item["systems"]["student"] for item in items]
+    teacher = [item["systems"]["teacher"] for item in items]
+    signal, _ = soundfile.read(student[0], dtype="float32")
+    soundfile.write(student[0], 0 * signal, 16000, "FLOAT")
+    soundfile.write(student[1], signal, 8000, "FLOAT")
+    os.remove(student[2])
+    soundfile.write(teacher[0], np.stack([signal, signal], 1), 16000, "FLOAT")
+    soundfile.write(teacher[1], signal[:-100], 16000, "FLOAT")
+    teacher[2].write_bytes(teacher[2].read_bytes()[:30])
+
+
+def test_failures_have_reasons_are_counted_and_in_no_mean(items, pool):
+    break_files(items)
+    scores = score(items, pool)
+    assert scores["noisy"]["pesq"]["n"] == 3
+    for system in ("student", "teacher"):
+        for metric in QUICK:
+            summary = scores[system][metric]
+            assert (summary["n"], summary["failed"]) == (0, 3)
+            assert summary["mean"] is None
+    reasons = [
+        scores["files"][name][system]["pesq"]["error"]
+        for system in ("student", "teacher")
+        for name in "abc"
+    ]
+    expected = ("estimate", "8000", "c.wav", " 2 ", "samples", "c.wav")
+    for reason, part in zip(reasons, expected):
+        assert part in reason
+    table = format_table(scores)
+    assert "*" in table and "3 of 3" in table and reasons[0] in table
+    json.dumps(scores, allow_nan=False)
+
+
+def test_one_failure_leaves_the_mean_of_the_others(items, pool):
+    path = items[1]["systems"]["student"]
+    signal, _ = soundfile.read(path, dtype="float32")
+    soundfile.write(path, 0 * signal, 16000, "FLOAT")
+    scores = score(items, pool, ("si_sdr",))
+    others = [scores["files"][n]["student"]["si_sdr"] for n in "ac"]
+    summary = scores["student"]["si_sdr"]
+    assert summary["mean"] == pytest.approx(np.mean(others))
+    assert (summary["n"], summary["failed"]) == (2, 1)
+    assert scores["differences"]["student - noisy"]["si_sdr"]["n"] == 2
+
+
+def one_dies(reference, estimate, metrics):
+    """Scores, in a process that one file kills."""
+    if estimate.endswith("student/b.wav"):
+        os.kill(os.getpid(), 9)
+    return score_files(reference, estimate, metrics)
+
+
+def test_a_killed_worker_loses_only_its_file(items, pool, monkeypatch):
+    monkeypatch.setattr("dispatch_sb.scoring.scoreboard.score_files", one_dies)
+    scores = score(items, pool, ("si_sdr",))
+    assert "SIGKILL" in scores["files"]["b"]["student"]["si_sdr"]["error"]
+    counts = [scores[s]["si_sdr"]["n"] for s in ("noisy", "student", "teacher")]
+    assert counts == [3, 2, 3] and scores["student"]["si_sdr"]["failed"] == 1
+
+
+def test_journal_resumes_and_notices_changed_files(items, pool, tmp_path):
+    journal = tmp_path / "run" / "scores.jsonl"
+    first = score(items, pool, ("si_sdr",), journal=journal)
+    lines = journal.read_text().split()
+    assert len(journal.read_text().strip().split("\n\n")) == 9
+    # An interruption cut the last line; one estimate is a new one.
+    journal.write_text(journal.read_text()[:-20])
+    changed = items[0]["systems"]["student"]
+    signal, _ = soundfile.read(items[0]["systems"]["noisy"], dtype="float32")
+    soundfile.write(changed, 0.9 * signal, 16000, "FLOAT")
+    second = score(items, pool, ("si_sdr",), journal=journal)
+    added = len(journal.read_text().split()) - len(lines)
+    assert added > 0
+    assert second["teacher"] == first["teacher"]
+    assert second["student"] != first["student"]
+    with WorkerPool(1) as unused:
+        third = score(items, unused, ("si_sdr",), journal=journal)
+        assert unused.process_ids() == []  # nothing was left to compute
+    assert third == second
+
+
+def test_a_second_run_scores_only_what_no_run_has_scored(items, pool, tmp_path):
+    """Noisy files and one metric are known: to another run, by content."""
+    cache = tmp_path / "shared" / "scores.jsonl"
+    first = [
+        {**item, "systems": {"noisy": item["systems"]["noisy"]}}
+        for item in items
+    ]
+    known = score(first, pool, ("si_sdr",), journal=cache)
+    copies = []
+    for item in items:
+        copy = tmp_path / "run" / f"{item['id']}.aiff"
+        copy.parent.mkdir(exist_ok=True)
+        signal, rate = soundfile.read(item["systems"]["noisy"], dtype="float32")
+        soundfile.write(copy, signal, rate, "FLOAT", format="AIFF")
+        copies.append({**item, "systems": {"noisy": copy}})
+    with WorkerPool(1) as unused:
+        again = score(copies, unused, ("si_sdr",), journal=cache)
+        assert unused.process_ids() == []
+    assert again == known
+    more = score(copies, pool, ("stoi", "si_sdr"), journal=cache)
+    assert more["noisy"]["si_sdr"] == known["noisy"]["si_sdr"]
+    added = [json.loads(x) for x in cache.read_text().split("\n\n")[3:]]
+    assert [set(row["scores"]) for row in added] == [{"stoi"}] * 3
+
+
+def test_another_flavour_is_another_score(items, pool, tmp_path, monkeypatch):
+    cache = tmp_path / "scores.jsonl"
+    score(items[:1], pool, ("si_sdr",), journal=cache)
+    before = len(cache.read_text())
+    monkeypatch.setattr(
+        "dispatch_sb.scoring.journal.flavours", lambda: {"pesq": "pesq 9.9"}
+    )
+    score(items[:1], pool, ("si_sdr",), journal=cache)
+    assert len(cache.read_text()) == 2 * before
+
+
+def test_journals_of_one_file_lose_nothing_to_each_other(tmp_path):
+    path = tmp_path / "scores.jsonl"
+    one, other = ScoreJournal(path), ScoreJournal(path)
+    for number in range(50):
+        one.add(f"one {number}", {"pesq": 1.0})
+        other.add(f"other {number}", {"pesq": 2.0})
+    kept = ScoreJournal(path)
+    for number in range(50):
+        assert kept.get(f"one {number}", ("pesq",)) == {"pesq": 1.0}
+        assert kept.get(f"other {number}", ("pesq",)) == {"pesq": 2.0}
+
+
+@pytest.mark.parametrize(
+    "choice, expected",
+    [
+        (None, ALL),
+        ("si_sdr, pesq,pesq", ("pesq", "si_sdr")),
+        (["composite"], ("csig", "cbak", "covl")),
+    ],
+)
+def test_metrics_are_chosen_by_name_or_group(choice, expected):
+    assert chosen_metrics(choice) == expected
+
+
+@pytest.mark.parametrize("choice", ["pesk", ["pesq", "wer"], [], ""])
+def test_metrics_that_do_not_exist_are_refused(choice):
+    with pytest.raises(ValueError, match="metrics.*dnsmos"):
+        chosen_metrics(choice)
+
+
+def test_table_fits_a_terminal_and_says_what_it_shows(items, pool):
+    text = format_table(score(items[:2], pool))
+    assert max(len(line) for line in text.splitlines()) <= 80
+    header = text.splitlines()[1].split()
+    assert header == ["noisy", "student", "teacher"]
+    for told in ("95 %", "student - noisy", "SI-SDR (dB)", "pesq 0.0.4"):
+        assert told in text
+    assert "failed" not in text
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_terminal_gets_a_bar(items, pool, monkeypatch, capsys, terminal):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: terminal)
+    score_systems(items[:1], None, ("si_sdr",), True, pool=pool)
+    assert ("3/3" in capsys.readouterr().err) == terminal
+
+
+@pytest.mark.parametrize(
+    "systems, named",
+    [([], None), ([{}, {}], r"\ba\b"), ([{"files": "x.wav"}], r"\bfiles\b")],
+)
+def test_impossible_requests_are_refused(systems, named):
+    items = [{"id": "a", "clean": "a.wav", "systems": s} for s in systems]
+    with pytest.raises(ValueError, match=named):
+        score_systems(items)

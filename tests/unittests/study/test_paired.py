@@ -1,0 +1,141 @@
+"""Paired differences find true effects, and no others."""
+
+import numpy as np
+import pytest
+from synthetic_study import scores
+
+from dispatch_sb.study.paired import (
+    holm,
+    mean_and_spread,
+    paired_difference,
+)
+
+RESAMPLES = 199
+
+
+def found_in(trials, effects, seeds, family):
+    """Whether Holm's correction leaves a claim, in each simulated family."""
+    claims = []
+    for trial in range(trials):
+        generator = np.random.default_rng(trial)
+        study = scores(generator, effects, seeds, utterances=15)
+        p_values = [
+            paired_difference(study[a], study[b], RESAMPLES, trial).p_value
+            for a, b in family
+        ]
+        claims.append(min(holm(p_values)) <= 0.05)
+    return np.mean(claims)
+
+
+@pytest.mark.parametrize("seeds", [2, 3, 5])
+def test_intervals_cover_the_true_difference_with_few_seeds(seeds):
+    covered = []
+    for trial in range(250):
+        generator = np.random.default_rng(trial)
+        study = scores(generator, {"a": 0.1, "b": 0.0}, seeds, utterances=30)
+        found = paired_difference(study["a"], study["b"], RESAMPLES, trial)
+        covered.append(found.low < 0.1 < found.high)
+    assert 0.93 <= np.mean(covered) < 1.0
+
+
+@pytest.mark.parametrize("seeds", [2, 3, 5])
+def test_families_without_an_effect_lead_to_few_claims(seeds):
+    null = dict.fromkeys("abcde", 0.0)
+    family = [("b", "a"), ("c", "a"), ("d", "a"), ("e", "b")]
+    assert found_in(200, null, seeds, family) <= 0.05
+
+
+def test_a_decent_effect_is_found():
+    assert found_in(50, {"a": 0.15, "b": 0.0}, 5, [("a", "b")]) >= 0.9
+
+
+def test_p_value_and_interval_agree_and_p_is_never_zero():
+    for trial in range(60):
+        study = scores(np.random.default_rng(trial), {"a": 0.08, "b": 0.0}, 3)
+        found = paired_difference(study["a"], study["b"], RESAMPLES)
+        assert (found.p_value <= 0.05) == (found.low > 0 or found.high < 0)
+        assert found.p_value >= 1 / (RESAMPLES + 1)
+
+
+def test_the_same_seed_gives_the_same_answer_and_sides_may_change():
+    study = scores(np.random.default_rng(0), {"a": 0.05, "b": 0.0})
+    one, other = study["a"], study["b"]
+    found = paired_difference(one, other, RESAMPLES)
+    assert found == paired_difference(one, other, RESAMPLES)
+    assert found != paired_difference(one, other, RESAMPLES, seed=1)
+    turned = paired_difference(other, one, RESAMPLES)
+    assert turned.mean == pytest.approx(-found.mean)
+    assert turned.p_value == found.p_value
+
+
+def test_what_both_methods_share_does_not_count():
+    study = scores(np.random.default_rng(0), {"a": 0.05, "b": 0.0})
+    shifted = {
+        method: {
+            s: {u: v + 3 * s + len(u) for u, v in row.items()}
+            for s, row in rows.items()
+        }
+        for method, rows in study.items()
+    }
+    found = paired_difference(study["a"], study["b"], RESAMPLES)
+    moved = paired_difference(shifted["a"], shifted["b"], RESAMPLES)
+    assert moved.mean == pytest.approx(found.mean)
+    assert moved.high == pytest.approx(found.high)
+
+
+def test_a_failed_score_leaves_out_its_pair_only():
+    study = scores(np.random.default_rng(0), {"a": 0.1, "b": 0.0}, seeds=2)
+    one, other = study["a"], study["b"]
+    one[1]["u0"] = {"error": "silent"}
+    del other[2]["u3"]
+    found = paired_difference(one, other, RESAMPLES)
+    pairs = [
+        one[s][u] - other[s][u]
+        for s in (1, 2)
+        for u in one[s]
+        if (s, u) not in {(1, "u0"), (2, "u3")}
+    ]
+    assert found.failed == 2
+    assert found.mean == pytest.approx(np.mean(pairs))
+    other[1]["u0"] = {"error": "silent"}
+    assert paired_difference(one, other, RESAMPLES) == found
+
+
+def test_only_shared_seeds_are_compared():
+    study = scores(np.random.default_rng(0), {"a": 0.1, "b": 0.0}, seeds=3)
+    del study["b"][2]
+    found = paired_difference(study["a"], study["b"], RESAMPLES)
+    assert list(found.seed_means) == [1, 3]
+    assert paired_difference(study["a"], {}) is None
+
+
+def test_one_seed_speaks_for_itself_only():
+    study = scores(np.random.default_rng(0), {"a": 0.1, "b": 0.0}, seeds=1)
+    found = paired_difference(study["a"], study["b"], RESAMPLES)
+    assert not found.over_seeds and found.low < found.mean < found.high
+    one = {1: {"a": 2.0}}
+    lonely = paired_difference(one, one)
+    assert (lonely.mean, lonely.low, lonely.p_value) == (0.0, None, None)
+
+
+@pytest.mark.parametrize(
+    ("p_values", "expected"),
+    [
+        ([0.01, 0.04, 0.03, 0.005], [0.03, 0.06, 0.06, 0.02]),
+        ([0.01, None, None], [0.03, None, None]),
+        ([0.6, 0.9], [1.0, 1.0]),
+        ([], []),
+    ],
+)
+def test_holm(p_values, expected):
+    known = [-1 if p is None else p for p in expected]
+    found = [-1 if p is None else p for p in holm(p_values)]
+    assert found == pytest.approx(known)
+
+
+def test_mean_and_spread_are_over_seeds():
+    rows = {1: {"a": 1.0, "b": 3.0}, 2: {"a": 4.0, "b": {"error": "?"}}}
+    mean, spread, missing = mean_and_spread(rows)
+    assert (mean, missing) == (3.0, 1)
+    assert spread == pytest.approx(2**0.5)
+    assert mean_and_spread({}) == (None, None, 0)

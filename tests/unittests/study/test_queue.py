@@ -1,0 +1,110 @@
+"""Cells run in processes of their own, and survive whatever happens to them.
+
+Authors
+ * The dispatch-sb contributors, 2026
+"""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from dispatch_sb.study.queue import CellQueue, claimed, is_claimed
+from dispatch_sb.study.study_plan import Cell
+
+CELLS = [Cell("main", "T", "none", seed) for seed in (1, 2, 3)]
+WORK = """
+import pathlib, sys, time
+target = pathlib.Path(sys.argv[1])
+began = target.with_suffix(".began")
+began.write_text("")
+time.sleep({seconds})
+if sys.argv[1].endswith("seed2.done") and {fails}:
+    sys.exit(7)
+target.write_text("")
+"""
+QUEUE = """
+import sys
+sys.path.insert(0, {here!r})
+from pathlib import Path
+from test_queue import queue_of
+queue_of(Path({folder!r}), seconds=60).run()
+"""
+
+
+def queue_of(folder, seconds=0.0, fails=False, jobs=2, report=print):
+    """A queue whose cells leave an empty file each."""
+    work = WORK.format(seconds=seconds, fails=fails)
+    return CellQueue(
+        lambda: [c for c in CELLS if not (folder / f"{c.name}.done").exists()],
+        lambda c: [sys.executable, "-c", work, str(folder / f"{c.name}.done")],
+        lambda cell: folder / f"{cell.name}.log",
+        jobs=jobs,
+        report=report,
+    )
+
+
+def test_every_cell_is_run_once_and_finished_ones_are_left(tmp_path):
+    (tmp_path / f"{CELLS[0].name}.done").write_text("")
+    assert queue_of(tmp_path).run() == []
+    assert {path.stem for path in tmp_path.glob("*.done")} == {
+        cell.name for cell in CELLS
+    }
+    assert not (tmp_path / f"{CELLS[0].name}.began").exists()
+
+
+def test_a_failing_cell_is_tried_twice_and_stops_no_other(tmp_path):
+    said = []
+    failed = queue_of(tmp_path, fails=True, report=said.append).run()
+    assert failed == [CELLS[1].name]
+    assert sum("status 7" in line for line in said) == 2
+    assert len(list(tmp_path.glob("*.done"))) == 2
+
+
+def test_a_stopped_queue_takes_its_processes_with_it(tmp_path):
+    here = str(Path(__file__).parent)
+    program = QUEUE.format(here=here, folder=str(tmp_path))
+    queue = subprocess.Popen([sys.executable, "-c", program])
+    while len(list(tmp_path.glob("*.began"))) < 2:
+        assert queue.poll() is None
+        time.sleep(0.05)
+    queue.send_signal(signal.SIGTERM)
+    queue.wait(timeout=20)  # its cells would sleep for a minute
+    alive = subprocess.run(
+        ["pgrep", "-f", str(tmp_path)], capture_output=True, text=True
+    )
+    assert alive.stdout == ""
+    assert list(tmp_path.glob("*.done")) == []
+
+
+def test_a_claim_is_exclusive_and_ends_with_its_process(tmp_path):
+    hold = (
+        "import sys, time; from pathlib import Path\n"
+        "from dispatch_sb.study.queue import claimed\n"
+        "with claimed(Path(sys.argv[1])):\n"
+        "    print('held', flush=True); time.sleep(60)"
+    )
+    other = subprocess.Popen(
+        [sys.executable, "-c", hold, str(tmp_path)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert other.stdout.readline() == "held\n"
+    assert is_claimed(tmp_path)
+    with claimed(tmp_path) as mine:
+        assert not mine
+    other.kill()
+    other.wait()
+    other.stdout.close()
+    assert not is_claimed(tmp_path)
+    with claimed(tmp_path) as mine:
+        assert mine
+
+
+@pytest.mark.parametrize("jobs", [0, -1])
+def test_no_jobs_is_refused(tmp_path, jobs):
+    with pytest.raises(ValueError, match="jobs"):
+        queue_of(tmp_path, jobs=jobs)

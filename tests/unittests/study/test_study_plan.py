@@ -1,0 +1,80 @@
+"""Which cells a study runs, and in which order.
+
+Authors
+ * The dispatch-sb contributors, 2026
+"""
+
+import pytest
+
+from dispatch_sb.study.study_plan import Plan
+
+STUDY = {
+    "students": ["T"],
+    "seeds": [1, 2],
+    "options": {"batch_size": 8},
+    "sweep": {"key": "distillation_share", "values": [0.5, 0.2], "seed": 1},
+    "methods": {
+        "none": {"recipe": "baseline.yaml", "distils": False},
+        "extra": {"recipe": "extra.yaml", "later": True},
+        "l2": {"recipe": "l2.yaml"},
+        "clean": {
+            "recipe": "l2.yaml",
+            "like": "l2",
+            "options": {"teacher_source": "clean"},
+        },
+        "fixed": {"recipe": "l2.yaml", "strength": 0.9},
+    },
+}
+L2 = {"sweep_T_l2_0.2_seed1": 1.7, "sweep_T_l2_0.5_seed1": 1.6}
+
+
+def names(cells):
+    return [cell.name for cell in cells]
+
+
+def test_before_the_sweep_only_what_needs_no_choice_is_compared():
+    found = names(Plan(STUDY).main({}))
+    assert found == [
+        "main_T_none_seed1",
+        "main_T_fixed_0.9_seed1",
+        "main_T_none_seed2",
+        "main_T_fixed_0.9_seed2",
+    ]
+
+
+def test_half_a_sweep_chooses_nothing():
+    half = {"sweep_T_l2_0.2_seed1": 1.7}
+    assert Plan(STUDY).strength("T", "l2", half) is None
+
+
+def test_validation_chooses_for_the_method_and_those_like_it():
+    plan = Plan(STUDY)
+    assert plan.strength("T", "l2", L2) == 0.2
+    assert plan.strength("T", "clean", L2) == 0.2
+    assert plan.strength("T", "l2", {name: 1.0 for name in L2}) == 0.2
+
+
+def test_order_is_the_undistilled_one_then_the_sweep_then_the_rest():
+    found = names(Plan(STUDY).cells(L2))
+    assert found[0] == "main_T_none_seed1"
+    assert found[1:3] == ["sweep_T_l2_0.5_seed1", "sweep_T_l2_0.2_seed1"]
+    assert found[-2:] == ["sweep_T_extra_0.5_seed1", "sweep_T_extra_0.2_seed1"]
+    assert len(found) == len(set(found))
+
+
+def test_a_cell_carries_everything_its_run_is_given():
+    cell = next(c for c in Plan(STUDY).main(L2) if c.method == "clean")
+    assert cell.recipe == "l2.yaml"
+    assert cell.options == {
+        "batch_size": 8,
+        "teacher_source": "clean",
+        "student_size": "T",
+        "seed": 1,
+        "distillation_share": 0.2,
+    }
+
+
+def test_like_an_unswept_method_is_refused():
+    methods = {**STUDY["methods"], "odd": {"recipe": "a.yaml", "like": "none"}}
+    with pytest.raises(ValueError, match="odd"):
+        Plan({**STUDY, "methods": methods})

@@ -1,0 +1,393 @@
+"""The mixin gives an existing Brain distillation, and changes nothing else."""
+
+import copy
+import json
+import logging
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+from distilling_brains import (
+    LOSS,
+    SAMPLES,
+    LoggingBrain,
+    MyBrain,
+    Network,
+    PlainBrain,
+    batches,
+    hyperparameters,
+    make,
+    pairs_of,
+    same,
+    weights,
+)
+from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from dispatch_sb.losses import (
+    DistillationLoss,
+    MagnitudeL2,
+    OutputDistillation,
+    TopGap,
+    WaveformL1,
+)
+from dispatch_sb.pretrained import FrozenTeacher
+from dispatch_sb.pretrained.clean import CleanTeacher
+from dispatch_sb.training.distillation_mixin import DistillationMixin
+from dispatch_sb.training.schedules import Linear
+
+
+def test_the_line_is_worth_weight_times_loss():
+    brain, batch = make(), next(iter(batches()))
+    enhanced = batch["noisy"].clone().requires_grad_()
+    value = brain.distillation(enhanced, *pairs_of(batch))
+    taught = brain.modules.teacher(batch["noisy"])
+    clean, lens = batch["clean"], batch["lens"]
+    assert value.equal(0.5 * LOSS(enhanced, taught, clean, lens))
+    assert not value.equal(0.5 * LOSS(enhanced, taught, clean))
+    (gradient,) = torch.autograd.grad(value, enhanced)
+    assert gradient.isfinite().all() and gradient.any()
+    for given in ({"lens": lens}, {}):
+        bare = brain.distillation(enhanced, batch["noisy"], clean, **given)
+        assert bare.equal(value) == bool(given)
+
+
+@pytest.mark.parametrize("place", ["hparams", "modules", "both"])
+def test_a_fit_leaves_the_teacher_as_it_was(place):
+    teacher = Network()
+    before = copy.deepcopy(teacher.state_dict())
+    among = {"teacher": teacher}
+    hparams = hyperparameters(**among)
+    if place == "modules":
+        del hparams["teacher"]
+    brain = make(hparams=hparams, modules=None if place == "hparams" else among)
+    student = weights(brain)
+    brain.fit(range(2), batches(), batches())
+    assert same(teacher.state_dict(), before)
+    assert not any(module.training for module in teacher.modules())
+    assert isinstance(brain.modules.teacher, FrozenTeacher)
+    optimized = {
+        id(parameter)
+        for group in brain.optimizer.param_groups
+        for parameter in group["params"]
+    }
+    assert optimized == {id(p) for p in brain.modules.student.parameters()}
+    assert not same(weights(brain), student)
+
+
+def test_a_frozen_teacher_is_not_wrapped_again():
+    teacher = FrozenTeacher(Network())
+    brain = make(hparams=hyperparameters(teacher=teacher))
+    assert brain.modules.teacher is teacher
+
+
+def test_weight_zero_is_the_plain_brain():
+    plain = make(PlainBrain, hparams={})
+    plain.fit(range(2), batches(), batches())
+    idle = hyperparameters(distillation_weight=0)
+    for hparams in (idle, {"distillation_weight": 0}):
+        brain = make(hparams=hparams)
+        brain.fit(range(2), batches(), batches())
+        assert same(weights(brain), weights(plain))
+    assert idle["teacher"].calls == 0
+    distilled = make()
+    distilled.fit(range(2), batches(), batches())
+    assert not same(weights(distilled), weights(plain))
+
+
+def test_a_schedule_may_change_the_weight():
+    brain, batch = make(), next(iter(batches()))
+    values = []
+    for weight in (0, 1, 2.0):
+        brain.hparams.distillation_weight = weight
+        values.append(brain.distillation(batch["noisy"], *pairs_of(batch)))
+    assert values[0] == 0 < values[1]
+    assert values[2].equal(2 * values[1])
+
+
+class SharingBrain(MyBrain):
+    """Hands its own loss over, and says how far it is."""
+
+    def compute_objectives(self, predictions, batch, stage):
+        loss = PlainBrain.compute_objectives(self, predictions, batch, stage)
+        noisy, clean = pairs_of(batch)
+        self.distillation_progress = 0.5
+        return loss + self.distillation(
+            predictions, noisy, clean, supervised=loss
+        )
+
+    def on_stage_end(self, stage, stage_loss, epoch=None):
+        self.summary = self.distillation_summary()
+
+
+def shared(share=0.25):
+    """A Brain with a share instead of a weight."""
+    changes = {"distillation_weight": None, "distillation_share": share}
+    return make(SharingBrain, hyperparameters(**changes))
+
+
+@pytest.mark.parametrize("share", [0.25, Linear(0.0, 0.5)])
+def test_a_share_of_the_gradient(share):
+    brain, batch = shared(share), next(iter(batches()))
+    enhanced = batch["noisy"].clone().requires_grad_()
+    total = brain.compute_objectives(enhanced, batch, None)
+    plain = PlainBrain.compute_objectives(brain, enhanced, batch, None)
+    whole, own = (
+        torch.autograd.grad(loss, enhanced)[0] for loss in (total, plain)
+    )
+    added = (whole - own).norm()
+    assert added / (added + own.norm()) == pytest.approx(0.25, abs=1e-5)
+    terms = brain.distillation_summary()
+    value = terms["effective_weight"] * terms["distillation"]
+    assert value == pytest.approx((total - plain).item(), rel=1e-4)
+
+
+def test_a_share_is_reported_alone_where_there_is_no_gradient():
+    brain = shared()
+    brain.fit(range(1), batches(), batches())
+    assert "effective_weight" not in brain.summary
+    assert brain.summary["distillation"] > 0
+    assert brain.evaluate(batches()) > 0
+    (batch,) = batches(1)
+    with torch.no_grad():
+        assert not brain.distillation(batch["noisy"], *pairs_of(batch))
+    with pytest.raises(ValueError, match="supervised"):
+        brain.distillation(batch["noisy"].requires_grad_(), *pairs_of(batch))
+
+
+def test_schedules_set_weight_and_ratio():
+    loss = DistillationLoss(MagnitudeL2(), TopGap(Linear(1.0, 0.5)))
+    changes = {"distillation_loss": loss, "distillation_weight": Linear(0, 2)}
+    brain, batch = (
+        make(hparams=hyperparameters(**changes)),
+        next(iter(batches())),
+    )
+    enhanced = batch["noisy"].clone().requires_grad_()
+    with pytest.raises(ValueError, match="distillation_progress"):
+        brain.distillation(enhanced, *pairs_of(batch))
+    brain.distillation_progress = 0.0
+    assert brain.distillation(enhanced, *pairs_of(batch)) == 0
+    brain.distillation_progress = 0.5
+    value = brain.distillation(enhanced, *pairs_of(batch))
+    terms = brain.distillation_summary()
+    assert loss.selection.ratio == 0.75
+    assert terms["selected_share_all"] == pytest.approx(0.75, abs=0.01)
+    assert terms["effective_weight"] == 1.0
+    assert terms["distillation"] == pytest.approx(value.item())
+
+
+def test_gaps_cost_nothing_where_nothing_is_selected():
+    """Clean speech that is no number changes nothing without a selection."""
+    batch = next(iter(batches()))
+    nowhere = torch.full_like(batch["clean"], torch.nan)
+    for loss in (
+        DistillationLoss(MagnitudeL2()),
+        OutputDistillation(WaveformL1()),
+    ):
+        brain = make(hparams=hyperparameters(distillation_loss=loss))
+        noisy, lens = batch["noisy"], batch["lens"]
+        values = [
+            brain.distillation(noisy, noisy, clean, lens=lens)
+            for clean in (batch["clean"], nowhere)
+        ]
+        taught = brain.modules.teacher(noisy)
+        expected = 0.5 * loss(noisy, taught, batch["clean"], lens)
+        assert values[0].equal(expected) and values[1].equal(expected)
+        assert set(brain.distillation_summary()) == {"distillation"}
+    given = {"distillation_loss": DistillationLoss(MagnitudeL2())}
+    brain = make(hparams=hyperparameters(**given, log_details=True))
+    brain.distillation(batch["noisy"], batch["noisy"], batch["clean"])
+    assert "mean_gap_all" in brain.distillation_summary()
+
+
+def test_clean_speech_may_be_the_teacher():
+    batch = next(iter(batches()))
+    brain = make(hparams=hyperparameters(teacher=CleanTeacher()))
+    value = brain.distillation(batch["noisy"], *pairs_of(batch))
+    clean, lens = batch["clean"], batch["lens"]
+    assert value.equal(0.5 * LOSS(batch["noisy"], clean, clean, lens))
+    brain.fit(range(1), batches(), batches())
+
+
+def test_a_known_answer_is_not_asked_for_again():
+    batch, teacher = next(iter(batches())), Network()
+    brain = make(hparams=hyperparameters(teacher=teacher))
+    noisy, clean = pairs_of(batch)
+    known = 0.5 * batch["noisy"]
+    value = brain.distillation(noisy.data, noisy, clean, teacher=known)
+    expected = LOSS(noisy.data, known, clean.data, batch["lens"])
+    assert value.equal(0.5 * expected) and teacher.calls == 0
+
+
+def test_training_needs_the_recordings_and_validation_does_not():
+    recorded = nn.Identity()
+    recorded.live = False
+    brain = make(hparams=hyperparameters(teacher=recorded))
+    batch = next(iter(batches()))
+    assert brain.distillation(batch["noisy"], *pairs_of(batch)) == 0
+    assert brain.distillation_summary() == {}
+    with pytest.raises(ValueError, match="teacher_sig"):
+        brain.distillation(batch["noisy"].requires_grad_(), *pairs_of(batch))
+
+
+@pytest.mark.parametrize(
+    "hparams, words",
+    [
+        ({}, ["MyBrain", "teacher", "distillation_loss", "_weight: 0"]),
+        (hyperparameters(teacher=None), ["teacher"]),
+        (hyperparameters(distillation_loss=None), ["distillation_loss"]),
+        ({"distillation_weight": 1}, ["teacher", "distillation_loss", "YAML"]),
+        (
+            hyperparameters(distillation_share=0.2),
+            ["distillation_weight: 0.5", "distillation_share: 0.2"],
+        ),
+        (
+            hyperparameters(distillation_weight=None, distillation_share=1.0),
+            ["distillation_share: 1.0"],
+        ),
+        (
+            hyperparameters(distillation_weight=Linear(0, -1)),
+            ["distillation_weight: -1"],
+        ),
+        (hyperparameters(distillation_weight=-1), ["distillation_weight: -1"]),
+        (hyperparameters(distillation_weight="x"), ["distillation_weight: x"]),
+    ],
+)
+def test_mistakes_are_found_before_training(hparams, words):
+    brain = make(hparams=hparams)
+    before = weights(brain)
+    for start in (
+        lambda: brain.fit(range(1), batches()),
+        lambda: brain.evaluate(batches()),
+    ):
+        with pytest.raises(ValueError) as error:
+            start()
+        assert all(word in str(error.value) for word in words)
+    assert same(weights(brain), before)
+
+
+def test_the_order_of_the_base_classes_matters():
+    with pytest.raises(ValueError, match="Wrong.*DistillationMixin"):
+        type("Wrong", (PlainBrain, DistillationMixin), {})
+
+
+@pytest.mark.parametrize("wrong", ["batch", {"noisy": 1}, (1, 2, 3)])
+def test_what_is_no_pair_is_refused(wrong):
+    brain = make()
+    enhanced = torch.zeros(2, SAMPLES)
+    with pytest.raises(ValueError, match="batch.noisy_sig"):
+        brain.distillation(enhanced, wrong, enhanced)
+    with pytest.raises(ValueError, match=str(SAMPLES - 1)):
+        brain.distillation(enhanced[:, 1:], enhanced, enhanced)
+
+
+class NoWaiting(TorchDispatchMode):
+    """Raises where a value is read by the host."""
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        name = func.overloadpacket.__name__
+        if name in ("_local_scalar_dense", "nonzero", "equal"):
+            raise RuntimeError(f"{name} waits for the device")
+        return func(*args, **(kwargs or {}))
+
+
+def test_nothing_waits_for_the_device():
+    brain, batch = make(), next(iter(batches()))
+    pairs = list(pairs_of(batch))
+    with NoWaiting():
+        brain.distillation(batch["noisy"].requires_grad_(), *pairs).backward()
+        with pytest.raises(RuntimeError, match="_local_scalar_dense"):
+            brain.distillation_summary()  # the one that is meant to
+    assert brain.distillation_averages.steps == 1
+
+
+def test_every_stage_has_terms_of_its_own():
+    brain = make(LoggingBrain)
+    brain.fit(range(2), batches(3), batches(1))
+    brain.evaluate(batches(1))
+    names = {"distillation"} | {
+        f"{term}_{band}"
+        for term in ("selected_share", "mean_gap")
+        for band in ("low", "high")
+    }
+    assert [set(terms) for terms in brain.log] == [names] * 5
+    *_, valid, test = brain.log
+    assert valid == test != brain.log[2]
+    assert 0 < valid["selected_share_high"] <= 0.8
+    brain.modules.eval()
+    (batch,) = batches(1)
+    with torch.no_grad():
+        value = brain.distillation(
+            brain.modules.student(batch["noisy"]), *pairs_of(batch)
+        )
+    assert valid["distillation"] == pytest.approx(float(value) / 0.5)
+
+
+def test_terms_that_nobody_takes_are_logged(caplog):
+    with caplog.at_level(
+        logging.INFO, "dispatch_sb.training.distillation_mixin"
+    ):
+        brain = make()
+        brain.fit(range(1, 3), batches(), batches())
+        brain.evaluate(batches())
+        make(LoggingBrain).fit(range(1), batches(), batches())
+    lines = [x for x in caplog.messages if x.startswith("Distillation, ")]
+    stages = [
+        line.split(":")[0].removeprefix("Distillation, ") for line in lines
+    ]
+    assert stages == [
+        *("epoch 1, training", "epoch 1, validation"),
+        *("epoch 2, training", "epoch 2, validation", "test"),
+    ]
+    assert all("selected_share_high: 0." in line for line in lines)
+
+
+DISTRIBUTED = """
+import json, sys, torch, speechbrain as sb
+sys.path.insert(0, {folder!r})
+from distilling_brains import MyBrain, batches, hyperparameters
+from torch import nn
+options = {{"device": "cpu", "distributed_backend": "gloo"}}
+sb.utils.distributed.ddp_init_group(options)
+rank = torch.distributed.get_rank()
+torch.manual_seed(rank)
+convolution = nn.Conv1d(1, 1, 9, padding=4)
+brain = MyBrain(
+    {{"student": nn.Sequential(nn.Unflatten(1, (1, 4000)), convolution)}},
+    lambda parameters: torch.optim.SGD(parameters, lr=1.0),
+    hyperparameters(),
+    options,
+)
+brain.compute_forward = lambda batch, stage: (
+    brain.modules.student(batch["noisy"])[:, 0]
+)
+items = list(batches(4))[rank::2]
+brain.fit(range(1), torch.utils.data.DataLoader(items, batch_size=None))
+kinds = [type(module).__name__ for module in brain.modules.values()]
+total = convolution.weight.double().sum().item()
+with open(f"{{sys.argv[1]}}/{{rank}}.json", "w") as file:
+    json.dump([kinds, total], file)
+"""
+
+
+@pytest.mark.slow
+def test_processes_share_the_student_and_not_the_teacher(tmp_path):
+    """Two processes with other data and other first weights end alike."""
+    script = tmp_path / "distributed.py"
+    script.write_text(DISTRIBUTED.format(folder=os.path.dirname(__file__)))
+    words = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    done = subprocess.run(
+        [*words, "--nproc_per_node=2", str(script), str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    first, second = (
+        json.loads((tmp_path / f"{rank}.json").read_text()) for rank in (0, 1)
+    )
+    assert first == second
+    assert first[0] == ["DistributedDataParallel", "FrozenTeacher"]
