@@ -50,6 +50,15 @@ def test_what_is_kept(rule, scores, candidate, expected):
     assert sorted(scores[weight == 1].tolist(), reverse=True) == expected
 
 
+@pytest.mark.parametrize(
+    "rule", [TopGap(0.6), PositiveGap(), TopPositiveGap(0.6), SoftGap()]
+)
+def test_what_is_no_candidate_changes_nothing(rule):
+    for others in (-1e3, 1e3):
+        scores = SCORES.where(SOME, others)
+        assert rule(scores, SOME).equal(rule(SCORES, SOME))
+
+
 @pytest.mark.parametrize("ratio", [0.1, 0.29, 0.3, 0.57, 0.7, 0.8, 0.9])
 def test_the_ratio_is_the_decimal_as_written(ratio):
     scores = torch.arange(1000.0).view(1, 10, 100)
