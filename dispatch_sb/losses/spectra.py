@@ -174,4 +174,4 @@ def _reflect_at_own_end(waveform, samples, margin):
     # A row of one sample has period 1 instead of 0: all its indices are 0.
     padded = waveform.gather(1, index)
     # An empty row has no sample of its own.
-    return padded.masked_fill((samples == 0)[:, None], 0.0)
+    return padded.masked_fill_((samples == 0)[:, None], 0.0)
