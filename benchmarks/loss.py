@@ -4,7 +4,8 @@ forward and backward, both timed in one run.
 The rival, `published_dfkd`, restates the published algorithm step by step:
 complex spectra `[batch, bins, frames]`, patches by padding and reshaping, and a
 loop over the batch that waits for the count and threshold of each utterance
-and band. Its value is checked against `official.dfkd` before anything is timed.
+and band. Before anything is timed, it must give what `official.dfkd` gives: the
+values of the published functions.
 
     python benchmarks/loss.py             # as it comes
     python benchmarks/loss.py --compile   # and through torch.compile

@@ -37,7 +37,6 @@ def _profile_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _profile(arguments: argparse.Namespace) -> str:
     from dispatch_sb.models import FastEnhancer, costs
-    from dispatch_sb.models.profile_table import format_profiles
 
     if arguments.model and arguments.size:
         raise ValueError("Give a model or --size, not both.")
@@ -53,7 +52,7 @@ def _profile(arguments: argparse.Namespace) -> str:
         costs.profile_model(model, name, arguments.seconds, arguments.runs)
         for name, model in models.items()
     ]
-    return format_profiles(profiles)
+    return costs.format_profiles(profiles)
 
 
 def _open(source: str):

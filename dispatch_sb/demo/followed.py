@@ -76,18 +76,15 @@ def followed(
     >>> followed(DistillationLoss(MagnitudeL2()), signals).shares
     {'all': 1.0}
     """
-    bands, student, noisy = _distances(loss, signals)
     detail, shares = {}, {}
-    for band, after, before in zip(bands, student, noisy):
+    for band, after, before in _distances(loss, signals):
         shown = band.candidate & (before > _least(before, band.candidate))
         share = 1 - after / torch.where(shown, before, 1.0)
-        bin_hz = loss.sample_rate / loss.n_fft
-        edges = band.grid.edges_hz(bin_hz).clamp(max=loss.sample_rate / 2)
         detail[band.name] = {
             "gap": share,
             "selected": shown,
             "candidate": shown,
-            "edges_hz": edges,
+            "edges_hz": band.grid.edges_hz(),
         }
         inside = band.candidate.to(before.dtype)
         total = float((before * inside).sum())
@@ -102,9 +99,9 @@ def followed(
 
 
 @torch.no_grad()
-def _distances(loss, signals) -> tuple[list, list, list]:
-    """The loss' bands, and the distances to the teacher in each of them: of
-    the student, of the noisy input, `[1, rows, patches]` float64."""
+def _distances(loss, signals) -> list[tuple]:
+    """Every band of the loss with the distances to the teacher in it: of the
+    student, of the noisy input, `[1, rows, patches]` float64."""
     names = ("noisy", "student", "teacher")
     waveforms = [torch.as_tensor(signals[k]).double()[None] for k in names]
     if loss.normalize_level:  # in training the clean speech gives the level
@@ -116,14 +113,11 @@ def _distances(loss, signals) -> tuple[list, list, list]:
     )
     samples = torch.tensor([waveforms[0].shape[1]])
     frames = frame_counts(samples, loss.hop)
-    bands = loss.host.bands(teacher, loss.grids, frames)
-    return (
-        bands,
-        *(
-            [distance for distance, _ in loss.host(one, teacher, None, bands)]
-            for one in (student, noisy)
-        ),
+    after, before = (
+        loss.host(one, teacher, None, frames, loss.sample_rate, loss.n_fft)
+        for one in (student, noisy)
     )
+    return [(b, near, far) for (b, near, _), (_, far, _) in zip(after, before)]
 
 
 def _least(before: torch.Tensor, candidate: torch.Tensor) -> float:

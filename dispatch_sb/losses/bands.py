@@ -73,24 +73,16 @@ def band_names(count: int) -> list[str]:
     return short.get(count, [f"band{i}" for i in range(count)])
 
 
-def fixed_grids(
-    edges_hz: tuple[float, ...],
-    patch_bins: tuple[int, ...],
-    patch_frames: int,
-    sample_rate: int,
-    n_fft: int,
-) -> list[PatchGrid]:
-    """One grid per band between fixed edges; a bin on an edge belongs to the
-    band above it.
+def bins_between(
+    edges_hz: tuple[float, ...], sample_rate: int, n_fft: int
+) -> list[tuple[int, int]]:
+    """First and last bin of every band between fixed edges; a bin on an edge
+    belongs to the band above it.
 
     Arguments
     ---------
     edges_hz : tuple of float
         Rising borders between the bands in Hz; empty for one band.
-    patch_bins : tuple of int
-        Bins of a patch, one per band.
-    patch_frames : int
-        Frames of a patch.
     sample_rate : int
         Samples per second.
     n_fft : int
@@ -98,7 +90,7 @@ def fixed_grids(
 
     Returns
     -------
-    list of PatchGrid
+    list of tuple
 
     Raises
     ------
@@ -107,12 +99,7 @@ def fixed_grids(
 
     Example
     -------
-    >>> [
-    ...     (g.first_bin, g.last_bin)
-    ...     for g in fixed_grids(
-    ...         (2000,), (10, 40), 1, sample_rate=16000, n_fft=512
-    ...     )
-    ... ]
+    >>> bins_between((2000,), sample_rate=16000, n_fft=512)
     [(0, 63), (64, 256)]
     """
     bins = n_fft // 2 + 1
@@ -124,21 +111,18 @@ def fixed_grids(
             f"bins, {sample_rate / n_fft:g} Hz apart: use rising edges between "
             f"0 and {sample_rate // 2} Hz, further apart."
         )
-    return [
-        PatchGrid(low, high - 1, size, patch_frames)
-        for low, high, size in zip(starts, starts[1:], patch_bins)
-    ]
+    return [(low, high - 1) for low, high in zip(starts, starts[1:])]
 
 
 def fixed_bands(
     grids: list[PatchGrid], frames: torch.Tensor, total: int
 ) -> list[Band]:
-    """The bands of `fixed_grids` for a batch.
+    """Bands that hold all bins of their grids.
 
     Arguments
     ---------
     grids : list of PatchGrid
-        From `fixed_grids`.
+        One per band, low to high.
     frames : torch.Tensor
         Frames of each utterance, `[batch]` int64.
     total : int

@@ -9,9 +9,8 @@ from collections.abc import Sequence
 
 import torch
 
-from dispatch_sb.losses.bands import Band, adaptive_bands
+from dispatch_sb.losses.bands import adaptive_bands
 from dispatch_sb.losses.host import Host
-from dispatch_sb.losses.patches import PatchGrid
 from dispatch_sb.losses.spectra import Spectrum
 
 
@@ -74,18 +73,10 @@ class DFKD(Host):
             )
         self.beta = beta
 
-    def bands(
-        self, teacher: Spectrum, grids: list[PatchGrid], frames: torch.Tensor
-    ) -> list[Band]:
-        """See `Host`; without fixed edges the border follows the teacher.
-
-        Arguments
-        ---------
-        teacher, grids, frames : see `Host`
-        """
+    def _bands(self, teacher, grids, frames):
         if self.band_edges_hz is None:
             return adaptive_bands(teacher.magnitude, grids, frames)
-        return super().bands(teacher, grids, frames)
+        return super()._bands(teacher, grids, frames)
 
     def _compare(self, student, teacher, clean, bands):
         with torch.no_grad():

@@ -76,13 +76,13 @@ class DistillationLoss(torch.nn.Module):
         normalize_level: bool = False,
     ):
         super().__init__()
+        host.grids(sample_rate, n_fft)  # or says now what does not fit
         self.host = host
         self.selection = selection
         self.sample_rate = sample_rate
         self.n_fft = n_fft
         self.hop = hop
         self.normalize_level = normalize_level
-        self.grids = host.grids(sample_rate, n_fft)
 
     def forward(
         self,
@@ -149,14 +149,14 @@ class DistillationLoss(torch.nn.Module):
         if samples is None:
             samples = torch.full((batch,), length, device=student.real.device)
         frames = frame_counts(samples, self.hop)
-        bands = self.host.bands(teacher, self.grids, frames)
         value, detail = 0.0, {}
-        compared = self.host(student, teacher, clean, bands)
-        for band, (distance, gap) in zip(bands, compared):
+        for band, distance, gap in self.host(
+            student, teacher, clean, frames, self.sample_rate, self.n_fft
+        ):
             weight = self._weight(gap, band).to(distance.dtype)
             value = value + _weighted_mean(distance, weight)
             if return_detail:
-                detail[band.name] = self._detail(gap, weight, band)
+                detail[band.name] = _detail(band, gap, weight)
         return value, detail
 
     def _spectra(self, student, teacher, clean, samples):
@@ -179,19 +179,18 @@ class DistillationLoss(torch.nn.Module):
             return band.candidate
         return self.selection(gap, band.candidate)
 
-    def _detail(self, gap, weight, band):
-        """What reports show of one band."""
-        candidate = band.candidate.to(weight.dtype)
-        return {
-            "gap": gap,
-            "selected": weight,
-            "candidate": band.candidate,
-            "edges_hz": band.grid.edges_hz(
-                self.sample_rate / self.n_fft, gap.device
-            ).clamp(max=self.sample_rate / 2),
-            "selected_share": _weighted_mean(weight, candidate),
-            "mean_gap": _weighted_mean(gap, candidate),
-        }
+
+def _detail(band, gap, weight):
+    """What reports show of one band."""
+    candidate = band.candidate.to(weight.dtype)
+    return {
+        "gap": gap,
+        "selected": weight,
+        "candidate": band.candidate,
+        "edges_hz": band.grid.edges_hz(gap.device),
+        "selected_share": _weighted_mean(weight, candidate),
+        "mean_gap": _weighted_mean(gap, candidate),
+    }
 
 
 def _weighted_mean(value, weight):

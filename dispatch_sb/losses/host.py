@@ -1,4 +1,5 @@
-"""What all distillation losses share: where their bands and patches lie.
+"""What all distances that can host a selection share: where their bands and
+patches lie.
 
 Authors
  * The dispatch-sb contributors, 2026
@@ -8,14 +9,15 @@ from collections.abc import Sequence
 
 import torch
 
-from dispatch_sb.losses.bands import Band, fixed_bands, fixed_grids
+from dispatch_sb.losses.bands import Band, bins_between, fixed_bands
 from dispatch_sb.losses.patches import PatchGrid
 from dispatch_sb.losses.spectra import Spectrum
 
 
 class Host(torch.nn.Module):
-    """What all distillation losses share: the layout of the patches;
-    subclasses give `_compare`, which does the work of `forward`.
+    """A distance in every patch of every band: owns the grids of patches and
+    cuts a batch into bands; subclasses give `_compare`, from the spectra and
+    the bands to the distance and the score of each band.
 
     Arguments
     ---------
@@ -62,9 +64,11 @@ class Host(torch.nn.Module):
             raise ValueError(
                 f"band_edges_hz={band_edges_hz} must be above 0 and rise."
             )
+        self._grids = {}
 
     def grids(self, sample_rate: int, n_fft: int) -> list[PatchGrid]:
-        """The grid of every band, low to high.
+        """The grid of every band, low to high; laid out once for each kind of
+        spectrum.
 
         Arguments
         ---------
@@ -78,65 +82,61 @@ class Host(torch.nn.Module):
         ValueError
             If a patch is larger than the spectrum or a band is empty.
         """
+        kind = sample_rate, n_fft
+        if kind in self._grids:
+            return self._grids[kind]
         bins = n_fft // 2 + 1
         if max(self.patch_bins) > bins:
             raise ValueError(
                 f"patch_bins={self.patch_bins} must be at most {bins}, the "
                 f"bins of a spectrum with n_fft={n_fft}."
             )
-        if self.band_edges_hz is None:
-            return [
-                PatchGrid(0, bins - 1, size, self.patch_frames)
-                for size in self.patch_bins
-            ]
-        return fixed_grids(
-            self.band_edges_hz,
-            self.patch_bins,
-            self.patch_frames,
-            sample_rate,
-            n_fft,
-        )
-
-    def bands(
-        self, teacher: Spectrum, grids: list[PatchGrid], frames: torch.Tensor
-    ) -> list[Band]:
-        """The bands of a batch.
-
-        Arguments
-        ---------
-        teacher : Spectrum
-            Planes `[batch, frames, bins]`.
-        grids : list of PatchGrid
-            From `grids`.
-        frames : torch.Tensor
-            Frames of each utterance, `[batch]` int64.
-        """
-        return fixed_bands(grids, frames, teacher.magnitude.shape[1])
+        spans = [(0, bins - 1)] * self.OWN_BANDS
+        if self.band_edges_hz is not None:
+            spans = bins_between(self.band_edges_hz, sample_rate, n_fft)
+        self._grids[kind] = [
+            PatchGrid(*span, size, self.patch_frames, sample_rate, n_fft)
+            for span, size in zip(spans, self.patch_bins)
+        ]
+        return self._grids[kind]
 
     def forward(
         self,
         student: Spectrum,
         teacher: Spectrum,
         clean: Spectrum | None,
-        bands: list[Band],
-    ) -> list[tuple[torch.Tensor, torch.Tensor | None]]:
-        """Distances and scores of every band.
+        frames: torch.Tensor,
+        sample_rate: int,
+        n_fft: int,
+    ) -> list[tuple[Band, torch.Tensor, torch.Tensor | None]]:
+        """Cuts a batch into bands and patches, and compares in each.
 
         Arguments
         ---------
         student, teacher, clean : Spectrum
             Planes `[batch, frames, bins]`; gradient flows to the student's
             alone. Without `clean` there are no scores.
-        bands : list of Band
-            From `bands`.
+        frames : torch.Tensor
+            Frames of each utterance, `[batch]` int64.
+        sample_rate : int
+            Samples per second of the waveforms.
+        n_fft : int
+            Transform length of the spectra in samples.
 
         Returns
         -------
         list of tuple
-            Per band the distance from student to teacher and the Knowledge
-            Gap Score (without gradient), `[batch, rows, patches]`.
+            Per band, low to high: the band, the distance from student to
+            teacher and the Knowledge Gap Score (without gradient), both
+            `[batch, rows, patches]`.
         """
-        return self._compare(student, teacher, clean, bands)
+        bands = self._bands(teacher, self.grids(sample_rate, n_fft), frames)
+        compared = self._compare(student, teacher, clean, bands)
+        return [(band, *pair) for band, pair in zip(bands, compared)]
+
+    def _bands(self, teacher, grids, frames):
+        """The bands of a batch, one per grid."""
+        return fixed_bands(grids, frames, teacher.magnitude.shape[1])
 
     def extra_repr(self) -> str:
         """Shown by `print`."""

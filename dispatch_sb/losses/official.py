@@ -1,5 +1,5 @@
-"""Presets that compute the numbers of the published functions (repository
-rlaehghks5/DISPATCH) exactly, for parity alone: train with `DistillationLoss`.
+"""The values of the published functions (repository rlaehghks5/DISPATCH), for
+parity alone: train with `DistillationLoss`.
 
 What they keep of the published behaviour and `DistillationLoss` does not: no
 lengths; the zeros that fill up a frame's last patch count in its mean; the
@@ -21,7 +21,7 @@ from dispatch_sb.losses.spectra import to_spectrum
 
 
 def l2(patch_bins: int = 20, ratio: float = 0.8) -> torch.nn.Module:
-    """The published magnitude L2 loss with selection.
+    """The values of the published magnitude L2 loss with selection.
 
     Arguments
     ---------
@@ -46,7 +46,7 @@ def l2(patch_bins: int = 20, ratio: float = 0.8) -> torch.nn.Module:
     >>> l2(patch_bins=20, ratio=0.8)(student, teacher, clean).shape
     torch.Size([])
     """
-    return _OfficialL2(MagnitudeL2(patch_bins), TopGap(ratio))
+    return _PublishedL2(MagnitudeL2(patch_bins), TopGap(ratio))
 
 
 def dfkd(
@@ -54,7 +54,8 @@ def dfkd(
     ratio: float = 0.8,
     patch_bins: tuple[int, int] = (10, 40),
 ) -> torch.nn.Module:
-    """The published DFKD loss with selection and multi-scale patches.
+    """The values of the published DFKD loss with selection and multi-scale
+    patches.
 
     Arguments
     ---------
@@ -81,18 +82,18 @@ def dfkd(
     >>> dfkd(beta=0.5, ratio=0.8)(student, teacher, clean).shape
     torch.Size([])
     """
-    return _OfficialDFKD(DFKD(beta, patch_bins), TopGap(ratio))
+    return _PublishedDFKD(DFKD(beta, patch_bins), TopGap(ratio))
 
 
-class _Official(torch.nn.Module):
-    """What both presets share: the spectra, and ratio and sizes that the
+class _Published(torch.nn.Module):
+    """What both share: the spectra, and ratio and sizes that the
     host and the rule have checked."""
 
     def __init__(self, host, selection):
         super().__init__()
         self.ratio = selection.ratio
-        self.host = host
         self.grids = host.grids(sample_rate=16000, n_fft=512)
+        self.host = host
 
     def forward(self, student, teacher, clean):
         """Waveforms `[batch, samples]` -> scalar."""
@@ -104,7 +105,7 @@ class _Official(torch.nn.Module):
             return self.compute(student, teacher, clean)
 
 
-class _OfficialL2(_Official):
+class _PublishedL2(_Published):
     def compute(self, student, teacher, clean):
         """Spectra -> scalar."""
         distance = self._distance(student, teacher)
@@ -120,7 +121,7 @@ class _OfficialL2(_Official):
         return _padded_mean(square, self.grids[0])
 
 
-class _OfficialDFKD(_Official):
+class _PublishedDFKD(_Published):
     # Under the roots, and added to the product of the norms.
     FLOOR = 1e-8
 

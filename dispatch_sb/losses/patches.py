@@ -26,6 +26,10 @@ class PatchGrid:
         Bins of a patch.
     patch_frames : int
         Frames of a patch.
+    sample_rate : int
+        Samples per second of the waveforms behind the spectrum.
+    n_fft : int
+        Its transform length in samples.
 
     Example
     -------
@@ -38,11 +42,8 @@ class PatchGrid:
     last_bin: int
     patch_bins: int
     patch_frames: int = 1
-
-    @property
-    def patches(self) -> int:
-        """Patches of one frame."""
-        return -(-(self.last_bin - self.first_bin + 1) // self.patch_bins)
+    sample_rate: int = 16000
+    n_fft: int = 512
 
     def cut(self, plane: torch.Tensor) -> torch.Tensor:
         """The band's bins of a plane, `[..., bins] -> [..., bins in band]`."""
@@ -99,21 +100,13 @@ class PatchGrid:
         width = self.last_bins(frames.device) - first + 1
         return height[:, :, None] * width
 
-    def edges_hz(self, bin_hz: float, device=None) -> torch.Tensor:
+    def edges_hz(self, device=None) -> torch.Tensor:
         """Borders between the patches in Hz, half a bin below their first
-        bins: `[patches + 1]` float32, between 0 and half the sample rate when
-        the band holds the whole spectrum.
-
-        Arguments
-        ---------
-        bin_hz : float
-            Distance of two bins in Hz.
-        device : torch.device, optional
-            Where the result lies.
-        """
+        bins: `[patches + 1]` float32, from 0 to half the sample rate."""
         last = self.last_bins(device)
         bins = torch.cat([self.first_bins(device), last[-1:] + 1])
-        return ((bins - 0.5) * bin_hz).clamp(min=0.0)
+        edges = (bins - 0.5) * (self.sample_rate / self.n_fft)
+        return edges.clamp(0.0, self.sample_rate / 2)
 
     def first_bins(self, device=None) -> torch.Tensor:
         """First bin of every patch, `[patches]` int64."""

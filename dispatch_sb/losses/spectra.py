@@ -172,4 +172,6 @@ def _reflect_at_own_end(waveform, samples, margin):
     index = index.remainder(period)
     index = torch.minimum(index, period - index)
     # A row of one sample has period 1 instead of 0: all its indices are 0.
-    return waveform.gather(1, index)
+    padded = waveform.gather(1, index)
+    # An empty row has no sample of its own.
+    return padded.masked_fill_((samples == 0)[:, None], 0.0)

@@ -1,4 +1,5 @@
-"""What a model costs: parameters, multiply-accumulates, speed, latency.
+"""What a model costs: parameters, multiply-accumulates, speed, latency; and
+the table of it that `dispatch-sb profile` prints.
 
 Two counters of multiply-accumulates (MACs) are compared, because each has
 known gaps: torch's counts none inside an LSTM; ptflops leaves out attention
@@ -12,13 +13,38 @@ Authors
 import copy
 import statistics
 import time
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
+
+# Parameters and MACs per second as published: arXiv 2509.21867.
+PUBLISHED = {
+    "FastEnhancer-T": ("22 K", "60 M"),
+    "FastEnhancer-B": ("91 K", "262 M"),
+    "FastEnhancer-S": ("194 K", "664 M"),
+    "FastEnhancer-M": ("492 K", "2.9 G"),
+    "FastEnhancer-L": ("1.105 M", "12 G"),
+}
+HEAD = (
+    "model",
+    "parameters",
+    "(published)",
+    "MACs/s by torch",
+    "by ptflops",
+    "difference",
+    "(published)",
+    "real-time factor",
+    "latency",
+)
+NOTES = """
+Parameters and MACs as deployed: normalisations folded into their layers,
+Fourier transforms not counted. ptflops leaves out attention and the operator
+`@`, and adds biases and activations. Real-time factor: whole utterance, one
+CPU thread, median of the runs. Latency: what the algorithm waits for."""
 
 
 @dataclass(frozen=True)
@@ -89,8 +115,20 @@ def count_parameters(model: nn.Module) -> int:
     return sum(parameter.numel() for parameter in model.parameters())
 
 
-def _macs_torch(model: nn.Module, samples: int) -> float:
-    """MACs of one forward pass by torch's counter, attention included."""
+def macs_by_torch(model: nn.Module, samples: int) -> float:
+    """MACs of one forward pass by torch's counter, attention included.
+
+    Arguments
+    ---------
+    model : torch.nn.Module
+        Waveforms ``[1, samples]`` in.
+    samples : int
+        Length of the waveform.
+
+    Returns
+    -------
+    float
+    """
     with FlopCounterMode(display=False) as counter:
         # Only this form of attention is made of operations that it counts.
         with sdpa_kernel(SDPBackend.MATH):
@@ -98,8 +136,17 @@ def _macs_torch(model: nn.Module, samples: int) -> float:
     return counter.get_total_flops() / 2
 
 
-def _macs_ptflops(model: nn.Module, samples: int) -> float:
-    """MACs of one forward pass by ptflops."""
+def macs_by_ptflops(model: nn.Module, samples: int) -> float:
+    """MACs of one forward pass by ptflops.
+
+    Arguments
+    ---------
+    model, samples : see `macs_by_torch`
+
+    Returns
+    -------
+    float
+    """
     from ptflops import get_model_complexity_info
 
     macs, _ = get_model_complexity_info(
@@ -113,7 +160,10 @@ def _macs_ptflops(model: nn.Module, samples: int) -> float:
     return float(macs)
 
 
-def macs_per_second(model: nn.Module, counter: str = "torch") -> float:
+def macs_per_second(
+    model: nn.Module,
+    counter: Callable[[nn.Module, int], float] = macs_by_torch,
+) -> float:
     """Counts multiply-accumulates per second of audio.
 
     The count of two seconds less that of one, so that the frames at the edges
@@ -123,18 +173,13 @@ def macs_per_second(model: nn.Module, counter: str = "torch") -> float:
     ---------
     model : torch.nn.Module
         Waveforms ``[1, samples]`` in and out, with ``sample_rate``.
-    counter : str
-        ``"torch"`` or ``"ptflops"``.
+    counter : callable
+        `macs_by_torch` or `macs_by_ptflops`.
 
     Returns
     -------
     float
         MACs per second, Fourier transforms not included.
-
-    Raises
-    ------
-    ValueError
-        If there is no such counter.
 
     Example
     -------
@@ -143,26 +188,9 @@ def macs_per_second(model: nn.Module, counter: str = "torch") -> float:
     >>> round(macs_per_second(model) / 1e6)
     59
     """
-    counters = {"torch": _macs_torch, "ptflops": _macs_ptflops}
-    if counter not in counters:
-        raise ValueError(
-            f"Counters of MACs are {', '.join(counters)}; got {counter!r}."
-        )
-    count = counters[counter]
     with torch.inference_mode():
-        once, twice = (count(model, n * model.sample_rate) for n in (1, 2))
+        once, twice = (counter(model, n * model.sample_rate) for n in (1, 2))
     return twice - once
-
-
-@contextmanager
-def _one_thread():
-    """Lets torch use one thread only, then as many as before."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def real_time_factor(
@@ -194,12 +222,16 @@ def real_time_factor(
             f"seconds and runs must be positive, got {seconds} and {runs}."
         )
     noise = torch.randn(1, round(seconds * model.sample_rate))
-    times = []
-    with _one_thread(), torch.inference_mode():
-        for _ in range(runs + 1):
-            start = time.perf_counter()
-            model(noise)
-            times.append(time.perf_counter() - start)
+    times, threads = [], torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with torch.inference_mode():
+            for _ in range(runs + 1):
+                start = time.perf_counter()
+                model(noise)
+                times.append(time.perf_counter() - start)
+    finally:
+        torch.set_num_threads(threads)
     return statistics.median(times[1:]) / seconds
 
 
@@ -230,8 +262,80 @@ def profile_model(
     return Profile(
         name=name,
         parameters=count_parameters(model),
-        macs_torch=macs_per_second(model, "torch"),
-        macs_ptflops=macs_per_second(model, "ptflops"),
+        macs_torch=macs_per_second(model),
+        macs_ptflops=macs_per_second(model, macs_by_ptflops),
         real_time_factor=factor,
         latency_ms=1000 * model.latency / model.sample_rate,
     )
+
+
+def amount(value: float) -> str:
+    """Writes a count with three digits and a unit.
+
+    Arguments
+    ---------
+    value : float
+        The count.
+
+    Returns
+    -------
+    str
+        With K, M or G for thousands, millions or billions.
+
+    Example
+    -------
+    >>> amount(59361280), amount(2.9098e9), amount(512)
+    ('59.4 M', '2.91 G', '512')
+    """
+    for unit, size in (("G", 1e9), ("M", 1e6), ("K", 1e3)):
+        if value >= 0.9995 * size:  # what would round up to 1000
+            return f"{value / size:#.3g}".rstrip(".") + f" {unit}"
+    return f"{value:.0f}"
+
+
+def _row(profile: Profile) -> tuple[str, ...]:
+    """One line of the table, cell by cell."""
+    parameters, macs = PUBLISHED.get(profile.name, ("", ""))
+    difference = profile.macs_ptflops / max(profile.macs_torch, 1) - 1
+    return (
+        profile.name,
+        f"{profile.parameters:,}",
+        parameters,
+        amount(profile.macs_torch),
+        amount(profile.macs_ptflops),
+        f"{100 * difference:+.1f} %",
+        macs,
+        f"{profile.real_time_factor:.4f}",
+        f"{profile.latency_ms:.0f} ms",
+    )
+
+
+def format_profiles(profiles: Sequence[Profile]) -> str:
+    """Lays profiles out as a table beside the published figures.
+
+    Arguments
+    ---------
+    profiles : sequence of Profile
+        One per line.
+
+    Returns
+    -------
+    str
+        The table, and what its columns mean.
+
+    Example
+    -------
+    >>> table = format_profiles([Profile("mine", 1500, 2e6, 1.9e6, 0.5, 32)])
+    >>> table.splitlines()[1].split()[-5:]
+    ['-5.0', '%', '0.5000', '32', 'ms']
+    """
+    rows = [HEAD, *map(_row, profiles)]
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    lines = [
+        "  ".join(
+            [row[0].ljust(widths[0])]
+            + [cell.rjust(width) for cell, width in zip(row[1:], widths[1:])]
+        )
+        for row in rows
+    ]
+    return "\n".join(lines) + "\n" + NOTES

@@ -13,10 +13,10 @@ Authors
 import torch
 from torch import nn
 
-from dispatch_sb.models.folding import fold_normalisations
 from dispatch_sb.models.layers import (
     MaskHead,
     RecurrentAttentionBlock,
+    fold_normalisations,
     frequency_filterbank,
 )
 from dispatch_sb.models.spectrum import CausalSTFT

@@ -1,4 +1,5 @@
-"""Building blocks of FastEnhancer.
+"""Building blocks of FastEnhancer, and their normalisations folded away for
+deployment.
 
 Source of the structure: arXiv 2509.21867; the implementation is our own.
 
@@ -233,3 +234,39 @@ class MaskHead(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """``[frames, 2 * channels, bins]`` to ``[frames, 2, 4 * bins]``."""
         return self.upsample(self.merge(x))
+
+
+def fold_normalisations(model: nn.Module) -> None:
+    """Merges every batch normalisation with the layer right before it.
+
+    The output in eval mode stays the same, up to rounding.
+
+    Arguments
+    ---------
+    model : torch.nn.Module
+        In eval mode; changed in place. Normalisations that follow a linear
+        layer or a convolution in a `Sequential` become identities.
+
+    Example
+    -------
+    >>> model = nn.Sequential(nn.Linear(2, 3, bias=False), nn.BatchNorm1d(3))
+    >>> fold_normalisations(model.eval())
+    >>> model
+    Sequential(
+      (0): Linear(in_features=2, out_features=3, bias=True)
+      (1): Identity()
+    )
+    """
+    for module in list(model.modules()):
+        children = list(module.named_children())
+        for (name, layer), (norm_name, norm) in zip(children, children[1:]):
+            if isinstance(norm, nn.BatchNorm1d):
+                setattr(module, name, _fold(layer, norm))
+                setattr(module, norm_name, nn.Identity())
+
+
+def _fold(layer: nn.Module, norm: nn.BatchNorm1d) -> nn.Module:
+    """One layer that does the work of two."""
+    if isinstance(layer, nn.Linear):
+        return nn.utils.fuse_linear_bn_eval(layer, norm)
+    return nn.utils.fuse_conv_bn_eval(layer, norm)

@@ -192,7 +192,7 @@ class BlockStep(nn.Module):
 
     Example
     -------
-    >>> from dispatch_sb.models.folding import fold_normalisations
+    >>> from dispatch_sb.models.layers import fold_normalisations
     >>> block = RecurrentAttentionBlock(20, heads=4).eval()
     >>> fold_normalisations(block)
     >>> x, memory = torch.randn(2, 16, 20)

@@ -28,28 +28,24 @@ def split_bin(magnitudes):
     return best
 
 
-def fixed_layout(edges_hz, patch_bins, bins, bin_hz):
-    """Per band: first bin, last bin, patch size, and which bins it holds."""
+def bands(teacher, edges_hz, patch_bins, bin_hz):
+    """Per band: first bin, last bin, patch size, and which bins it holds;
+    without edges DFKD's two bands."""
+    bins = teacher.shape[1]
+    if edges_hz is None:
+        split = [split_bin(abs(frame)) for frame in teacher]
+        holds = (lambda n, f: f <= split[n]), (lambda n, f: f >= split[n])
+        return [(0, bins - 1, *own) for own in zip(patch_bins, holds)]
     starts = [0] + [math.ceil(e / bin_hz) for e in edges_hz] + [bins]
     return [
-        (low, high - 1, size, lambda frame, f: True)
+        (low, high - 1, size, lambda n, f: True)
         for low, high, size in zip(starts, starts[1:], patch_bins)
     ]
 
 
-def adaptive_layout(teacher, patch_bins):
-    """The same for DFKD's two bands."""
-    bins = teacher.shape[1]
-    split = [split_bin(abs(frame)) for frame in teacher]
-    return [
-        (0, bins - 1, patch_bins[0], lambda frame, f: f <= split[frame]),
-        (0, bins - 1, patch_bins[1], lambda frame, f: f >= split[frame]),
-    ]
-
-
-def patches(layout, frames, patch_frames):
+def patches(band, frames, patch_frames):
     """Cells (frame, bin) of every patch of one band, and those it holds."""
-    first, last, size, holds = layout
+    first, last, size, holds = band
     for row in range(0, frames, patch_frames):
         for start in range(first, last + 1, size):
             cells = [
@@ -70,20 +66,15 @@ def binwise(per_bin):
     return distance
 
 
-def dfkd(beta):
+def dfkd(a, b, cells, held, index, floor):
     """Distance of a patch for DFKD; the first band is cosine alone."""
-    square = binwise(lambda a, b: (abs(a) - abs(b)) ** 2)
-
-    def distance(a, b, cells, held, index, floor):
-        product = floor + sum((a[c] * b[c].conjugate()).real for c in held)
-        energies = [floor + sum(abs(x[c]) ** 2 for c in held) for x in (a, b)]
-        cosine = 1 - product / math.sqrt(energies[0] * energies[1])
-        if index == 0:
-            return cosine
-        mean = square(a, b, cells, held, index, floor)
-        return beta * cosine + (1 - beta) * mean
-
-    return distance
+    product = floor + sum((a[c] * b[c].conjugate()).real for c in held)
+    energies = [floor + sum(abs(x[c]) ** 2 for c in held) for x in (a, b)]
+    cosine = 1 - product / math.sqrt(energies[0] * energies[1])
+    if index == 0:
+        return cosine
+    mean = DISTANCES["MagnitudeL2"](a, b, cells, held, index, floor)
+    return 0.5 * cosine + 0.5 * mean
 
 
 def top(ratio, positive=False):
@@ -97,23 +88,41 @@ def top(ratio, positive=False):
     return weights
 
 
-def soft(temperature):
+def soft(scores):
     """The sigmoid of the score relative to the scores' root mean square."""
-
-    def weights(scores):
-        spread = math.sqrt(sum(s * s for s in scores) / len(scores)) or 1.0
-        return [1 / (1 + math.exp(-s / temperature / spread)) for s in scores]
-
-    return weights
+    spread = math.sqrt(sum(s * s for s in scores) / len(scores)) or 1.0
+    return [1 / (1 + math.exp(-s / 0.7 / spread)) for s in scores]
 
 
-def utterance_loss(student, teacher, clean, distance, weights, layouts, rows):
-    """Loss of one utterance from complex spectra `[frames, bins]`."""
+DISTANCES = {
+    "MagnitudeL2": binwise(lambda a, b: (abs(a) - abs(b)) ** 2),
+    "MagnitudeL1": binwise(lambda a, b: abs(abs(a) - abs(b))),
+    "LogMagnitude": binwise(
+        lambda a, b: math.log((abs(a) + 1e-3) / (abs(b) + 1e-3)) ** 2
+    ),
+    "CompressedMagnitude": binwise(
+        lambda a, b: ((abs(a) + 1e-4) ** 0.3 - (abs(b) + 1e-4) ** 0.3) ** 2
+    ),
+    "ComplexL2": binwise(lambda a, b: abs(a - b) ** 2),
+    "DFKD": dfkd,
+}
+RULES = {
+    "none": lambda scores: [1.0] * len(scores),
+    "top": top(0.6),
+    "positive": lambda scores: [float(s > 0) for s in scores],
+    "top positive": top(0.8, positive=True),
+    "soft": soft,
+}
+
+
+def utterance_loss(student, teacher, clean, distance, weights, bands, rows):
+    """Of one utterance's complex spectra `[frames, bins]`, the loss, and per
+    band the scores and weights of its candidates."""
     floor = 1e-4 * (abs(teacher) ** 2).max() + 1e-16
-    total = 0.0
-    for index, layout in enumerate(layouts):
+    total, maps = 0.0, []
+    for index, band in enumerate(bands):
         scores, distances = [], []
-        for cells, held in patches(layout, len(teacher), rows):
+        for cells, held in patches(band, len(teacher), rows):
             if held:
                 rest = (cells, held, index, floor)
                 scores.append(
@@ -124,4 +133,5 @@ def utterance_loss(student, teacher, clean, distance, weights, layouts, rows):
         kept = weights(scores)
         if sum(kept):
             total += np.dot(kept, distances) / sum(kept)
-    return total
+        maps.append((scores, kept))
+    return total, maps

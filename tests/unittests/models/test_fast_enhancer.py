@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch import nn
 from trained_models import trained_like
 
 from dispatch_sb.models import FastEnhancer
@@ -14,11 +15,9 @@ def model():
     return trained_like(FastEnhancer.from_size("T"))
 
 
-@pytest.mark.parametrize("size", ["T", "M", "L"])
 @pytest.mark.parametrize("samples", [1, 512, 2001])
-def test_output_has_the_shape_of_the_input(size, samples):
-    """Any length goes in and comes out, shorter than a frame too."""
-    model = FastEnhancer.from_size(size).eval()
+def test_any_length_goes_in_and_comes_out(model, samples):
+    """Shorter than a frame too."""
     with torch.no_grad():
         assert model(torch.randn(3, samples)).shape == (3, samples)
 
@@ -31,13 +30,6 @@ def test_the_transform_reconstructs_exactly(hop):
     torch.testing.assert_close(
         stft.inverse(stft(waveform), 5003), waveform, atol=1e-5, rtol=0
     )
-
-
-@pytest.mark.parametrize("hop", [0, 257])
-def test_a_hop_that_cannot_reconstruct_is_refused(hop):
-    """The error names the range."""
-    with pytest.raises(ValueError, match=rf"hop.*\b{hop}\b"):
-        CausalSTFT(512, hop)
 
 
 @pytest.mark.parametrize("size", ["T", "L"])
@@ -78,8 +70,7 @@ def test_folding_keeps_the_output(model):
         torch.testing.assert_close(
             fused(noisy), model(noisy), atol=2e-5, rtol=1e-3
         )
-    kinds = {type(module) for module in fused.modules()}
-    assert torch.nn.BatchNorm1d not in kinds
+    assert not any(isinstance(m, nn.BatchNorm1d) for m in fused.modules())
 
 
 def test_config_rebuilds_the_model(model):
@@ -110,7 +101,15 @@ def test_low_precision_stays_inside(model):
     assert (low - full).norm() < 0.05 * full.norm()
 
 
-def test_unknown_size_names_the_known_ones():
-    """The remedy is in the message."""
-    with pytest.raises(ValueError, match="T, B, S, M, L"):
-        FastEnhancer.from_size("XL")
+@pytest.mark.parametrize(
+    "build, named",
+    [
+        (lambda: FastEnhancer.from_size("XL"), "T, B, S, M, L.*XL"),
+        (lambda: FastEnhancer(block_channels=21), "block_channels.*21"),
+        (lambda: CausalSTFT(512, hop=0), r"hop.*\b0\b"),
+        (lambda: CausalSTFT(512, hop=257), r"hop.*\b257\b"),
+    ],
+)
+def test_what_cannot_be_built_is_refused(build, named):
+    with pytest.raises(ValueError, match=named):
+        build()
