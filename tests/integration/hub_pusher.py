@@ -150,8 +150,5 @@ def contents(folder: Path, name: str) -> dict:
     assert 'load_student(".")' in card
     card = card.replace('load_student(".")', f'load_student("{name}")')
     card = card.replace('(source=".")', f'(source="{name}")')
-    inside = "inside this folder (or with its hub id instead of\nthe dot)"
-    assert inside in card
-    anywhere = "with a noisy file of your own, or this model's\n`example.wav`,"
-    found["README.md"] = card.replace(inside, f"{anywhere} beside you").encode()
+    found["README.md"] = card.encode()
     return found

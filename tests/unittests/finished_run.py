@@ -54,11 +54,12 @@ DATA = [
     mini("bob: Bob Jones", "CC BY 3.0", "validation"),
     mini("stream_1: Yuval", "CC0 1.0", "noise"),
 ]
+COMMIT = "ab" * 20
 CREDIT = "the mini corpus; speech: Eve Brown (CC BY 4.0)"
 GAINS = {"eve_0001": 0.1, "eve_0002": 0.3, "eve_0003": 0.2}
 
 
-def write_run(top, data=DATA, teacher="lab/big", revision="v1"):
+def write_run(top, data=DATA, teacher="lab/big", revision="v1", commit=COMMIT):
     """Writes a run, and beside it the corpus that it was trained on.
 
     Arguments
@@ -69,6 +70,8 @@ def write_run(top, data=DATA, teacher="lab/big", revision="v1"):
         What is known of the corpus.
     teacher, revision : str
         What the recipe was told.
+    commit : str or None
+        What that was on the hub.
 
     Returns
     -------
@@ -99,7 +102,7 @@ def write_run(top, data=DATA, teacher="lab/big", revision="v1"):
             "credit": {name: CREDIT for name in GAINS},
         },
         teacher={
-            **{"source": teacher, "revision": revision, "commit": None},
+            **{"source": teacher, "revision": revision, "commit": commit},
             "weights_sha256": "c0ffee",
         },
     )
