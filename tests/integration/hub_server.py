@@ -219,22 +219,17 @@ def create(hub, token, body):
 def validate_card(hub, token, body):
     """Whether a card has a head."""
     if not json.loads(body)["content"].startswith("---\n"):
-        raise Refused(400, "no metadata")
+        raise Refused(400, "No metadata")
     return {"errors": [], "warnings": []}
 
 
 def preupload(hub, token, body, repo, rev):
     """Which files come with the commit, and which before it."""
-    repository = hub.writable(repo, token)
-    files = repository.commits[repository.resolve(rev)]
-
-    def mode(path):
-        kind = "lfs" if is_large(path) else "regular"
-        answer = {"path": path, "shouldIgnore": False, "uploadMode": kind}
-        there = {"oid": oid(path, files[path])} if path in files else {}
-        return {**answer, **there}
-
-    return {"files": [mode(f["path"]) for f in json.loads(body)["files"]]}
+    hub.writable(repo, token).resolve(rev)
+    kinds = {True: "lfs", False: "regular"}
+    paths = [file["path"] for file in json.loads(body)["files"]]
+    answer = [{"path": p, "uploadMode": kinds[is_large(p)]} for p in paths]
+    return {"files": [{**file, "shouldIgnore": False} for file in answer]}
 
 
 def batch(hub, token, body, repo):

@@ -46,14 +46,6 @@ def test_a_public_model_can_be_loaded_by_all(hub, push, worker, model, savedir):
     assert same(answer, model)
 
 
-def test_a_finished_push_done_again_sends_nothing(hub, push, model):
-    commit = push(model, "lab/twice").commit
-    hub.requests.clear()
-    assert push(model, "lab/twice", "--tag", "v1").commit == commit
-    writes = [line for line in hub.requests if not line.startswith("GET ")]
-    assert writes == ["POST /api/models/lab/twice/tag/" + commit]
-
-
 @pytest.mark.parametrize("branch", ["main", "trial"])
 def test_an_update_sends_what_changed_and_keeps_the_rest(
     hub, push, model, tmp_path, branch
@@ -100,19 +92,6 @@ def test_a_token_that_will_not_do(hub, push, model, token, name, told):
     assert all(words in error for words in told), error
     assert hub.repositories == {}
     assert bool(hub.requests) == bool(token)
-
-
-def test_the_stored_token_is_used_and_may_not_update(hub, push, model, worker):
-    commit = push(model, "lab/mine").commit
-    (model / "new.txt").write_text("New.")
-    path = worker.home / "token"
-    path.write_text(READ)
-    try:
-        error = push(model, "lab/mine", "--update", token="").error
-    finally:
-        path.unlink()
-    assert "403" in error and "lab/mine" in error
-    assert hub.repositories["lab/mine"].branches == {"main": commit}
 
 
 def test_no_network(hub, push, model, offline):
@@ -170,27 +149,16 @@ class Event:
             time.sleep(0.02)
 
 
-@pytest.mark.parametrize("request_, status", [("preupload", 412), ("tag", 409)])
-def test_what_others_did_meanwhile_stays(hub, push, model, request_, status):
-    first = push(model, "lab/busy").commit
+def test_a_commit_of_others_in_between_is_not_overwritten(hub, push, model):
+    push(model, "lab/busy")
     (model / "new.txt").write_text("New.")
     repository = hub.repositories["lab/busy"]
-
-    def theirs():
-        if request_ == "tag":
-            repository.tags["v1"] = first
-        else:
-            repository.commit({"README.md": b""}, "theirs")
-        return True
-
-    line = f"POST /api/models/lab/busy/{request_}"
-    hub.faults.append(Fault(line, None, hold=Event(theirs)))
-    error = push(model, "lab/busy", "--update", "--tag", "v1").error
-    assert str(status) in error and "lab/busy" in error
-    if request_ == "tag":
-        assert repository.tags == {"v1": first}
-    else:
-        assert list(repository.titles.values())[2:] == ["theirs"]
+    theirs = Event(lambda: repository.commit({"README.md": b""}, "theirs"))
+    line = "POST /api/models/lab/busy/preupload"
+    hub.faults.append(Fault(line, status=None, hold=theirs))
+    error = push(model, "lab/busy", "--update").error
+    assert "412" in error and "lab/busy" in error and "repeat" in error
+    assert list(repository.titles.values())[2:] == ["theirs"]
 
 
 def test_a_hub_out_of_order_and_a_connection_that_breaks(hub, push, model):
@@ -207,14 +175,6 @@ def large(name: str, model) -> list[str]:
     """The uploads of the two large files."""
     files = (model / "model.safetensors", model / "enhance_model.ckpt")
     return [f"PUT /lfs/{name}/{sha256(file.read_bytes())}" for file in files]
-
-
-def test_an_upload_that_is_cut_is_tried_again(hub, push, model):
-    first, second = large("lab/cut", model)
-    hub.faults.append(Fault(second, read=1000))
-    push(model, "lab/cut")
-    assert files_at(hub, "lab/cut") == contents(model, "lab/cut")
-    assert sorted(uploads(hub)) == sorted([first, second, second])
 
 
 @pytest.fixture

@@ -9,12 +9,11 @@ import json
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
-import torch
 import yaml
 from finished_run import COMMIT, CREDIT, DATA, scores_of, write_run
 from huggingface_hub import ModelCard
-from speechbrain.inference.enhancement import WaveformEnhancement
 
 from dispatch_sb import load_student
 from dispatch_sb.cli import main
@@ -22,7 +21,7 @@ from dispatch_sb.data.audio import read_audio
 from dispatch_sb.models.interface import state_hash
 from dispatch_sb.pretrained import load_teacher
 from dispatch_sb.runs.run import Run
-from dispatch_sb.sharing.example import median_example
+from dispatch_sb.sharing import model_card
 from dispatch_sb.sharing.facts import training_command
 from dispatch_sb.sharing.release import export_run
 
@@ -75,8 +74,7 @@ def test_a_run_on_a_known_corpus_needs_no_card(run):
     (result,) = head.eval_results
     assert head.model_name == "model" and head.base_model == "lab/big"
     assert result.dataset_name == "mini corpus, test speaker"
-    assert (result.metric_type, result.metric_value) == ("pesq", 1.7)
-    assert result.metric_args["ci95"] == [1.6, 1.8]
+    assert result.metric_value == 1.7
     facts = [fact for e in DATA for fact in (e["name"], e["licence"], e["use"])]
     facts += ["FastEnhancer", "TopGap(ratio=0.8)", "weight 0.3", "2509.15922"]
     facts += ["(https://huggingface.co/lab/big)", COMMIT, "c0ffee"]
@@ -85,18 +83,10 @@ def test_a_run_on_a_known_corpus_needs_no_card(run):
         assert fact in text
 
 
-def test_all_ways_of_loading_give_the_runs_output_for_the_median(run, tmp_path):
+def test_the_example_is_the_median_file(run, tmp_path):
     folder = export_run(run, tmp_path / "model")
-    noisy = torch.from_numpy(read_audio(folder / "example.wav"))[None]
     median = read_audio(tmp_path / "corpus" / "noisy" / "eve_0003.wav")
-    assert noisy[0].equal(torch.from_numpy(median))
-    with torch.no_grad():
-        expected = Run.open(run).student(noisy)
-        assert load_student(folder)(noisy).equal(expected)
-    speechbrain = WaveformEnhancement.from_hparams(
-        source=str(folder), run_opts={"device": "cpu"}
-    )
-    assert speechbrain.enhance_batch(noisy).equal(expected)
+    assert np.array_equal(read_audio(folder / "example.wav"), median)
 
 
 def test_unknown_data_are_asked_for_with_a_template(tmp_path):
@@ -132,14 +122,6 @@ def test_the_shipped_card_is_what_was_written_for_it():
     assert about["description"] in card.text and about["limits"] in card.text
     for piece in about["data"]:
         assert piece["name"] in card.text and piece["folder"]
-    scores = json.loads(
-        (RECIPE / "pretrained" / name / "scores_mini.json").read_text("utf-8")
-    )
-    mini = [r for r in card.data.eval_results if "mini" in r.dataset_name]
-    assert {r.metric_type: r.metric_value for r in mini} == {
-        metric: pytest.approx(value["mean"], abs=1e-4)
-        for metric, value in scores["student"].items()
-    }
 
 
 def test_a_person_writes_what_the_run_does_not_know(run, tmp_path):
@@ -190,11 +172,6 @@ def test_an_example_that_is_gone_is_said_and_replaced(run, tmp_path, capsys):
     assert exported(run, "--example", tmp_path / "other.wav") == 0
     assert (run / "model" / "example.wav").is_file()
     assert CREDIT not in (run / "model" / "README.md").read_text()
-
-
-def test_a_corpus_is_found_in_a_tree_that_has_moved(run):
-    Run(run).note(directory="/gone")
-    assert median_example(Run(run))[1].is_file()
 
 
 @pytest.mark.parametrize(
@@ -260,12 +237,9 @@ def test_a_teacher_that_is_not_of_the_hub_is_no_link(
     tmp_path, teacher, expected
 ):
     (tmp_path / "big").mkdir()
-    head = (
-        "license: mit\nmodel-index:\n- name: Big One\n  results:\n"
-        "  - task: {type: a}\n    dataset: {type: b, name: b}\n"
-        "    metrics: [{type: pesq, value: 2.0}]\n"
-    )
-    (tmp_path / "big" / "README.md").write_text(f"---\n{head}---\n\n# Big\n")
+    scores = {"drive": {"student": {"pesq": scores_of("")["teacher"]["pesq"]}}}
+    big = model_card("Big One", "", DATA, scores, "mit")
+    (tmp_path / "big" / "README.md").write_text(big)
     run = write_run(tmp_path, teacher=teacher, commit=None)
     if teacher is None:
         Run(run).note(teacher=None)
