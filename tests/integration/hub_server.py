@@ -54,7 +54,7 @@ class Repository:
 
 @dataclass
 class Fault:
-    """What goes wrong with requests whose ``METHOD path`` begins so: only
+    """What goes wrong once with a request whose ``METHOD path`` begins so: only
     ``read`` bytes of the body are read, ``hold`` (an event) is waited for, and
     then ``status`` is answered; 0 closes the connection, None does what was
     asked."""
@@ -63,7 +63,6 @@ class Fault:
     status: int | None = 0
     read: int | None = None
     hold: threading.Event | None = None
-    times: int = 1
 
 
 class Refused(Exception):
@@ -113,18 +112,14 @@ class HubServer:
         self.server.shutdown()
         self.server.server_close()
 
-    def readable(self, name: str, token: str) -> Repository:
-        """A repository, if one may see it: the hub tells no more."""
+    def open(self, name: str, token: str, write: bool = False) -> Repository:
+        """A repository, if one may see it (the hub tells no more) or write."""
         found = self.repositories.get(name)
         if found is None or (found.private and not token):
             status = 404 if token else 401
             raise Refused(status, "Repository not found", "RepoNotFound")
-        return found
-
-    def writable(self, name: str, token: str) -> Repository:
-        """A repository, if one may change it."""
-        found = self.readable(name, token)
-        may_write(name.split("/")[0], token)
+        if write:
+            may_write(name.split("/")[0], token)
         return found
 
 
@@ -165,7 +160,7 @@ def listed(path: str, content: bytes) -> dict:
 
 def information(hub, token, body, repo, rev=None):
     """What a model is, with its files."""
-    repository = hub.readable(repo, token)
+    repository = hub.open(repo, token)
     commit = repository.resolve(rev or "main")
     files = [listed(*item) for item in repository.commits[commit].items()]
     about = {"id": repo, "sha": commit, "private": repository.private}
@@ -178,22 +173,17 @@ def tree(hub, token, body, repo, rev):
 
 
 def refs(hub, token, body, repo):
-    """Branches and tags."""
-    repository = hub.readable(repo, token)
-    kinds = {"branches": repository.branches, "tags": repository.tags}
-    found = {
-        kind: [
-            {"name": name, "ref": f"refs/{name}", "targetCommit": commit}
-            for name, commit in names.items()
-        ]
-        for kind, names in kinds.items()
-    }
-    return {**found, "converts": []}
+    """Tags; nobody asks for the branches."""
+    tags = [
+        {"name": name, "ref": f"refs/tags/{name}", "targetCommit": commit}
+        for name, commit in hub.open(repo, token).tags.items()
+    ]
+    return {"branches": [], "converts": [], "tags": tags}
 
 
 def resolve(hub, token, body, repo, rev, file):
     """A file's content."""
-    repository = hub.readable(repo, token)
+    repository = hub.open(repo, token)
     commit = repository.resolve(rev)
     headers, files = {"X-Repo-Commit": commit}, repository.commits[commit]
     if file not in files:
@@ -218,14 +208,13 @@ def create(hub, token, body):
 
 def validate_card(hub, token, body):
     """Whether a card has a head."""
-    if not json.loads(body)["content"].startswith("---\n"):
-        raise Refused(400, "No metadata")
+    assert json.loads(body)["content"].startswith("---\n")
     return {"errors": [], "warnings": []}
 
 
 def preupload(hub, token, body, repo, rev):
     """Which files come with the commit, and which before it."""
-    hub.writable(repo, token).resolve(rev)
+    hub.open(repo, token, write=True).resolve(rev)
     kinds = {True: "lfs", False: "regular"}
     paths = [file["path"] for file in json.loads(body)["files"]]
     answer = [{"path": p, "uploadMode": kinds[is_large(p)]} for p in paths]
@@ -234,7 +223,7 @@ def preupload(hub, token, body, repo, rev):
 
 def batch(hub, token, body, repo):
     """Where large files go; those that are there get no address."""
-    repository, objects = hub.writable(repo, token), []
+    repository, objects = hub.open(repo, token, write=True), []
     for entry in json.loads(body)["objects"]:
         entry = {"oid": entry["oid"], "size": entry["size"]}
         if entry["oid"] not in repository.objects:
@@ -254,7 +243,7 @@ def store(hub, token, body, repo, oid):
 
 def commit(hub, token, body, repo, rev):
     """All changes at once, or none."""
-    repository = hub.writable(repo, token)
+    repository = hub.open(repo, token, write=True)
     head = repository.resolve(rev)
     files, title = dict(repository.commits[head]), ""
     for key, value in map(dict.values, map(json.loads, body.splitlines())):
@@ -275,7 +264,10 @@ def commit(hub, token, body, repo, rev):
 
 def tag(hub, token, body, repo, rev):
     """A name for a commit."""
-    repository, name = hub.writable(repo, token), json.loads(body)["tag"]
+    repository, name = (
+        hub.open(repo, token, write=True),
+        json.loads(body)["tag"],
+    )
     if name in repository.tags:
         raise Refused(409, "Tag reference exists already")
     repository.tags[name] = repository.resolve(rev)
@@ -283,12 +275,9 @@ def tag(hub, token, body, repo, rev):
 
 
 def branch(hub, token, body, repo, rev):
-    """A new branch."""
-    repository = hub.writable(repo, token)
-    if rev in repository.branches:
-        raise Refused(409, "Reference already exists")
-    start = json.loads(body or b"{}").get("startingPoint", "main")
-    repository.branches[rev] = repository.resolve(start)
+    """A new branch, which begins at main."""
+    repository = hub.open(repo, token, write=True)
+    repository.branches.setdefault(rev, repository.resolve("main"))
     return {}
 
 
@@ -318,10 +307,10 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         line = f"{self.command} {self.path}"
         self.hub.requests.append(line)
-        faults = (f for f in self.hub.faults if f.times > 0)
+        faults = self.hub.faults
         fault = next((f for f in faults if line.startswith(f.request)), None)
         if fault:
-            fault.times -= 1
+            faults.remove(fault)
         body = self._body(fault and fault.read)
         if fault and fault.hold:
             fault.hold.wait(60)

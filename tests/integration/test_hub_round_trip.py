@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from hub_server import WRITE
 from hub_worker import COMMAND, contents, files_at, loopback_environment
+from huggingface_hub import ModelCard
 from tiny_corpus import write_tiny_corpus
 
 from dispatch_sb.data import read_audio
@@ -105,3 +106,7 @@ def test_the_student_comes_back_bit_for_bit_and_teaches_the_next(hub, tmp_path):
     before, scores = Run.open(run).scores, Run.open(taught).scores
     assert scores["teacher"]["pesq"] == before["student"]["pesq"]
     assert scores["student"]["pesq"] != before["student"]["pesq"]
+
+    shell("author", *COMMAND, "export", taught, tmp_path / "n", "--card", card)
+    card = ModelCard.load(tmp_path / "n" / "README.md")
+    assert card.data.base_model == "lab/small" and commit in card.text

@@ -148,6 +148,7 @@ def test_a_person_may_not_write_what_the_run_knows(own):
     message = refused(own, about)
     for name in ("seeds", "teacher", "descripton", "corpus", "libri", "street"):
         assert name in message
+    assert "street" in refused(own, {"data": [entry(["talk", "talks"])]})
 
 
 @pytest.mark.parametrize("data", ["LibriSpeech", ["LibriSpeech"], [entry("a")]])
