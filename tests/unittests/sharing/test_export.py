@@ -131,14 +131,9 @@ def test_a_person_writes_what_the_run_does_not_know(run, tmp_path):
     )
     assert exported(run, "--card", card) == 0
     text = (run / "model" / "README.md").read_text()
-    for words in (
-        "# Anna\n",
-        "For cars.",
-        "No trains.",
-        "license: mit",
-        CREDIT,
-    ):
+    for words in ("# Anna\n", "For cars.", "No trains.", "license: mit"):
         assert words in text
+    assert CREDIT in text
 
 
 def test_a_person_may_not_write_what_the_run_knows(own):
@@ -196,9 +191,8 @@ def test_scores_of_other_weights_are_refused(run, system):
     path.write_text(json.dumps(scores))
     assert exported(run, "--scores", f"drive={path}") == 0
     text = (run / "model" / "README.md").read_text()
-    assert {r.dataset_name for r in ModelCard(text).data.eval_results} == {
-        "drive"
-    }
+    (result,) = ModelCard(text).data.eval_results
+    assert result.dataset_name == "drive"
     scores["weights_sha256"][system] = "0" * 64
     path.write_text(json.dumps(scores))
     assert exported(run, "--scores", f"drive={path}") == 1
