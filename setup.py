@@ -90,6 +90,7 @@ setup(
     package_data={
         "dispatch_sb.demo": ["*.html", "page.js", "style.css"],
         "dispatch_sb.report": ["*.html", "style.css"],
+        "dispatch_sb.sharing": ["card.jinja"],
     },
     install_requires=INSTALL,
     extras_require={

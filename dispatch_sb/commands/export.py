@@ -5,6 +5,9 @@ Authors
 """
 
 import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
 
 from dispatch_sb.commands.command import Command
 
@@ -16,7 +19,7 @@ def _export_arguments(parser: argparse.ArgumentParser) -> None:
         "--card",
         help="YAML file with what the run does not know: data (folder, name "
         "and licence each) unless the recipe knows them; "
-        "also description, name, licence, command, example",
+        "also name, description, limits and licence of the model",
     )
     parser.add_argument(
         "--example",
@@ -28,18 +31,21 @@ def _export_arguments(parser: argparse.ArgumentParser) -> None:
         "--scores",
         metavar="NAME=PATH",
         action="append",
+        default=[],
         help="scores.json of a test set; default: the run's own",
     )
 
 
 def _export(arguments: argparse.Namespace) -> str:
-    from dispatch_sb.sharing.release import export_run, read_scores
+    import yaml
+
+    from dispatch_sb.sharing.release import export_run
 
     folder = export_run(
         arguments.training,
         arguments.folder,
-        _read_card(arguments.card) if arguments.card else None,
-        read_scores(arguments.scores or []),
+        _read(arguments.card, yaml.safe_load) if arguments.card else None,
+        dict(map(_read_scores, arguments.scores)),
         arguments.example,
     )
     return (
@@ -48,16 +54,21 @@ def _export(arguments: argparse.Namespace) -> str:
     )
 
 
-def _read_card(path: str):
-    """What a person wrote for the card."""
-    from pathlib import Path
+def _read_scores(pair: str) -> tuple[str, dict]:
+    """Name of a test set, and what its ``scores.json`` holds."""
+    name, equals, path = pair.partition("=")
+    if not equals:
+        raise ValueError(f"{pair!r} must be NAME=PATH_OF_SCORES_JSON.")
+    return name, _read(path, json.loads)
 
-    import yaml
 
+def _read(path: str, parse: Callable):
+    """What a file of YAML or JSON holds."""
+    text = Path(path).read_text(encoding="utf-8")
     try:
-        return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path} is not YAML ({error}).") from error
+        return parse(text)
+    except Exception as error:  # each parser has its own
+        raise ValueError(f"{path} cannot be read ({error}).") from error
 
 
 COMMAND = Command(

@@ -26,24 +26,26 @@ def _onnx_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _onnx(arguments: argparse.Namespace) -> str:
     from dispatch_sb.data import read_audio
-    from dispatch_sb.sharing.onnx_file import needs_onnx, write_onnx
-    from dispatch_sb.sharing.onnx_source import open_with_card
+    from dispatch_sb.pretrained.opening import open_model
+    from dispatch_sb.sharing.onnx_file import card_and_example, write_onnx
 
     output = _check(arguments.output)
-    needs_onnx()
-    source = open_with_card(arguments.model, arguments.revision)
-    audio = arguments.audio or source.example
+    model = open_model(arguments.model, arguments.revision)
+    card, example = card_and_example(arguments.model, arguments.revision)
+    audio = arguments.audio or example
     if audio is None:
         raise ValueError(
             f"No example of {arguments.model} is here: give --audio, a file "
             "of noisy speech that the ONNX file is checked on."
         )
     content, difference = write_onnx(
-        source.model,
+        model,
         output,
-        read_audio(audio, source.model.sample_rate),
-        arguments.name or source.name,
-        arguments.licence or source.licence,
+        read_audio(audio, model.sample_rate),
+        arguments.name
+        or card.model_name
+        or Path(arguments.model).resolve().name,
+        arguments.licence or card.license or "not stated",
     )
     return (
         f"{output}: {len(content):,} bytes; differs from torch by at most "

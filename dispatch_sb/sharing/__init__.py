@@ -1,4 +1,5 @@
-"""Publishing: a trained model becomes a folder that others can load.
+"""Sharing: a finished run becomes a model folder with its card, a model of the
+hub, an ONNX file.
 
 Authors
  * The dispatch-sb contributors, 2026

@@ -1,54 +1,37 @@
 """The model card: what a model is, what it learned from and how, how well it
-scores, and the lines that run it.
+scores, and the lines that run it. Its text is the template ``card.jinja``.
 
 Authors
  * The dispatch-sb contributors, 2026
 """
 
-from collections.abc import Mapping, Sequence
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 import yaml
+from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
-from dispatch_sb.sharing.card_parts import (
-    ANYWHERE,
-    CODE,
-    INSIDE,
-    STREAMING,
-    data_table,
-    evaluation,
-    hub_licence,
-    score_section,
+from dispatch_sb.scoring.catalogue import CATALOGUE
+
+TEMPLATE = Path(__file__).with_name("card.jinja")
+COLUMNS = {
+    "noisy": "noisy",
+    "student": "this model",
+    "teacher": "its teacher",
+}
+# Licences by the hub's own names; any other one is "other" there.
+HUB_LICENCES = re.compile(
+    r"apache-2\.0|mit|isc|unlicense|wtfpl|zlib|bsl-1\.0|mpl-2\.0|artistic-2\.0"
+    r"|bsd(-[23]-clause(-clear)?)?|(a|l)?gpl-(2\.0|3\.0)|lgpl-2\.1|cc0-1\.0"
+    r"|cc-by(-nc|-nd|-sa|-nc-sa|-nc-nd)?-(2\.0|2\.5|3\.0|4\.0)"
+    r"|openrail(\+\+)?|odbl|eupl-1\.[12]|epl-[12]\.0|other|unknown"
 )
-
-BODY = """\
-# {name}
-
-{description}
-
-## Use
-
-Install dispatch-sb; then, {inside}.
-This reads numbers and tensors only; no code that came with the model runs:
-
-{code}
-## Scores
-
-Means over files with 95 % bootstrap intervals.
-
-{scores}
-
-## Training
-
-{training}
-
-### Data
-
-{data}
-
-## Licence
-
-{licence}
-"""
+LIMITS = (
+    "Scores hold for the test sets above. Other voices, noises, rooms and "
+    "microphones may do worse: listen before you rely on it."
+)
 
 
 def model_card(
@@ -57,16 +40,13 @@ def model_card(
     data: Sequence[Mapping[str, str]],
     scores: Mapping[str, Mapping],
     licence: str = "apache-2.0",
-    seeds: Sequence[int] = (),
-    command: str = "",
-    method: str = "",
-    teacher: str = "",
-    versions: str = "",
     credit: str = "",
-    system: str = "student",
+    limits: str = LIMITS,
+    training: Sequence[str] = (),
+    command: str = "",
+    base_model: str | None = None,
     sample_rate: int = 16000,
     latency_ms: float | None = None,
-    example: str = "example.wav",
 ) -> str:
     """Writes a hub model card with a machine-readable head.
 
@@ -80,30 +60,25 @@ def model_card(
         What it was trained on: ``name`` and ``licence`` each, and perhaps
         ``use`` and ``url``.
     scores : mapping
-        Name of a test set to the body of its ``scores.json``.
+        Name of a test set to the body of its ``scores.json``, in which
+        "student" is this model.
     licence : str
         Of the weights.
-    seeds : sequence of int
-        Of the training.
+    credit : str
+        Whose sound ``example.wav`` is, in Markdown.
+    limits : str
+        What it cannot do, in Markdown.
+    training : sequence of str
+        How it was trained, from whom, with what: paragraphs in Markdown.
     command : str
         What trained it.
-    method : str
-        How it was trained, in Markdown.
-    teacher : str
-        Whom it learned from, at which revision, in Markdown.
-    versions : str
-        With what it was trained, in Markdown.
-    credit : str
-        Whose sound the example is, in Markdown.
-    system : str
-        Which of the systems in ``scores`` this model is.
+    base_model : str, optional
+        Hub id of its teacher.
     sample_rate : int
         Of the model, in Hz.
     latency_ms : float, optional
         Algorithmic latency of a model that can stream, in milliseconds;
         without it the card shows no streaming.
-    example : str
-        Noisy file that the code of the card enhances.
 
     Returns
     -------
@@ -128,24 +103,39 @@ def model_card(
     >>> "| PESQ-WB | 2.500 [2.400, 2.600] | 35 |" in card
     True
     """
-    _check_complete(name, licence, data, scores, system)
-    code = CODE if latency_ms is None else CODE + STREAMING
-    body = BODY.format(
-        name=name,
-        description=_paragraphs(description, credit),
-        inside=INSIDE,
-        code=code.format(rate=sample_rate, example=example, latency=latency_ms),
-        scores="\n\n".join(
-            score_section(test_set, body, system)
+    _check_complete(name, licence, data, scores)
+    head = ModelCardData(
+        **hub_licence(licence),
+        base_model=base_model,
+        library_name="speechbrain",
+        pipeline_tag="audio-to-audio",
+        tags=["speech-enhancement", "speechbrain", "dispatch-sb"],
+        model_name=name,
+        eval_results=[
+            result
             for test_set, body in scores.items()
-        ),
-        training=_training(method, teacher, seeds, versions, command),
-        data=data_table(data),
-        licence=f"Weights: {licence}. The data's licences are above.",
+            for result in _results(test_set, body["student"])
+        ],
     )
-    head = _head(name, licence, scores, system)
-    front = yaml.safe_dump(head, sort_keys=False, allow_unicode=True)
-    return f"---\n{front}---\n\n{body}"
+    card = ModelCard.from_template(
+        head,
+        template_path=str(TEMPLATE),
+        name=name,
+        description=description.strip(),
+        credit=credit.strip(),
+        scores=scores,
+        columns=COLUMNS,
+        catalogue=CATALOGUE,
+        cell=_cell,
+        limits=limits.strip(),
+        training=[paragraph.strip() for paragraph in training],
+        command=command.strip("\n"),
+        data=data,
+        licence=licence,
+        sample_rate=sample_rate,
+        latency_ms=latency_ms,
+    )
+    return f"{card}\n"
 
 
 def card_on_hub(card: str, name: str) -> str:
@@ -168,26 +158,67 @@ def card_on_hub(card: str, name: str) -> str:
     >>> card_on_hub('model = load_student(".")', "lab/small")
     'model = load_student("lab/small")'
     """
-    for call in ("load_student(", "from_hparams(source="):
-        card = card.replace(f'{call}"."', f'{call}"{name}"')
-    return card.replace(INSIDE, ANYWHERE)
+    return re.sub(
+        r'(load_student\(|from_hparams\(source=)"\."', rf'\1"{name}"', card
+    )
 
 
-def _head(name, licence, scores, system) -> dict:
-    """What the hub reads: filters, licence and results."""
-    results = [
-        evaluation(test_set, body[system]) for test_set, body in scores.items()
-    ]
-    return {
-        **hub_licence(licence),
-        "library_name": "speechbrain",
-        "pipeline_tag": "audio-to-audio",
-        "tags": ["speech-enhancement", "speechbrain", "dispatch-sb"],
-        "model-index": [{"name": name, "results": results}],
-    }
+def read_head(path: Path | None) -> ModelCardData:
+    """What the head of a model's card says.
+
+    Arguments
+    ---------
+    path : pathlib.Path or None
+        The ``README.md``, if there is one.
+
+    Returns
+    -------
+    huggingface_hub.ModelCardData
+        ``model_name``, ``license``, ``eval_results`` and so on; a card that
+        cannot be read says nothing.
+
+    Example
+    -------
+    >>> path = getfixture("tmp_path") / "README.md"
+    >>> _ = path.write_text("---\\nlicense: cc0-1.0\\n---\\n# Small")
+    >>> read_head(path).license
+    'cc0-1.0'
+    """
+    if path is None:
+        return ModelCardData()
+    try:
+        return ModelCard(path.read_text(encoding="utf-8")).data
+    except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError):
+        return ModelCardData()
 
 
-def _check_complete(name, licence, data, scores, system) -> None:
+def hub_licence(licence: str) -> dict[str, str]:
+    """A licence as the hub's metadata name it.
+
+    Arguments
+    ---------
+    licence : str
+        In any usual spelling.
+
+    Returns
+    -------
+    dict
+        ``license``, and ``license_name`` if the hub does not know it.
+
+    Example
+    -------
+    >>> hub_licence("CC BY-SA 4.0")
+    {'license': 'cc-by-sa-4.0'}
+    >>> hub_licence("Research only")
+    {'license': 'other', 'license_name': 'research-only'}
+    """
+    name = re.sub(r"[\s_]+", "-", licence.strip().lower())
+    if HUB_LICENCES.fullmatch(name):
+        return {"license": name}
+    return {"license": "other", "license_name": name}
+
+
+def _check_complete(name, licence, data, scores) -> None:
     """Refuses a card that leaves out what its readers rely on."""
     if not licence or not data or not scores:
         raise ValueError(
@@ -201,22 +232,53 @@ def _check_complete(name, licence, data, scores, system) -> None:
                 "a licence."
             )
     for test_set, body in scores.items():
-        if system not in body:
+        if "student" not in body:
             raise ValueError(
                 f"The card of {name}: the scores on {test_set} have no "
-                f"{system!r}, only {', '.join(map(str, body))}."
+                f"'student', only {', '.join(map(str, body))}."
             )
 
 
-def _training(method, teacher, seeds, versions, command: str) -> str:
-    """How it was trained, as far as that is known."""
-    seeds = f"Seeds: {', '.join(map(str, seeds))}." if seeds else ""
-    lines = command.strip("\n")
-    block = f"Trained with:\n\n```bash\n{lines}\n```" if lines else ""
-    text = _paragraphs(method, teacher, seeds, versions, block)
-    return text or "Not recorded."
+def _results(test_set: str, metrics: Mapping) -> Iterator[EvalResult]:
+    """What the hub lists: a mean with its interval, in words and as args."""
+    slug = re.sub(r"\W+", "-", test_set.lower()).strip("-")
+    for key, value in metrics.items():
+        if key in CATALOGUE and _is_number(value["mean"]):
+            yield EvalResult(
+                task_type="audio-to-audio",
+                task_name="Speech enhancement",
+                dataset_type=slug,
+                dataset_name=test_set,
+                metric_type=key,
+                metric_value=round(float(value["mean"]), 4),
+                metric_name=f"{CATALOGUE[key].label}, 95 % interval "
+                f"{_interval(value)}, {value['n']} files",
+                metric_args={
+                    "ci95": [round(bound, 4) for bound in _bounds(value)],
+                    "files": value["n"],
+                    "failed": value.get("failed", 0),
+                },
+            )
 
 
-def _paragraphs(*texts: str) -> str:
-    """Texts with an empty line between them; empty ones are left out."""
-    return "\n\n".join(text.strip() for text in texts if text.strip())
+def _is_number(mean: float | None) -> bool:
+    """Whether a mean exists: it does not if every file failed."""
+    return mean is not None and math.isfinite(mean)
+
+
+def _cell(value: Mapping | None) -> str:
+    """Mean and interval of one metric."""
+    if not value or not _is_number(value["mean"]):
+        return "–"
+    return f"{value['mean']:.3f} {_interval(value)}"
+
+
+def _interval(value: Mapping) -> str:
+    """[low, high], as text."""
+    bounds = ", ".join(f"{bound:.3f}" for bound in _bounds(value))
+    return f"[{bounds or 'unknown'}]"
+
+
+def _bounds(value: Mapping) -> list[float]:
+    """Ends of an interval; of a single file there are none."""
+    return [float(bound) for bound in value["ci95"] if bound is not None]

@@ -4,19 +4,15 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
-import yaml
-from torch import nn
-
 from dispatch_sb.models.interface import can_stream
 from dispatch_sb.runs.run import Run
 from dispatch_sb.runs.settings import in_words
+from dispatch_sb.sharing.card import read_head
 
-UNPINNED = "newest revision of that day"
 HUB_PAGE = "https://huggingface.co"
 ABSOLUTE = re.compile(r"(?<![\w.~/:-])/[^\s'\",\[\]]+")
 LONGEST = 72  # letters on one line
@@ -38,17 +34,24 @@ def facts_of_run(run: Run) -> dict:
     Returns
     -------
     dict
-        Arguments of ``model_card``, all but data, licence and scores.
+        Arguments of ``model_card``, all but name, data, licence and scores.
     """
-    student = run.student
+    student, teacher = run.student, run.teacher or {}
+    latency = None
+    if can_stream(student):
+        latency = 1000 * student.latency / student.sample_rate
     return {
-        "description": describe_student(run),
-        "method": describe_method(run),
-        "teacher": describe_teacher(run),
-        "versions": _versions(run.scores),
+        "description": _student(run, latency),
+        "training": [
+            _method(run),
+            _teacher(run),
+            f"Seed: {run.record['seed']}.",
+            _versions(run.scores),
+        ],
         "command": training_command(run),
+        "base_model": teacher.get("commit") and teacher["source"],
         "sample_rate": student.sample_rate,
-        "latency_ms": latency_ms(student),
+        "latency_ms": latency,
     }
 
 
@@ -81,24 +84,12 @@ def training_command(run: Run) -> str:
     return command if short else re.sub(r" (?=--\w)", " \\\n    ", command)
 
 
-def describe_student(run: Run) -> str:
-    """What a model is, in a sentence or two.
-
-    Arguments
-    ---------
-    run : Run
-        Its run.
-
-    Returns
-    -------
-    str
-        Markdown.
-    """
+def _student(run: Run, latency_ms: float | None) -> str:
+    """What a model is, in a sentence or two."""
     student = run.student
     size = sum(parameter.numel() for parameter in student.parameters())
-    causal = "causal " if can_stream(student) else ""
-    latency = latency_ms(student)
-    behind = "" if latency is None else f", {latency:g} ms algorithmic latency"
+    causal = "" if latency_ms is None else "causal "
+    behind = causal and f", {latency_ms:g} ms algorithmic latency"
     return (
         f"A {causal}speech enhancement model ({type(student).__name__}, "
         f"{size:,} parameters): noisy waveform in, enhanced waveform out, at "
@@ -107,42 +98,9 @@ def describe_student(run: Run) -> str:
     )
 
 
-def latency_ms(student: nn.Module) -> float | None:
-    """The algorithmic latency of a model that can stream.
-
-    Arguments
-    ---------
-    student : torch.nn.Module
-        Any of ours.
-
-    Returns
-    -------
-    float or None
-        In milliseconds; None for a model that needs the whole waveform.
-
-    Example
-    -------
-    >>> latency_ms(nn.Identity()) is None
-    True
-    """
-    if not can_stream(student):
-        return None
-    return 1000 * student.latency / student.sample_rate
-
-
-def describe_method(run: Run) -> str:
-    """How a student was trained, from the classes in its recipe.
-
-    Arguments
-    ---------
-    run : Run
-        The run.
-
-    Returns
-    -------
-    str
-        Markdown, with the papers where the method is known.
-    """
+def _method(run: Run) -> str:
+    """How it was trained, from the classes in the recipe, with the papers of
+    those that have one."""
     tree = run.settings.tree
     lines = [f"Method `{run.record['method']}`."]
     if "enhancement_loss" in tree:
@@ -166,56 +124,33 @@ def _weight(tree: Mapping) -> str:
     return f"weight {in_words(tree.get('distillation_weight'))}"
 
 
-def describe_teacher(run: Run) -> str:
-    """Whom a student learned from.
+def _teacher(run: Run) -> str:
+    """Whom it learned from: source, revision, hash; empty without a teacher.
 
-    Arguments
-    ---------
-    run : Run
-        The run.
-
-    Returns
-    -------
-    str
-        Markdown with source, revision and the hash of the weights; empty
-        without a teacher.
-    """
+    A teacher with a commit is one of the hub; of a folder that is still there,
+    the card is asked for its name and licence."""
     if run.teacher is None:
         return ""
-    source = run.teacher["source"]
+    source, commit = run.teacher["source"], run.teacher["commit"]
     if source == "clean":
         return "Teacher: none; a control that copies the clean speech itself."
-    commit = run.teacher["commit"] or run.teacher["revision"]
-    known = [f"revision `{commit}`" if commit else UNPINNED]
-    folder = None if source is None else run.locate(source)
-    if folder is not None:
-        head = _card_head(folder / "README.md")
-        title = (head.get("model-index") or [{}])[0].get("name", "")
-        name = f"{title} (`{folder.name}`)" if title else f"`{folder.name}`"
-        known = [f"licence {head['license']}"] if "license" in head else []
-    elif source is None:
-        name, known = f"`{in_words(run.settings.tree.get('teacher'))}`", []
-    elif os.path.isabs(source) or "/" not in source:  # no hub id
-        name, known = f"`{Path(source).name}`", []
+    if source is None:
+        known = [f"`{in_words(run.settings.tree.get('teacher'))}`"]
+    elif commit:
+        known = [f"[{source}]({HUB_PAGE}/{source})", f"revision `{commit}`"]
     else:
-        name = f"[{source}]({HUB_PAGE}/{source})"
+        head = read_head((run.locate(source) or Path(source)) / "README.md")
+        name, title = Path(source).name, head.model_name
+        known = [f"{title} (`{name}`)" if title else f"`{name}`"]
+        known += [f"licence {head.license}"] if head.license else []
     sha256 = run.teacher["weights_sha256"]
     known += [f"weights SHA-256 `{sha256}`"] if sha256 else []
-    return f"Teacher: {', '.join([name, *known])}."
+    return f"Teacher: {', '.join(known)}."
 
 
 def _versions(scores: Mapping) -> str:
-    """When and with what the run was made."""
+    """When and with what the run was scored."""
     versions = scores.get("versions", {})
     names = [f"{n} {versions[n]}" for n in versions if n != "numpy"]
     date = str(scores.get("date", ""))[:10]
     return f"Scored on {date} with {', '.join(names)}." if names else ""
-
-
-def _card_head(readme: Path) -> dict:
-    """The front matter of a model card; empty if there is none."""
-    if not readme.is_file():
-        return {}
-    parts = readme.read_text(encoding="utf-8").split("---\n", 2)
-    head = yaml.safe_load(parts[1]) if len(parts) == 3 else None
-    return head if isinstance(head, dict) else {}

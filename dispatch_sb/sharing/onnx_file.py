@@ -10,19 +10,55 @@ import logging
 import os
 import warnings
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import torch
+from huggingface_hub import ModelCardData
 from torch import nn
 
 from dispatch_sb import __version__
 from dispatch_sb.data.files import atomic_path
 from dispatch_sb.models.interface import can_stream
 from dispatch_sb.models.streaming_step import StreamingStep
+from dispatch_sb.pretrained.sources import open_source
+from dispatch_sb.runs.run import Run, is_run
+from dispatch_sb.sharing.card import read_head
+from dispatch_sb.sharing.example import median_example
 from dispatch_sb.sharing.onnx_runtime import OnnxEnhancer
 
 TOLERANCE = 1e-4  # of full scale: largest difference from torch
 MODERN_OPSET = 20
+
+
+def card_and_example(
+    source: str | os.PathLike, revision: str | None = None
+) -> tuple[ModelCardData, Path | None]:
+    """What comes with a model.
+
+    Arguments
+    ---------
+    source : str or os.PathLike
+        A run, a model's folder or a hub id.
+    revision : str, optional
+        Of a hub id.
+
+    Returns
+    -------
+    huggingface_hub.ModelCardData
+        The head of its card; empty for a run.
+    pathlib.Path or None
+        Noisy speech: the folder's ``example.wav``, or the run's median test
+        utterance; None if it is not there.
+    """
+    if not is_run(source):
+        find, _ = open_source(source, revision, kind="model")
+        return read_head(find("README.md")), find("example.wav")
+    try:
+        _, example = median_example(Run.open(source))
+    except (OSError, ValueError, LookupError, StopIteration):
+        example = None  # the corpus is gone; another file can be named
+    return ModelCardData(), example
 
 
 def write_onnx(
@@ -101,7 +137,7 @@ def onnx_bytes(model: nn.Module, name: str, licence: str) -> bytes:
     ValueError
         If the model is none that can stream.
     """
-    needs_onnx()
+    _check_installed()
     if not can_stream(model):
         raise ValueError(
             f"{type(model).__name__} does not work hop by hop, so it has no "
@@ -109,7 +145,7 @@ def onnx_bytes(model: nn.Module, name: str, licence: str) -> bytes:
         )
     step = StreamingStep(model)
     states = step.initial_state()
-    with quiet_exporter():
+    with _quiet_exporter():
         program = torch.onnx.export(
             step,
             (torch.zeros(1, step.hop), *states.values()),
@@ -152,8 +188,8 @@ def largest_difference(
     return float(np.abs(actual - expected.cpu().numpy()).max())
 
 
-def needs_onnx() -> None:
-    """Raises an ImportError that says what to install, if need be."""
+def _check_installed() -> None:
+    """Says what to install, if need be."""
     try:
         import onnx  # noqa: F401
         import onnxscript  # noqa: F401
@@ -165,7 +201,7 @@ def needs_onnx() -> None:
 
 
 @contextmanager
-def quiet_exporter():
+def _quiet_exporter():
     """Silences what torch's exporter says of packages that it does not need;
     its errors still come as exceptions."""
     previous = logging.root.manager.disable

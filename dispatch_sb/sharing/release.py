@@ -4,25 +4,22 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
-import inspect
-import json
 import os
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePath
+
+from torch import nn
 
 from dispatch_sb.data.audio import read_audio
+from dispatch_sb.models.interface import state_hash
 from dispatch_sb.pretrained.folder import write_model_folder
 from dispatch_sb.runs.run import Run
 from dispatch_sb.sharing.card import model_card
-from dispatch_sb.sharing.claims import (
-    check_card,
-    check_scores,
-    named_folders,
-    unknown_data,
-)
 from dispatch_sb.sharing.example import median_example
 from dispatch_sb.sharing.facts import facts_of_run
 
+# What a person may write; all else on a card is the run's.
+KEYS = ("name", "description", "licence", "limits", "data")
 TEMPLATE = """\
 licence: apache-2.0  # of the weights
 description:  # what the model is, and for whom; empty for a standard one
@@ -34,8 +31,6 @@ TEMPLATE_ENTRY = """\
       licence:  # for example CC BY 4.0
       use: {use}
 """
-
-NOT_WRITTEN = {"scores", "system"}  # arguments of a card that runs give
 
 
 def export_run(
@@ -54,11 +49,10 @@ def export_run(
     folder : str or os.PathLike
         Written or replaced.
     about : Mapping, optional
-        What only a person knows, or knows better than the run: any argument
-        of ``model_card``, ``example``, and ``weights_sha256`` of the weights
-        that it is about. Of a run on data that are not known here, ``data`` is
-        needed: a list of ``name`` and ``licence`` each, and ``folder``, which
-        of the run's folders that is.
+        What only a person knows: ``name``, ``description``, ``licence`` and
+        ``limits`` of the model, and ``data``, of the data that are not known
+        here: a list of ``name`` and ``licence`` each, perhaps ``use`` and
+        ``url``, and ``folder``, which of the run's folders that is.
     scores : Mapping, optional
         Name of a test set to what its ``scores.json`` holds; by default the
         run's own.
@@ -77,64 +71,25 @@ def export_run(
         If there is no run, no scores, or the example's file is not found.
     ValueError
         If the card would lack what its readers rely on (the message holds a
-        template of what to write), contradicts the run, or the scores are of
-        other weights.
+        template of what to write), says what the run knows itself, or the
+        scores are of other weights.
     """
-    run = _recorded(run_folder)
-    about = _known_keys(about or {})
-    check_card(about, run)
+    run = Run.open(run_folder)
+    _check_recorded(run)
+    written = {"name": Path(folder).name, **_written(about or {}, run)}
     scores = scores or _own_scores(run)
-    check_scores(scores, run)
-    about.pop("weights_sha256", None)
-    data = _data(about, run)
-    card = facts_of_run(run)
-    example = example or about.pop("example", None)
+    _check_scores(scores, run)
+    facts = facts_of_run(run)
     if example is None:
         name, example = median_example(run)
-        card["credit"] = _credit(run, name)
-    card |= {key: value for key, value in about.items() if value}
-    card |= {"name": card.get("name", Path(folder).name), "data": data}
-    seeds = {body["seed"] for body in scores.values() if "seed" in body}
-    readme = model_card(**{"seeds": sorted(seeds), **card, "scores": scores})
+        facts["credit"] = _credit(run, name)
+    card = model_card(**{**facts, **written}, scores=scores)
     noisy = read_audio(example, run.student.sample_rate)
-    return write_model_folder(run.student, folder, readme, noisy)
+    return write_model_folder(run.student, folder, card, noisy)
 
 
-def read_scores(pairs: list[str]) -> dict[str, dict]:
-    """Reads the scores of several test sets.
-
-    Arguments
-    ---------
-    pairs : list of str
-        ``NAME=PATH`` each, the path of a ``scores.json``.
-
-    Returns
-    -------
-    dict
-        What each file holds, by name.
-
-    Raises
-    ------
-    ValueError
-        If an argument has no ``=``, or a file is no JSON.
-    FileNotFoundError
-        If there is no such file.
-    """
-    scores = {}
-    for pair in pairs:
-        name, equals, path = pair.partition("=")
-        if not equals:
-            raise ValueError(f"{pair!r} must be NAME=PATH_OF_SCORES_JSON.")
-        try:
-            scores[name] = json.loads(Path(path).read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise ValueError(f"{path} is not JSON ({error}).") from error
-    return scores
-
-
-def _recorded(run_folder: str | os.PathLike) -> Run:
-    """A run that knows what it was made of."""
-    run = Run.open(run_folder)
+def _check_recorded(run: Run) -> None:
+    """Refuses a run that does not know what it was made of."""
     if not run.corpus:
         raise ValueError(
             f"{run.folder / 'run.json'} is missing, or does not name data, "
@@ -142,33 +97,75 @@ def _recorded(run_folder: str | os.PathLike) -> Run:
             "version, the first line of hyperparams.yaml) again with "
             "--test_only, which writes it without training again."
         )
-    return run
 
 
-def _data(about: Mapping, run: Run) -> list[Mapping]:
-    """What the card says of the data: what a person wrote, and what the run
-    knows besides."""
-    written, unknown = about.get("data") or [], unknown_data(run)
-    if unknown and not written:
-        raise ValueError(_what_to_write(run))
-    if written and not unknown:
-        return written
-    named = named_folders(written)
-    return [
-        *written,
-        *(
-            entry
-            for entry in run.corpus["data"]
-            if entry not in unknown and entry["folder"] not in named
-        ),
+def _written(about: Mapping, run: Run) -> dict:
+    """What a person wrote, its data complete; raises a list of all that is
+    not theirs to write."""
+    if not isinstance(about, Mapping):
+        raise ValueError(
+            "A card must hold keys and values, as in `description: ...`; got "
+            f"a {type(about).__name__}."
+        )
+    unknown = [entry for entry in run.corpus["data"] if "licence" not in entry]
+    problems = [
+        f"{key} is none of its keys, {', '.join(KEYS)}: leave it out, the "
+        "rest comes from the run, or from --example and --scores."
+        for key in about
+        if key not in KEYS
     ]
+    problems += _data_problems(
+        about.get("data"), [e["folder"] for e in unknown]
+    )
+    if problems:
+        lines = "\n".join(f"- {problem}" for problem in problems)
+        raise ValueError(
+            "A card says what the run does not know, and no more of "
+            f"{run.folder}:\n{lines}"
+        )
+    data = about.get("data") or []
+    if unknown and not data:
+        raise ValueError(_what_to_write(unknown))
+    known = [entry for entry in run.corpus["data"] if "licence" in entry]
+    # An empty licence is refused later; other empty keys stand for the usual.
+    given = {key: about[key] for key in about if about[key] or key == "licence"}
+    return {**given, "data": [*data, *known]}
 
 
-def _credit(run: Run, name: str) -> str:
-    """Whose sound a test file is; empty where only a person knows."""
-    credit = run.corpus.get("credit", "")
-    by = credit if isinstance(credit, str) else credit.get(name)
-    return f"`example.wav` is {name} of {by}." if by else ""
+def _data_problems(entries, unknown: list[str]) -> Iterator[str]:
+    """Data that the run did not have or knows itself, and data left out."""
+    if not entries:
+        return
+    if not isinstance(entries, list) or not all(
+        isinstance(entry, Mapping) for entry in entries
+    ):
+        yield "data must be a list of entries with folder, name and licence."
+        return
+    if not unknown:
+        yield "data: the run knows its data and their licences: leave them out."
+        return
+    given = [entry.get("folder") or [] for entry in entries]
+    lists = [[one] if isinstance(one, str) else one for one in given]
+    named = {PurePath(folder).name for some in lists for folder in some}
+    for folder in sorted(named - set(unknown)):
+        yield (
+            f"data: {folder} is none of the folders that only you know, "
+            f"{', '.join(unknown)}."
+        )
+    for folder in sorted(set(unknown) - named if named else ()):
+        yield f"data: it says nothing about {folder}."
+
+
+def _what_to_write(unknown: list[Mapping]) -> str:
+    """One sentence, and a card file to fill in."""
+    entries = "".join(TEMPLATE_ENTRY.format(**entry) for entry in unknown)
+    folders = ", ".join(entry["folder"] for entry in unknown)
+    return (
+        "The card lacks data: a model is not shared without naming the data "
+        "that it learned from, and their licences, which only you know "
+        f"({folders}). Write them into a file, for example card.yaml, and "
+        f"give it with --card:\n\n{TEMPLATE}{entries}"
+    )
 
 
 def _own_scores(run: Run) -> dict[str, dict]:
@@ -182,32 +179,29 @@ def _own_scores(run: Run) -> dict[str, dict]:
     return {run.corpus["test_set"]: run.scores}
 
 
-def _known_keys(about: Mapping) -> dict:
-    """What a person wrote, without keys that no card has."""
-    if not isinstance(about, Mapping):
-        raise ValueError(
-            "A card must hold keys and values, as in `description: ...`; got "
-            f"a {type(about).__name__}."
-        )
-    known = set(inspect.signature(model_card).parameters) - NOT_WRITTEN
-    known |= {"example", "weights_sha256"}
-    wrong = sorted({str(key) for key in about} - known)
-    if wrong:
-        raise ValueError(
-            f"A card has no {', '.join(wrong)}; its keys are "
-            f"{', '.join(sorted(known))}."
-        )
-    return dict(about)
+def _check_scores(scores: Mapping[str, Mapping], run: Run) -> None:
+    """Refuses scores of other weights than those of the run."""
+    as_teacher = nn.ModuleDict({"model": run.student})
+    teacher = run.scores.get("weights_sha256", {}).get("teacher")
+    known = {
+        # As they are known by themselves, and as those of a teacher.
+        "student": [state_hash(run.student), state_hash(as_teacher)],
+        "teacher": [teacher] if teacher else [],
+    }
+    for test_set, body in scores.items():
+        for system, scored in body.get("weights_sha256", {}).items():
+            true = known.get(system)
+            if true and scored not in true:
+                raise ValueError(
+                    f"The scores on {test_set} are of other weights: the run's "
+                    f"best {system} has {true[0][:12]}..., they have "
+                    f"{scored[:12]}... Give the training's command again with "
+                    "--test_only, or score this model."
+                )
 
 
-def _what_to_write(run: Run) -> str:
-    """One sentence, and a card file to fill in."""
-    unknown = unknown_data(run)
-    entries = "".join(TEMPLATE_ENTRY.format(**entry) for entry in unknown)
-    folders = [entry["folder"] for entry in unknown]
-    return (
-        "The card lacks data: a model is not shared without naming the data "
-        "that it learned from, and their licences, which only you know "
-        f"({', '.join(folders)}). Write them into a file, for example "
-        f"card.yaml, and give it with --card:\n\n{TEMPLATE}{entries}"
-    )
+def _credit(run: Run, name: str) -> str:
+    """Whose sound a test file is; empty where only a person knows."""
+    credit = run.corpus.get("credit", "")
+    by = credit if isinstance(credit, str) else credit.get(name)
+    return f"`example.wav` is {name} of {by}." if by else ""

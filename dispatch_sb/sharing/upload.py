@@ -6,8 +6,6 @@ Authors
 
 import os
 import re
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,8 +13,7 @@ from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
-import yaml
-from huggingface_hub import HfApi, ModelCard, constants, errors
+from huggingface_hub import CommitOperationAdd, HfApi, constants, errors
 from huggingface_hub.utils import validate_repo_id
 from huggingface_hub.utils.sha import git_hash
 from tqdm import tqdm
@@ -24,7 +21,7 @@ from tqdm import tqdm
 from dispatch_sb.models.interface import load_weights, state_hash
 from dispatch_sb.pretrained.folder import FILES
 from dispatch_sb.pretrained.student import load_student
-from dispatch_sb.sharing.card import card_on_hub
+from dispatch_sb.sharing.card import card_on_hub, read_head
 
 HUB = constants.ENDPOINT
 PUSHED = """\
@@ -100,17 +97,15 @@ class Push:
         FileNotFoundError, ValueError
             If the folder is no exported model, or a name cannot be one.
         """
-        with self._checked_copy() as copy:
-            sizes = {n: p.stat().st_size for n, p in _files(copy).items()}
-        size = tqdm.format_sizeof
-        lines = [f"{size(sizes[name], 'B'):>10}  {name}" for name in sizes]
-        total = f"{len(sizes)} files, {size(sum(sizes.values()), 'B')}"
+        files, size = self._files(), partial(tqdm.format_sizeof, suffix="B")
+        total = size(sum(map(len, files.values())))
         goal = "update" if self.update else f"create {_seen(not self.public)}"
         return "\n".join(
             [
                 f"Would {goal} {HUB}/{self.name}:",
-                *lines,
-                f"{total}. Dry run: nothing was sent, the hub was not asked.",
+                *(f"{size(len(files[n])):>10}  {n}" for n in files),
+                f"{len(files)} files, {total}. Dry run: nothing was sent, the "
+                "hub was not asked.",
             ]
         )
 
@@ -135,15 +130,15 @@ class Push:
         ConnectionError
             If the hub cannot be reached, fails, or was changed meanwhile.
         """
+        files = self._files()
         api = HfApi(token=True, library_name="dispatch-sb")
-        with self._checked_copy() as copy:
-            with _explained(self.name):
-                model, tags = _look(api, self.name, self.branch)
-            changed = self._changes(_files(copy), model, tags)
-            with _explained(self.name):
-                commit = self._commit(api, copy, model, changed)
-                if self.tag is not None and self.tag not in tags:
-                    api.create_tag(self.name, tag=self.tag, revision=commit)
+        with _explained(self.name):
+            model, tags = _look(api, self.name, self.branch)
+        changed = self._changes(files, model, tags)
+        with _explained(self.name):
+            commit = self._commit(api, model, {n: files[n] for n in changed})
+            if self.tag is not None and self.tag not in tags:
+                api.create_tag(self.name, tag=self.tag, revision=commit)
         return PUSHED.format(
             hub=HUB,
             name=self.name,
@@ -153,9 +148,8 @@ class Push:
             what=", ".join(changed) or "all files were there already",
         )
 
-    @contextmanager
-    def _checked_copy(self) -> Iterator[Path]:
-        """A folder with what the hub is to hold, if all is in order here."""
+    def _files(self) -> dict[str, bytes]:
+        """What the hub is to hold, if all is in order here."""
         if self.name.count("/") != 1:
             raise ValueError(f"{self.name!r} is no hub id: write USER/NAME.")
         validate_repo_id(self.name)
@@ -165,15 +159,18 @@ class Push:
                 "and '.', such as v1.0."
             )
         check_export(self.folder)
-        hidden = shutil.ignore_patterns(".*", "__*")
-        with tempfile.TemporaryDirectory() as copy:
-            shutil.copytree(
-                self.folder, copy, ignore=hidden, dirs_exist_ok=True
-            )
-            readme = Path(copy, "README.md")
-            card = card_on_hub(readme.read_text("utf-8"), self.name)
-            readme.write_bytes(card.encode())
-            yield Path(copy)
+        paths = {
+            path.relative_to(self.folder): path
+            for path in sorted(Path(self.folder).rglob("*"))
+            if path.is_file()
+        }
+        files = {
+            name.as_posix(): path.read_bytes()
+            for name, path in paths.items()
+            if not any(part.startswith((".", "__")) for part in name.parts)
+        }
+        card = card_on_hub(files["README.md"].decode(), self.name)
+        return {**files, "README.md": card.encode()}
 
     def _changes(self, files, model, tags) -> list[str]:
         """Names of files that differ; raises if they are not to be sent."""
@@ -183,16 +180,18 @@ class Push:
                     f"There is no {self.name} on {HUB}, or this token does not "
                     "see it: leave out --update to create it."
                 )
-            return sorted(files)
+            return list(files)
         there = {
             file.rfilename: file.lfs.sha256 if file.lfs else file.blob_id
             for file in model.siblings or []
-            if file.rfilename != ".gitattributes"
         }
-        same = {
-            name for name in files if there.get(name) in _hashes(files[name])
-        }
-        changed = sorted(files.keys() - same)
+        changed = [
+            name
+            for name, content in files.items()
+            if there.get(name)
+            not in (sha256(content).hexdigest(), git_hash(content))
+        ]
+        same = {".gitattributes", *files} - {*changed}
         # An interrupted push has left nothing but what is the same.
         if there.keys() - same and not self.update:
             raise FileExistsError(
@@ -212,7 +211,7 @@ class Push:
             )
         return changed
 
-    def _commit(self, api: HfApi, copy: Path, model, changed) -> str:
+    def _commit(self, api: HfApi, model, changed: dict[str, bytes]) -> str:
         """Makes what is not there; returns the commit that holds the files."""
         if model is None:
             api.create_repo(self.name, private=not self.public)
@@ -221,9 +220,10 @@ class Push:
         if not changed:
             return model.sha
         title = f"Upload {Path(self.folder).resolve().name} with dispatch-sb"
-        return api.upload_folder(
-            repo_id=self.name,
-            folder_path=copy,
+        # Not `upload_folder`, which may make several commits of one folder.
+        return api.create_commit(
+            self.name,
+            [CommitOperationAdd(*file) for file in changed.items()],
             commit_message=self.message or title,
             revision=self.branch,
             # Fails if somebody else has committed since we looked.
@@ -270,36 +270,17 @@ def check_export(folder: str | os.PathLike) -> None:
             f"The weights in {folder}/enhance_model.ckpt are not those in its "
             f"model.safetensors: {EXPORT}"
         )
-    try:
-        head = ModelCard((folder / "README.md").read_text("utf-8")).data
-        complete = head.get("license") and head.get("eval_results")
-    except (ValueError, TypeError, KeyError, yaml.YAMLError):
-        complete = False
-    if not complete:
+    head = read_head(folder / "README.md")
+    if not (head.license and head.eval_results):
         raise ValueError(
             f"The head of {folder}/README.md cannot be read, or lacks license "
             f"or model-index (the scores): {EXPORT}"
         )
 
 
-def _files(folder: Path) -> dict[str, Path]:
-    """Name on the hub to path here."""
-    return {
-        path.relative_to(folder).as_posix(): path
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
-
-
 def _seen(private: bool) -> str:
     """Who sees a model."""
     return "private" if private else "public"
-
-
-def _hashes(path: Path) -> tuple[str, str]:
-    """What the hub calls a content: as a large file, and as one of git's."""
-    content = path.read_bytes()
-    return sha256(content).hexdigest(), git_hash(content)
 
 
 def _look(api: HfApi, name: str, branch: str) -> tuple:
@@ -319,33 +300,26 @@ def _look(api: HfApi, name: str, branch: str) -> tuple:
 
 @contextmanager
 def _explained(name: str) -> Iterator[None]:
-    """Turns the client's errors into one sentence with the remedy."""
+    """Turns the client's errors into one sentence with the remedy, by the
+    hub's answer if there was one."""
     try:
         yield
+    except errors.LocalTokenNotFoundError as error:
+        raise PermissionError(f"There is no token: {TOKEN}") from error
     except (errors.HTTPError, OSError, RuntimeError) as error:
-        raise _explanation(name, error) from error
-
-
-def _explanation(name: str, error: Exception) -> Exception:
-    """What a user is told of an error, by the hub's answer if there was one."""
-    if isinstance(error, errors.LocalTokenNotFoundError):
-        return PermissionError(f"There is no token: {TOKEN}")
-    answer: BaseException | None = error
-    # Errors of uploads are wrapped by the threads that did them.
-    while answer and not isinstance(answer, errors.HfHubHTTPError):
-        answer = answer.__cause__
-    if answer is None:
-        why = error.__cause__ or error
-        return ConnectionError(
-            f"The connection to {HUB} broke ({why}): {GO_ON}"
-        )
-    status = answer.response.status_code
-    said = " ".join((answer.server_message or "no reason given").split())
-    why = f"{HUB} answered {status} for {name} ({said})"
-    if status in (401, 403, 404):
-        return PermissionError(f"{why}: this token will not do, {TOKEN}")
-    if status == 409:
-        return FileExistsError(f"{why}: the name or tag is taken since.")
-    if status in (400, 413, 422):
-        return ValueError(f"{why}: mend what it says.")
-    return ConnectionError(f"{why}: {GO_ON}")
+        answer: BaseException | None = error
+        # Errors of uploads are wrapped by the threads that did them.
+        while answer and not isinstance(answer, errors.HfHubHTTPError):
+            answer = answer.__cause__
+        if answer is None:
+            why = f"The connection to {HUB} broke ({error.__cause__ or error})"
+            raise ConnectionError(f"{why}: {GO_ON}") from error
+        status = answer.response.status_code
+        said = " ".join((answer.server_message or "no reason given").split())
+        why = f"{HUB} answered {status} for {name} ({said})"
+        if status in (401, 403, 404):
+            why = f"{why}: this token will not do, {TOKEN}"
+            raise PermissionError(why) from error
+        raise ConnectionError(
+            f"{why}: mend what it says, or {GO_ON}"
+        ) from error

@@ -16,8 +16,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path += [str(ROOT / "tests" / name) for name in ("integration",)]
 
-from hub_pusher import USERS, WRITE  # noqa: E402
-from hub_server import HubServer  # noqa: E402
+from hub_server import WRITE, HubServer  # noqa: E402
 from hub_worker import loopback_environment  # noqa: E402
 from world import build_world  # noqa: E402
 
@@ -25,7 +24,7 @@ from world import build_world  # noqa: E402
 @pytest.fixture(scope="session")
 def hub():
     """A hub that has users and no models."""
-    hub = HubServer(users=USERS)
+    hub = HubServer()
     hub.start()
     yield hub
     hub.stop()

@@ -1,19 +1,18 @@
-"""A hub on 127.0.0.1 and processes that ask it, started once for all tests.
+"""A hub on 127.0.0.1 and a process that asks it, started once for all tests.
 
 Authors
  * The dispatch-sb contributors, 2026
 """
 
 import pytest
-from hub_pusher import USERS, Pusher, complete_folder
 from hub_server import HubServer
-from hub_worker import Worker
+from hub_worker import Worker, model_folder
 
 
 @pytest.fixture(scope="session")
 def running_hub():
     """The hub, started once."""
-    hub = HubServer(users=USERS)
+    hub = HubServer()
     hub.start()
     yield hub
     hub.stop()
@@ -21,18 +20,16 @@ def running_hub():
 
 @pytest.fixture(scope="session")
 def worker(running_hub, tmp_path_factory):
-    """A process that loads teachers."""
+    """A process that loads teachers and pushes models."""
     worker = Worker(running_hub.endpoint, tmp_path_factory.mktemp("home"))
     yield worker
     worker.close()
 
 
-@pytest.fixture(scope="session")
-def push(running_hub, tmp_path_factory):
-    """A process that runs `dispatch-sb push`."""
-    pusher = Pusher(running_hub.endpoint, tmp_path_factory.mktemp("home"))
-    yield pusher
-    pusher.close()
+@pytest.fixture
+def push(worker):
+    """Runs `dispatch-sb push`."""
+    return worker.push
 
 
 @pytest.fixture
@@ -47,7 +44,7 @@ def hub(running_hub):
 @pytest.fixture
 def model(tmp_path):
     """A folder that is fit to be pushed."""
-    return complete_folder(tmp_path / "model")
+    return model_folder(tmp_path / "model", seed=1)
 
 
 @pytest.fixture

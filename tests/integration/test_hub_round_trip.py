@@ -15,22 +15,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hub_pusher import COMMAND, WRITE, contents, files_at
-from hub_worker import loopback_environment
+from hub_server import WRITE
+from hub_worker import COMMAND, contents, files_at, loopback_environment
+from huggingface_hub import ModelCard
 from tiny_corpus import write_tiny_corpus
 
-from dispatch_sb.cli import main
 from dispatch_sb.data import read_audio
+from dispatch_sb.runs.run import Run
 
-pytestmark = pytest.mark.slow
 RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "VoiceBank"
-QUICK = ["--batch_size", "2", "--segment_seconds", "1.0", "--workers", "1"]
-QUICK += ["--num_workers", "0", "--number_of_epochs", "1", "--examples", "1"]
-QUICK += ["--valid_speakers", "[p287]"]
-ABOUT = """
-description: Learned from the tiny corpus.
-data: [{name: tiny corpus, licence: CC0-1.0}]
-"""
+TRAIN = [sys.executable, "train.py", "--batch_size", "2", "--workers", "1"]
+TRAIN += ["--segment_seconds", "1.0", "--num_workers", "0", "--examples", "1"]
+TRAIN += ["--number_of_epochs", "1", "--valid_speakers", "[p287]"]
+TRAIN += ["--scores_cache", "null"]
 
 # What others do with a pushed model: list it, and enhance with it.
 READER = """
@@ -63,25 +60,14 @@ print(json.dumps({"files": sorted(f.path for f in tree), "same": same}))
 """
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """Where all of it happens, with the corpus."""
-    folder = tmp_path_factory.mktemp("journey")
-    write_tiny_corpus(folder / "corpus")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def shell(folder, running_hub):
-    """Runs a command with the hub in its environment and an empty cache."""
-
-    def run(*words, home: str, cwd=None):
+@pytest.mark.slow
+def test_the_student_comes_back_bit_for_bit_and_teaches_the_next(hub, tmp_path):
+    def shell(home, *words, cwd=None):
+        """Runs a command with an empty cache of the hub."""
         done = subprocess.run(
             list(map(str, words)),
             cwd=cwd,
-            env=loopback_environment(
-                running_hub.endpoint, folder / home, WRITE
-            ),
+            env=loopback_environment(hub.endpoint, tmp_path / home, WRITE),
             capture_output=True,
             text=True,
             timeout=300,
@@ -89,62 +75,38 @@ def shell(folder, running_hub):
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
         return done.stdout
 
-    return run
+    def train(method, *options):
+        words = [*TRAIN[:2], f"hparams/{method}.yaml", *TRAIN[2:], *options]
+        words += ["--data_folder", tmp_path / "corpus"]
+        words += ["--output_folder", tmp_path / method]
+        shell(f"home of {method}", *words, cwd=RECIPE)
+        return tmp_path / method
 
+    write_tiny_corpus(tmp_path / "corpus")
+    run, model, card = train("baseline"), tmp_path / "m", tmp_path / "card.yaml"
+    card.write_text("data: [{name: tiny corpus, licence: CC0-1.0}]\n")
+    shell("author", *COMMAND, "export", run, model, "--card", card)
+    told = shell("author", *COMMAND, "push", model, "lab/small")
+    commit = told.split("\ncommit ")[1][:40]
+    assert files_at(hub, "lab/small", commit) == contents(model, "lab/small")
 
-@pytest.fixture(scope="module")
-def train(folder, shell):
-    """Runs the recipe on the tiny corpus; returns the run's folder."""
-
-    def run(method: str, *options) -> Path:
-        words = [sys.executable, "train.py", f"hparams/{method}.yaml"]
-        words += ["--data_folder", folder / "corpus", *QUICK, *options]
-        words += ["--output_folder", folder / method, "--scores_cache", "null"]
-        shell(*words, home=f"home of {method}", cwd=RECIPE)
-        return folder / method
-
-    return run
-
-
-@pytest.fixture(scope="module")
-def pushed(folder, train, shell):
-    """A run, its model folder, and the commit that was printed."""
-    run, model = train("baseline"), folder / "model"
-    card = folder / "card.yaml"
-    card.write_text(ABOUT)
-    words = ["export", str(run), str(model), "--card", str(card)]
-    assert main(words) == 0
-    told = shell(*COMMAND, "push", model, "lab/small", home="author")
-    return run, model, told.split("\ncommit ")[1][:40]
-
-
-def test_the_student_comes_back_bit_for_bit(running_hub, pushed, folder, shell):
-    run, model, commit = pushed
-    assert files_at(running_hub, "lab/small", commit) == contents(
-        model, "lab/small"
-    )
-    told = shell(
-        *(sys.executable, "-c", READER, "lab/small", commit),
-        folder / "corpus" / "noisy_testset_wav_16k",
-        run / "enhanced" / "student",
-        folder / "speechbrain",
-        home="reader",
-    )
-    answer = json.loads(told.splitlines()[-1])
-    assert answer["files"] == sorted(
-        [".gitattributes", *contents(model, "lab/small")]
-    )
+    noisy = tmp_path / "corpus" / "noisy_testset_wav_16k"
+    words = [sys.executable, "-c", READER, "lab/small", commit, noisy]
+    words += [run / "enhanced" / "student", tmp_path / "speechbrain"]
+    answer = json.loads(shell("reader", *words).splitlines()[-1])
+    expected = [".gitattributes", *contents(model, "lab/small")]
+    assert answer["files"] == sorted(expected)
     assert answer["same"] == [[True, True]] * 3
 
-
-def test_the_next_student_learns_from_it(pushed, train):
-    run, _, commit = pushed
-    options = ("--teacher_source", "lab/small", "--teacher_revision", commit)
-    taught = train("dispatch", *options)
+    words = ["--teacher_source", "lab/small", "--teacher_revision", commit]
+    taught = train("dispatch", *words)
     for path in sorted((run / "enhanced" / "student").iterdir()):
         again = read_audio(taught / "enhanced" / "teacher" / path.name)
         assert np.array_equal(again, read_audio(path))
-    scores = json.loads((taught / "scores.json").read_text())
-    before = json.loads((run / "scores.json").read_text())
+    before, scores = Run.open(run).scores, Run.open(taught).scores
     assert scores["teacher"]["pesq"] == before["student"]["pesq"]
     assert scores["student"]["pesq"] != before["student"]["pesq"]
+
+    shell("author", *COMMAND, "export", taught, tmp_path / "n", "--card", card)
+    card = ModelCard.load(tmp_path / "n" / "README.md")
+    assert card.data.base_model == "lab/small" and commit in card.text

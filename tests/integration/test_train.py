@@ -179,7 +179,7 @@ def test_a_model_tells_where_it_came_from(finished, tmp_path):
     )
     for words in (
         "Method `dispatch`",
-        "Seeds: 1986.",
+        "Seed: 1986.",
         "python train.py hparams/dispatch.yaml",
         "--number_of_epochs 2",
         "Teacher: `tiny`",

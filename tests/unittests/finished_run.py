@@ -26,11 +26,6 @@ seed: 3
 data_folder: mini
 method: dispatch
 output_folder: results/dispatch/3
-number_of_epochs: !apply:dispatch_sb.training.recipe_files.for_data [mini, 1, 2]
-patch_bins: (10, 40)
-workers: 1
-valid_loader_kwargs:
-    batch_size: 4
 {student}
 enhancement_loss: !new:dispatch_sb.losses.EnhancementLoss
 teacher_source: {teacher}
@@ -43,22 +38,20 @@ distillation_loss: !new:dispatch_sb.losses.DistillationLoss
 """
 
 
-def mini(name, licence, use):
-    """A part of the corpus whose licence is known."""
-    about = {"folder": "corpus", "use": use}
-    return {**about, "name": f"mini corpus, {name}", "licence": licence}
-
-
 DATA = [
-    mini("ann: Ann Smith", "CC BY-SA 3.0", "clean speech"),
-    mini("bob: Bob Jones", "CC BY 3.0", "validation"),
-    mini("stream_1: Yuval", "CC0 1.0", "noise"),
+    dict(zip(("folder", "name", "licence", "use"), entry))
+    for entry in (
+        ("corpus", "mini corpus, Ann Smith", "CC BY-SA 3.0", "clean speech"),
+        ("corpus", "mini corpus, Bob Jones", "CC BY 3.0", "validation"),
+        ("corpus", "mini corpus, a stream", "CC0 1.0", "noise"),
+    )
 ]
+COMMIT = "ab" * 20
 CREDIT = "the mini corpus; speech: Eve Brown (CC BY 4.0)"
 GAINS = {"eve_0001": 0.1, "eve_0002": 0.3, "eve_0003": 0.2}
 
 
-def write_run(top, data=DATA, teacher="lab/big", revision="v1"):
+def write_run(top, data=DATA, teacher="lab/big", commit=COMMIT):
     """Writes a run, and beside it the corpus that it was trained on.
 
     Arguments
@@ -67,8 +60,10 @@ def write_run(top, data=DATA, teacher="lab/big", revision="v1"):
         Receives ``results/dispatch/3`` and ``corpus``.
     data : list of dict
         What is known of the corpus.
-    teacher, revision : str
+    teacher : str
         What the recipe was told.
+    commit : str or None
+        What that was on the hub.
 
     Returns
     -------
@@ -80,8 +75,10 @@ def write_run(top, data=DATA, teacher="lab/big", revision="v1"):
     (run / "manifests").mkdir(parents=True)
     recipe = RECIPE.format(student=STUDENT, teacher=teacher)
     (run / "hyperparams.yaml").write_text(recipe)
-    for part, names in (("valid", ["bob_0001"]), ("test", GAINS)):
-        write_manifest(run, part, names)
+    entries = {
+        name: {"noisy_wav": f"{{data_root}}/noisy/{name}.wav"} for name in GAINS
+    }
+    (run / "manifests" / "test.json").write_text(json.dumps(entries))
     torch.manual_seed(0)
     student = FastEnhancer(**TINY).eval()
     saver = Checkpointer(run / "save", {"student": student})
@@ -99,7 +96,7 @@ def write_run(top, data=DATA, teacher="lab/big", revision="v1"):
             "credit": {name: CREDIT for name in GAINS},
         },
         teacher={
-            **{"source": teacher, "revision": revision, "commit": None},
+            **{"source": teacher, "revision": "v1", "commit": commit},
             "weights_sha256": "c0ffee",
         },
     )
@@ -115,36 +112,16 @@ def write_corpus(folder):
         write_audio(folder / "noisy" / f"{name}.wav", noise, 16000, "PCM_16")
 
 
-def write_manifest(run, part, names):
-    """A pair manifest of noisy files alone."""
-    entries = {
-        name: {
-            "noisy_wav": f"{{data_root}}/noisy/{name}.wav",
-            "speaker": name.split("_")[0],
-        }
-        for name in names
-    }
-    path = run / "manifests" / f"{part}.json"
-    path.write_text(json.dumps(entries))
-
-
 def scores_of(student_hash):
     """What ``scores.json`` of such a run holds."""
-
-    def value(mean):
-        interval = [mean - 0.1, mean + 0.1]
-        return {"mean": mean, "ci95": interval, "n": 3, "failed": 0}
-
-    files = {
-        name: {"noisy": {"pesq": 1.5}, "student": {"pesq": 1.5 + gain}}
-        for name, gain in GAINS.items()
-    }
+    about = {"ci95": [1.6, 1.8], "n": 3, "failed": 0}
+    means = {"noisy": 1.5, "student": 1.7, "teacher": 2.5}
     return {
-        "noisy": {"pesq": value(1.5)},
-        "student": {"pesq": value(1.7)},
-        "teacher": {"pesq": value(2.5)},
-        "files": files,
-        "seed": 3,
+        **{name: {"pesq": {"mean": means[name], **about}} for name in means},
+        "files": {
+            name: {"noisy": {"pesq": 1.5}, "student": {"pesq": 1.5 + gain}}
+            for name, gain in GAINS.items()
+        },
         "weights_sha256": {"student": student_hash, "teacher": "c0ffee"},
         "date": "2026-01-02T03:04:05+00:00",
         "versions": {"dispatch-sb": "0.1.0", "torch": "2.13.0"},
