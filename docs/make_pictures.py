@@ -165,14 +165,17 @@ def _draw_patches(axes, place, size, low, high, top) -> None:
     """A column of patches of `size` bins that reach into low to high (kHz)."""
     begin, width = place
     edges = np.arange(low, high + size * BIN_KHZ, size * BIN_KHZ)
-    for lower, upper in zip(edges, edges[1:].clip(max=8.0)):
-        axes.fill(
-            [begin, begin + width, begin + width, begin],
-            [lower, lower, upper, upper],
-            facecolor="none",
-            edgecolor="white",
-            linewidth=1.2,
-        )
+    lower, upper = edges[:-1], edges[1:].clip(max=8.0)
+    axes.bar(
+        np.full(len(lower), begin),
+        upper - lower,
+        width,
+        lower,
+        align="edge",
+        fill=False,
+        edgecolor="white",
+        linewidth=1.2,
+    )
     axes.annotate(
         f"{size} bins",
         (begin + width / 2, min(edges[-1], 0.97 * top)),

@@ -67,7 +67,9 @@ def build_page(
         gradio.HTML(header_html(models))
         noisy = _audio(gradio, "Recording", "noisy")
         with gradio.Accordion("Add the clean recording", open=False) as more:
-            gradio.HTML(render("demo/clean.html", teacher=models.teacher))
+            gradio.HTML(
+                render("demo/clean.html", teacher="teacher" in models.networks)
+            )
             clean = _audio(gradio, "Clean recording (optional)", "clean")
         with gradio.Row():
             go = gradio.Button("Enhance", variant="primary", elem_id="go")
@@ -106,7 +108,7 @@ def header_html(models: Models) -> str:
     return render(
         "demo/header.html",
         longest=LONGEST,
-        teacher=models.teacher,
+        teacher="teacher" in models.networks,
         models=[
             (name, _short(source), _size(models.networks[name]))
             for name, source in models.sources.items()

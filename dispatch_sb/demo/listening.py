@@ -82,28 +82,26 @@ def listen(
         raise ValueError("There is no recording yet: drop or record one first.")
     rate = models.sample_rate
     recording = read_recording(noisy, rate, "recording")
-    notes = [*recording.notes, *models.notes]
-    result = Listening({}, rate, notes=notes)
-    reference = None
+    signal, clean_signal = recording.samples, None
+    result = Listening({}, rate, notes=[*recording.notes, *models.notes])
     if clean is not None:
         reference = read_recording(clean, rate, "clean recording")
         result.notes += reference.notes
-        recording, reference = fit_clean(recording, reference, rate)
-    result.signals["noisy"] = recording.samples
+        signal, clean_signal = fit_clean(signal, reference.samples, rate)
+    result.signals["noisy"] = signal
     for name, network in models.networks.items():
         result.signals[name], result.seconds[name] = enhance(
-            network, recording.samples, name
+            network, signal, name
         )
-    if models.teacher is not None:
+    if "teacher" in models.networks:
         result.followed = followed(models.loss, result.signals)
-    if reference is not None:
-        clean = reference.samples
+    if clean_signal is not None:
         result.scores = {
-            name: score_pair(clean, signal, rate, METRICS)
-            for name, signal in result.signals.items()
+            name: score_pair(clean_signal, enhanced, rate, METRICS)
+            for name, enhanced in result.signals.items()
         }
-        result.signals["clean"] = clean
-        if models.teacher is not None:
+        result.signals["clean"] = clean_signal
+        if "teacher" in models.networks:
             detail = knowledge_gap(models.loss, result.signals)
             result.gap = band_maps(models.loss, detail)
     return result

@@ -25,32 +25,24 @@ class Models:
 
     Arguments
     ---------
-    student : torch.nn.Module
-        Waveforms `[batch, samples]` in and out.
+    networks : dict
+        "student" and perhaps "teacher", waveforms `[batch, samples]` in and
+        out.
     sample_rate : int
-        The student's, in Hz; the page works at it.
-    teacher : torch.nn.Module or None
-        Waveforms `[batch, samples]` in and out, at the student's rate.
+        The student's, in Hz; the page and the teacher work at it.
     loss : DistillationLoss
         Patches and distances of the maps.
     sources : dict
-        Folder or hub id of student and teacher, for display.
+        Folder or hub id of each network, for display.
     notes : list of str
         What the page should say about them.
     """
 
-    student: nn.Module
+    networks: dict[str, nn.Module]
     sample_rate: int
-    teacher: nn.Module | None
     loss: nn.Module
     sources: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-
-    @property
-    def networks(self) -> dict[str, nn.Module]:
-        """Those of student and teacher that there are."""
-        both = {"student": self.student, "teacher": self.teacher}
-        return {k: model for k, model in both.items() if model is not None}
 
 
 def open_models(
@@ -83,6 +75,7 @@ def open_models(
     """
     network = open_model(str(student), student_revision)
     rate = getattr(network, "sample_rate", 16000)
+    networks, sources = {"student": network}, {"student": str(student)}
     loss, notes = None, []
     if is_run(student):
         run = Run.open(student)
@@ -95,25 +88,25 @@ def open_models(
                 "--teacher, or give the training’s command again with "
                 "--test_only."
             )
-    if loss is not None and loss.sample_rate != rate:
-        raise ValueError(
-            f"{student}: its loss works at {loss.sample_rate} Hz and its "
-            f"student at {rate} Hz; the settings contradict each other."
-        )
-    sources = {"student": str(student)}
-    master = None
     if teacher is not None:
         sources["teacher"] = str(teacher)
         master = open_model(str(teacher), teacher_revision)
         notes += _teacher_notes(master, rate)
-        master = FrozenTeacher(master, sample_rate=rate, resample=True)
+        networks["teacher"] = FrozenTeacher(
+            master, sample_rate=rate, resample=True
+        )
         if loss is None:
             notes.append(
                 "The maps use the recipe’s distillation loss, as the "
                 "student’s own is not known."
             )
     loss = usual_loss(rate) if loss is None else loss
-    return Models(network.eval(), rate, master, loss, sources, notes)
+    if loss.sample_rate != rate:
+        raise ValueError(
+            f"{student}: its loss works at {loss.sample_rate} Hz and its "
+            f"student at {rate} Hz; the settings contradict each other."
+        )
+    return Models(networks, rate, loss, sources, notes)
 
 
 def usual_loss(sample_rate: int = 16000) -> DistillationLoss:

@@ -100,19 +100,21 @@ def read_recording(
     return Recording(samples, notes)
 
 
-def fit_clean(noisy: Recording, clean: Recording, sample_rate: int):
+def fit_clean(
+    noisy: np.ndarray, clean: np.ndarray, sample_rate: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Cuts a recording and its clean version to one length.
 
     Arguments
     ---------
-    noisy, clean : Recording
-        At one sample rate.
+    noisy, clean : np.ndarray
+        Samples `[samples]`.
     sample_rate : int
         In Hz.
 
     Returns
     -------
-    tuple of Recording
+    tuple of np.ndarray
         Noisy and clean, equally long.
 
     Raises
@@ -123,21 +125,18 @@ def fit_clean(noisy: Recording, clean: Recording, sample_rate: int):
 
     Example
     -------
-    >>> long, short = Recording(np.ones(900), []), Recording(np.ones(899), [])
-    >>> [len(one.samples) for one in fit_clean(long, short, 16000)]
+    >>> [len(one) for one in fit_clean(np.ones(900), np.ones(899), 16000)]
     [899, 899]
     """
-    lengths = [len(one.samples) / sample_rate for one in (noisy, clean)]
+    lengths = [len(one) / sample_rate for one in (noisy, clean)]
     if abs(lengths[0] - lengths[1]) > SLACK:
         raise ValueError(
             f"The clean recording is {lengths[1]:.2f} s long and the noisy "
             f"one {lengths[0]:.2f} s: they must hold the same utterance, "
             "sample for sample. Give another, or none."
         )
-    end = min(len(noisy.samples), len(clean.samples))
-    return tuple(
-        one._replace(samples=one.samples[:end]) for one in (noisy, clean)
-    )
+    end = min(len(noisy), len(clean))
+    return noisy[:end], clean[:end]
 
 
 def _check_length(seconds: float, name: str) -> None:

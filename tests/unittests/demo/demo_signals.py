@@ -28,9 +28,12 @@ def noise(seed, samples=8000):
 def tiny_models():
     """A student and a teacher that change their input, untrained."""
     torch.manual_seed(3)
-    student, teacher = FastEnhancer.from_size("T"), FastEnhancer(channels=8)
+    networks = {
+        "student": FastEnhancer.from_size("T").eval(),
+        "teacher": FastEnhancer(channels=8).eval(),
+    }
     sources = {"student": "organisation/small", "teacher": "organisation/big"}
-    return Models(student.eval(), RATE, teacher.eval(), usual_loss(), sources)
+    return Models(networks, RATE, usual_loss(), sources)
 
 
 def write_pair(folder):

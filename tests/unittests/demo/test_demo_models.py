@@ -74,7 +74,7 @@ def test_a_run_names_its_teacher_and_its_loss(run, folder):
     torch.manual_seed(6)
     student = FastEnhancer.from_size("T").eval()
     with torch.no_grad():
-        assert torch.equal(models.student(noisy), student(noisy))
+        assert torch.equal(models.networks["student"](noisy), student(noisy))
     assert models.sources["teacher"] == str(folder)
     assert isinstance(models.loss.host, MagnitudeL2)
     assert list(models.networks) == ["student", "teacher"]
@@ -85,7 +85,7 @@ def test_a_run_that_noted_no_teacher_says_so(run, folder, tmp_path):
     shutil.copytree(run, tmp_path / "old")
     (tmp_path / "old" / "run.json").unlink()
     models = open_models(tmp_path / "old")
-    assert models.teacher is None and "--teacher" in models.notes[0]
+    assert "teacher" not in models.networks and "--teacher" in models.notes[0]
     models = open_models(tmp_path / "old", folder)
     assert models.sources["teacher"] == str(folder) and models.notes == []
     assert isinstance(models.loss.host, MagnitudeL2)
@@ -104,7 +104,9 @@ def test_a_teacher_of_another_rate_is_converted_and_said_so(folder, tmp_path):
     write_model_folder(narrow, tmp_path / "narrow", card="# 8 kHz\n")
     models = open_models(folder, tmp_path / "narrow")
     assert "8000 Hz" in models.notes[0]
-    enhanced, _ = enhance(models.teacher, np.ones(4001, "float32"), "teacher")
+    enhanced, _ = enhance(
+        models.networks["teacher"], np.ones(4001, "float32"), "teacher"
+    )
     assert enhanced.shape == (4001,)
 
 

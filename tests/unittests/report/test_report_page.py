@@ -45,10 +45,6 @@ class Page(HTMLParser):
         if tag not in VOID:
             self.open.append(tag)
 
-    def handle_startendtag(self, tag, attributes):
-        """Remembers an element that closes itself, as SVG has them."""
-        self.elements.append((tag, dict(attributes)))
-
     def handle_endtag(self, tag):
         """Checks that the innermost element ends first."""
         assert self.open and self.open.pop() == tag
