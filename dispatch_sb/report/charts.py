@@ -18,14 +18,21 @@ from dispatch_sb.report.canvas import (
     new_figure,
     styled,
 )
-from dispatch_sb.report.numbers import name_and_unit, number, shown
+from dispatch_sb.report.numbers import number, shown
 from dispatch_sb.scoring.catalogue import CATALOGUE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-SHARE, GAP = "selected_share_", "mean_gap_"
 VALIDATED = ("pesq", "si_sdr")
+TITLES = {
+    "loss": "Total loss",
+    "terms": "Loss terms in training",
+    "share": "Patches selected in training",
+    "gap": "Mean knowledge gap in training",
+    **{name: f"Validation {CATALOGUE[name].label}" for name in VALIDATED},
+}
+PER_BAND = {"selected_share_": "share", "mean_gap_": "gap"}
 
 
 class Chart(NamedTuple):
@@ -40,8 +47,6 @@ class Chart(NamedTuple):
     curves : dict
         A list of (epoch, value) for each name in the legend. A value that is
         NaN leaves a gap.
-    unit : str
-        Stands at the upright axis.
     percent : bool
         Whether to show shares of 1 in percent, on an axis from 0 to 100 %.
     """
@@ -49,7 +54,6 @@ class Chart(NamedTuple):
     name: str
     title: str
     curves: dict[str, list[tuple[float, float]]]
-    unit: str = ""
     percent: bool = False
 
     @property
@@ -84,51 +88,32 @@ def charts(epochs: Iterable[Mapping]) -> list[Chart]:
     >>> [chart.name for chart in charts(log)]
     ['loss', 'gap']
     """
-    epochs = list(epochs)
-    train, valid = _curves(epochs, "train"), _curves(epochs, "valid")
-    loss = {"training": train.pop("loss", []), "validation": valid.get("loss")}
-    shares, gaps = _bands(train, SHARE), _bands(train, GAP)
-    terms = {
-        name.replace("_", " "): points
-        for name, points in train.items()
-        if not name.startswith((SHARE, GAP))
-    }
-    found = [
-        Chart("loss", "Total loss", loss),
-        Chart("terms", "Loss terms in training", terms),
-        Chart("share", "Patches selected in training", shares, percent=True),
-        Chart("gap", "Mean knowledge gap in training", gaps),
-    ]
-    for metric in VALIDATED:
-        name, unit = name_and_unit(metric)
-        curve = {"student": valid.get(metric)}
-        found.append(Chart(metric, f"Validation {name}", curve, unit))
-    drawn = [
-        chart._replace(curves={k: v for k, v in chart.curves.items() if v})
-        for chart in found
-    ]
-    return [chart for chart in drawn if chart.curves]
-
-
-def _curves(epochs: list, group: str) -> dict[str, list[tuple[float, float]]]:
-    """Every curve of a group, in the order of its first appearance."""
-    curves = {}
+    found = {}
     for line in epochs:
-        terms = line.get(group)
-        for name, value in terms.items() if isinstance(terms, dict) else ():
-            if value is not None:
-                points = curves.setdefault(name, [])
-                points.append((line["epoch"], number(value)))
-    return curves
+        for group in ("train", "valid"):
+            for term, value in (line.get(group) or {}).items():
+                if value is not None:
+                    chart, curve = _place(group, term)
+                    curves = found.setdefault(chart, {})
+                    point = line["epoch"], number(value)
+                    curves.setdefault(curve, []).append(point)
+    return [
+        Chart(name, title, found[name], percent=name == "share")
+        for name, title in TITLES.items()
+        if name in found
+    ]
 
 
-def _bands(curves: Mapping[str, list], prefix: str) -> dict[str, list]:
-    """The curves of all bands under the bands' names."""
-    return {
-        f"{name.removeprefix(prefix)} band": points
-        for name, points in curves.items()
-        if name.startswith(prefix)
-    }
+def _place(group: str, term: str) -> tuple[str, str]:
+    """Of a logged term, its chart and its name in the legend."""
+    if term == "loss":
+        return "loss", "training" if group == "train" else "validation"
+    if group == "valid":
+        return term, "student"
+    for prefix, chart in PER_BAND.items():
+        if term.startswith(prefix):
+            return chart, f"{term.removeprefix(prefix)} band"
+    return "terms", term.replace("_", " ")
 
 
 @styled
@@ -169,7 +154,6 @@ def curves_figure(chart: Chart) -> "Figure":
     axes.set_axisbelow(True)
     axes.tick_params(length=3)
     axes.set_xlabel("epoch")
-    axes.set_ylabel(chart.unit)
     if chart.percent:
         axes.set_ylim(0, 1.02)
         axes.yaxis.set_major_formatter(PercentFormatter(1, 0, " %"))

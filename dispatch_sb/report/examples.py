@@ -20,9 +20,10 @@ from dispatch_sb.report.gap import (
     knowledge_gap,
     widest_gap,
 )
-from dispatch_sb.report.numbers import gains, name_and_unit, shown
+from dispatch_sb.report.numbers import gains, shown
 from dispatch_sb.report.players import players
 from dispatch_sb.runs.run import Run
+from dispatch_sb.scoring.catalogue import CATALOGUE
 
 ORDER = ("noisy", "student", "teacher", "clean")
 CLOSE_UP = 0.5  # s
@@ -236,7 +237,7 @@ def _marks(scores: Mapping[str, Any]) -> str:
     marks = []
     for key in METRICS:
         if value := shown(scores.get(key)):
-            name, unit = name_and_unit(key)
-            words = f"{name} {value} {unit}".rstrip()
+            name, _, unit = CATALOGUE[key].label.partition(" (")
+            words = f"{name} {value} {unit.rstrip(')')}".rstrip()
             marks.append(words.replace(" ", "\N{NO-BREAK SPACE}"))
     return " · ".join(marks)

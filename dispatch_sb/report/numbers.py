@@ -62,28 +62,6 @@ def shown(value: Any, decimals: int = 2, sign: str = "") -> str:
     return "" if math.isnan(value) else text
 
 
-def name_and_unit(metric: str) -> tuple[str, str]:
-    """What a metric is called without its unit, and the unit.
-
-    Arguments
-    ---------
-    metric : str
-        Which of the known metrics.
-
-    Returns
-    -------
-    tuple of str
-        Both for readers.
-
-    Example
-    -------
-    >>> name_and_unit("si_sdr"), name_and_unit("stoi")
-    (('SI-SDR', 'dB'), ('STOI', ''))
-    """
-    name, _, unit = CATALOGUE[metric].label.partition(" (")
-    return name, unit.rstrip(")")
-
-
 def gains(run: Run, system: str = "student") -> dict[str, float]:
     """A system's gain in PESQ over the noisy input, file by file.
 

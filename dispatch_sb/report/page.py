@@ -81,7 +81,10 @@ def build_report(
         raise ValueError(f"examples is {examples}: give 0 or more.")
     test_files = run.test_files if test_files is None else test_files
     files = read_examples(run, test_files, examples)
-    facts, settings = list(flatten(run.facts)), run.settings.text
+    details = {
+        "facts": list(flatten(run.facts)),
+        "settings": run.settings.text,
+    }
     page = render(
         "report/page.html",
         title=title,
@@ -92,9 +95,7 @@ def build_report(
             "Scores": _scores(run),
             "Training": _training(run),
             "Examples": _examples(run, files, distillation_loss),
-            "Details": {"facts": facts, "settings": settings}
-            if facts or settings
-            else None,
+            "Details": details if any(details.values()) else {},
         },
     )
     path = run.folder / "report.html"
@@ -103,10 +104,10 @@ def build_report(
     return path
 
 
-def _scores(run: Run) -> dict[str, Any] | None:
+def _scores(run: Run) -> dict[str, Any]:
     """Pictures of the main metrics, the tables, failures and flavours."""
     if not run.systems:
-        return None
+        return {}
     systems = {name: run.scores[name] for name in run.systems}
     metrics, pictures = metrics_of(run), []
     for key in (key for key in CARDS if key in metrics):
@@ -128,23 +129,21 @@ def _scores(run: Run) -> dict[str, Any] | None:
     }
 
 
-def _training(run: Run) -> dict[str, Any] | list:
+def _training(run: Run) -> dict[str, Any]:
     """Curves over the epochs."""
     pictures = [
         to_svg(curves_figure(chart), f"training-{chart.name}", chart.alt)
         for chart in charts(run.epochs)
     ]
-    return (
-        {"epochs": len(run.epochs), "pictures": pictures} if pictures else None
-    )
+    return {"epochs": len(run.epochs), "pictures": pictures} if pictures else {}
 
 
 def _examples(
     run: Run, examples: Sequence[Example], loss: torch.nn.Module | None
-) -> dict[str, Any] | None:
+) -> dict[str, Any]:
     """The gain of every file, and a few files in full."""
     if not examples:
-        return None
+        return {}
     seconds = min(LONGEST, ALL_EXAMPLES / len(examples))
     files = [
         show_example(
