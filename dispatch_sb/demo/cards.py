@@ -33,17 +33,10 @@ def listening_html(found: Listening) -> str:
     key = f"ds{uuid.uuid4().hex[:8]}"  # of two visits none shares an id
     end = len(found.signals["noisy"]) / found.sample_rate
     speed = {k: f"{s:.2f} s to compute" for k, s in found.seconds.items()}
-    shown = players(found.signals, found.sample_rate, key, speed)
-    notes = list(found.notes)
-    if shown["gain"] < 1:
-        notes.append(
-            f"All players are {shown['gain']:.2f} times as loud as the "
-            "recording, so that none of them clips."
-        )
     return render(
         "demo/listening.html",
-        notes=notes,
-        players=shown,
+        notes=found.notes,
+        players=players(found.signals, found.sample_rate, key, speed),
         followed=_followed_pictures(found, end, key),
         gap=gap_pictures(found.gap, [(0.0, end)], key) if found.gap else [],
         metrics={metric: CATALOGUE[metric] for metric in METRICS},

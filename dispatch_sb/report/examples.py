@@ -46,7 +46,7 @@ class Example:
     sample_rate : int
         In Hz.
     missing : list of str
-        Sentences about what could not be read.
+        Sentences about what could not be read or drawn.
     """
 
     name: str
@@ -189,30 +189,25 @@ def show_example(
     dict
         For `examples.html`.
     """
-    part = {"key": key, "example": example, "missing": list(example.missing)}
-    part |= {"maps": [], "players": None, "cuts": []}
+    maps, shown = [], None
     if {"student", "teacher", "clean"} <= set(example.signals):
         try:
-            part["maps"] = _maps(example, loss, key, seconds)
+            maps = _maps(example, loss, key, seconds)
         except ValueError as error:
-            part["missing"].append(f"No knowledge-gap map: {error}")
-    if not example.signals:
-        return part
-    rate = example.sample_rate
-    cut = {k: x[: round(seconds * rate)] for k, x in example.signals.items()}
-    about = {name: _marks(scores.get(name, {})) for name in cut}
-    part["players"] = players(cut, rate, key, about, example.name)
-    total = len(example.signals.get("noisy", ())) / rate
-    if total > seconds:
-        part["cuts"].append(
-            f"The first {seconds:.1f} s of {total:.1f} s; the scores are "
-            "those of the whole file."
-        )
-    if (gain := part["players"]["gain"]) < 1:
-        part["cuts"].append(
-            f"All players are {gain:.2f} times as loud as the files."
-        )
-    return part
+            example.missing.append(f"No knowledge-gap map: {error}")
+    if example.signals:
+        rate = example.sample_rate
+        end = round(seconds * rate)
+        cut = {name: signal[:end] for name, signal in example.signals.items()}
+        about = {name: _marks(scores.get(name, {})) for name in cut}
+        shown = players(cut, rate, key, about, example.name)
+        total = len(next(iter(example.signals.values()))) / rate
+        if total > seconds:
+            shown["notes"].append(
+                f"The first {seconds:.1f} s of {total:.1f} s; the scores are "
+                "those of the whole file."
+            )
+    return {"key": key, "example": example, "players": shown, "maps": maps}
 
 
 def _maps(example, loss, key, seconds) -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dispatch_sb.runs.run import Run
-from dispatch_sb.scoring.bootstrap import mean_with_interval
+from dispatch_sb.scoring import mean_with_interval
 from dispatch_sb.scoring.catalogue import CATALOGUE, Metric
 
 

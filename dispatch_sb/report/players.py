@@ -70,8 +70,8 @@ def players(
     -------
     dict
         "cards", one per signal, for the macro `player` of `parts.html`;
-        "scale", their colour scale; and "gain", how much louder than the
-        signals they are.
+        "scale", their colour scale; and "notes", a sentence where they are
+        not as loud as the recording.
     """
     levels, gain = colour_range(list(signals.values())), common_gain(signals)
     what = f"Spectrogram of {file}" if file else "Spectrogram"
@@ -90,7 +90,11 @@ def players(
         )
     alt = f"Colour scale from {levels[0]:.0f} to {levels[1]:.0f} dB"
     scale = to_svg(colour_bar_figure(levels), f"{key}-scale", alt)
-    return {"cards": cards, "scale": scale, "gain": gain}
+    notes = [
+        f"All players are {gain:.2f} times as loud as the recording, so that "
+        "none of them clips."
+    ]
+    return {"cards": cards, "scale": scale, "notes": notes if gain < 1 else []}
 
 
 def _flac(signal: np.ndarray, sample_rate: int) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from dispatch_sb.data import located_manifest, write_audio
-from dispatch_sb.scoring.scoreboard import summarise
+from dispatch_sb.scoring import summarise
 
 RATE = 16000
 SECONDS = 0.6
