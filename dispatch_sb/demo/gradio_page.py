@@ -211,7 +211,7 @@ def serve(
             allowed_paths=[str(path) for path in (example or ())[:2] if path],
             footer_links=[],
             theme=_theme(),
-            css_paths=HERE / "style.css",
+            css=render("demo/style.css"),
             js=(HERE / "page.js").read_text(encoding="utf-8"),
         )
     except OSError as error:
