@@ -6,6 +6,7 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
+from dispatch_sb.report.canvas import save_png, to_svg
 from dispatch_sb.report.gap import (
     band_maps,
     knowledge_gap,
@@ -13,14 +14,17 @@ from dispatch_sb.report.gap import (
 )
 from dispatch_sb.report.overview import overview_figure, save_overview
 from dispatch_sb.report.page import build_report
-from dispatch_sb.report.spectrograms import spectrogram_figure
+from dispatch_sb.report.spectrograms import colour_range, spectrogram_figure
 
 __all__ = [
     "band_maps",
     "build_report",
+    "colour_range",
     "knowledge_gap",
     "knowledge_gap_figure",
     "overview_figure",
     "save_overview",
+    "save_png",
     "spectrogram_figure",
+    "to_svg",
 ]
