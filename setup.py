@@ -89,7 +89,7 @@ setup(
     packages=find_packages(include=["dispatch_sb", "dispatch_sb.*"]),
     package_data={
         "dispatch_sb.demo": ["*.html", "page.js", "style.css"],
-        "dispatch_sb.report": ["*.html", "style.css"],
+        "dispatch_sb.report": ["*.html", "*.css"],
         "dispatch_sb.sharing": ["card.jinja"],
     },
     install_requires=INSTALL,

@@ -18,14 +18,16 @@ from dispatch_sb.losses import PositiveGap, SoftGap, TopGap
 from dispatch_sb.losses.bands import split_bins
 from dispatch_sb.losses.spectra import to_spectrum
 from dispatch_sb.report.canvas import new_figure, save_png, styled
-from dispatch_sb.report.charts import curves_figure
-from dispatch_sb.report.examples import read_example
-from dispatch_sb.report.figures import draw_knowledge_gap
-from dispatch_sb.report.gallery import knowledge_gap
-from dispatch_sb.report.gap import BandMap, band_maps, widest_gap
-from dispatch_sb.report.sections import choose_files
+from dispatch_sb.report.charts import charts, curves_figure
+from dispatch_sb.report.examples import read_examples
+from dispatch_sb.report.gap import (
+    BandMap,
+    band_maps,
+    draw_knowledge_gap,
+    knowledge_gap,
+    widest_gap,
+)
 from dispatch_sb.report.spectrograms import colour_range, draw_spectrogram
-from dispatch_sb.report.training import charts
 from dispatch_sb.runs.run import Run
 
 DOCS = Path(__file__).resolve().parent
@@ -163,14 +165,17 @@ def _draw_patches(axes, place, size, low, high, top) -> None:
     """A column of patches of `size` bins that reach into low to high (kHz)."""
     begin, width = place
     edges = np.arange(low, high + size * BIN_KHZ, size * BIN_KHZ)
-    for lower, upper in zip(edges, edges[1:].clip(max=8.0)):
-        axes.fill(
-            [begin, begin + width, begin + width, begin],
-            [lower, lower, upper, upper],
-            facecolor="none",
-            edgecolor="white",
-            linewidth=1.2,
-        )
+    lower, upper = edges[:-1], edges[1:].clip(max=8.0)
+    axes.bar(
+        np.full(len(lower), begin),
+        upper - lower,
+        width,
+        lower,
+        align="edge",
+        fill=False,
+        edgecolor="white",
+        linewidth=1.2,
+    )
     axes.annotate(
         f"{size} bins",
         (begin + width / 2, min(edges[-1], 0.97 * top)),
@@ -179,29 +184,6 @@ def _draw_patches(axes, place, size, low, high, top) -> None:
         ha="center",
         color="white",
     )
-
-
-@styled
-def curves_pictures(run: Run) -> dict:
-    """The training log.
-
-    Arguments
-    ---------
-    run : Run
-        The run.
-
-    Returns
-    -------
-    dict
-        Figures by name.
-    """
-    return {
-        f"training_{chart.name}": curves_figure(
-            chart.curves, chart.title, chart.unit, chart.percent
-        )
-        for chart in charts(run.epochs)
-        if chart.name in CURVES
-    }
 
 
 def save(figure, name: str) -> None:
@@ -225,18 +207,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("run_folder", help="output_folder of a training")
     run = Run.open(parser.parse_args().run_folder)
-    files = run.test_files
-    ((name, rank),) = choose_files(run, files, 1).items()
-    example = read_example(name, rank, files[name], run.enhanced(name))
+    (example,) = read_examples(run, run.test_files, 1)
     loss = run.distillation_loss()
-    low, high = band_maps(knowledge_gap(loss, example.signals))
+    low, high = band_maps(loss, knowledge_gap(loss, example.signals))
     span = widest_gap([low, high], CLOSE_UP)
     save(spectrograms_picture(example.signals, span), "method_spectrograms")
     save(gap_picture([low, high], span), "method_gap")
     save(rules_picture(high, span), "method_rules")
     save(bands_picture(example.signals["teacher"], span), "method_bands")
-    for title, figure in curves_pictures(run).items():
-        save(figure, title)
+    for chart in charts(run.epochs):
+        if chart.name in CURVES:
+            save(curves_figure(chart), f"training_{chart.name}")
     shutil.copyfile(run.folder / "scores.json", DOCS / "quick_start.json")
 
 

@@ -36,9 +36,7 @@ def _demo_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _demo(arguments: argparse.Namespace) -> str:
-    import signal
-    import sys
-
+    from dispatch_sb.commands.interrupts import terminated_like_interrupted
     from dispatch_sb.demo.gradio_page import build_page, serve
     from dispatch_sb.demo.models import open_models
     from dispatch_sb.demo.sample_recording import find_example
@@ -51,18 +49,11 @@ def _demo(arguments: argparse.Namespace) -> str:
     )
     example = find_example(*models.sources.values())
     page = build_page(models, example)
-    address = serve(
-        page,
-        arguments.host,
-        arguments.port,
-        not arguments.no_browser,
-        example,
-    )
-    sys.stdout.write(f"The page is at {address} (Ctrl+C ends it).\n")
-    sys.stdout.flush()
-    # A stop ends the page as Ctrl+C does, so that recordings are deleted.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    page.block_thread()
+    browser = not arguments.no_browser
+    address = serve(page, arguments.host, arguments.port, browser, example)
+    print(f"The page is at {address} (Ctrl+C ends it).", flush=True)
+    with terminated_like_interrupted():  # recordings are deleted
+        page.block_thread()
     return "The page is closed."
 
 

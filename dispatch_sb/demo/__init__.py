@@ -1,5 +1,5 @@
 """A page to try a student: audio in, what student and teacher make of it, and
-where the teacher was followed. Everything but `page` works without Gradio.
+where the teacher was followed. All but `gradio_page` works without Gradio.
 
 Authors
  * The dispatch-sb contributors, 2026

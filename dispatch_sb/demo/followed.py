@@ -5,28 +5,32 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
 
-from dispatch_sb.losses.lengths import frame_counts
-from dispatch_sb.losses.spectra import to_spectrum
-from dispatch_sb.report.gap import BandMap, band_maps
+from dispatch_sb.report.canvas import SERIES, new_figure, styled
+from dispatch_sb.report.gap import (
+    BandMap,
+    band_maps,
+    draw_patches,
+    knowledge_gap,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 # Patches in which the teacher changed less than this share of what it changed
 # in the band's loudest changes (the 95th percentile) are left blank.
 LITTLE = 0.05
-
-EXPLANATION = (
-    "Each patch shows 1 − distance(student, teacher) / distance(noisy, "
-    "teacher), measured by the distillation loss: 1 where the student arrived "
-    "at the teacher’s output, 0 where it is as far from it as the noisy input "
-    "was, below 0 where it went the other way, and blank where the teacher "
-    "changed next to nothing. The percentages compare the sums of the "
-    "distances."
-)
+# Below float32's precision a distance is only the models' rounding.
+NOTHING = 1e-9
+# Other colours than the knowledge gap's, which is another quantity: brown
+# where the student went the other way, sand, teal where it followed. None of
+# them looks like an empty patch, on a light page or a dark one.
+COLOURS = (SERIES[1], "#e9dfc6", SERIES[0])
 
 
 class Followed(NamedTuple):
@@ -76,55 +80,80 @@ def followed(
     >>> followed(DistillationLoss(MagnitudeL2()), signals).shares
     {'all': 1.0}
     """
+    student, noisy = (
+        _distances(loss, signals[name], signals["teacher"])
+        for name in ("student", "noisy")
+    )
     detail, shares = {}, {}
-    for band, after, before in _distances(loss, signals):
-        shown = band.candidate & (before > _least(before, band.candidate))
+    for name, band in noisy.items():
+        after, before = student[name]["gap"], band["gap"]
+        shown = band["candidate"] & (before > _least(band))
         share = 1 - after / torch.where(shown, before, 1.0)
-        detail[band.name] = {
+        detail[name] = band | {
             "gap": share,
             "selected": shown,
             "candidate": shown,
-            "edges_hz": band.grid.edges_hz(),
         }
-        inside = band.candidate.to(before.dtype)
-        total = float((before * inside).sum())
-        if total > 0:
-            rest = float((after * inside).sum())
-            shares[band.name] = 1 - rest / total
-    frame_seconds = loss.hop / loss.sample_rate
-    patch_frames = loss.host.patch_frames
-    return Followed(
-        band_maps(detail, 0, frame_seconds, None, patch_frames), shares
+        if band["mean_gap"] > 0:
+            rest = student[name]["mean_gap"] / band["mean_gap"]
+            shares[name] = 1 - float(rest)
+    return Followed(band_maps(loss, detail), shares)
+
+
+def _distances(loss, signal, teacher) -> dict[str, dict[str, torch.Tensor]]:
+    """The loss' details with the teacher for the clean speech: there the gap
+    is the distance to the teacher."""
+    trio = {"student": signal, "teacher": teacher, "clean": teacher}
+    return knowledge_gap(
+        loss, {name: np.asarray(x, np.float64) for name, x in trio.items()}
     )
 
 
-@torch.no_grad()
-def _distances(loss, signals) -> list[tuple]:
-    """Every band of the loss with the distances to the teacher in it: of the
-    student, of the noisy input, `[1, rows, patches]` float64."""
-    names = ("noisy", "student", "teacher")
-    waveforms = [torch.as_tensor(signals[k]).double()[None] for k in names]
-    if loss.normalize_level:  # in training the clean speech gives the level
-        level = waveforms[2].square().mean().sqrt().clamp(min=1e-5)
-        waveforms = [waveform / level for waveform in waveforms]
-    noisy, student, teacher = (
-        to_spectrum(waveform, None, loss.n_fft, loss.hop)
-        for waveform in waveforms
-    )
-    samples = torch.tensor([waveforms[0].shape[1]])
-    frames = frame_counts(samples, loss.hop)
-    after, before = (
-        loss.host(one, teacher, None, frames, loss.sample_rate, loss.n_fft)
-        for one in (student, noisy)
-    )
-    return [(b, near, far) for (b, near, _), (_, far, _) in zip(after, before)]
-
-
-def _least(before: torch.Tensor, candidate: torch.Tensor) -> float:
+def _least(band: Mapping[str, torch.Tensor]) -> float:
     """The distance up to which the teacher counts as having changed next to
     nothing."""
-    inside = before[candidate]
-    if not len(inside):
-        return 0.0
-    # Below float32's precision a distance is only the models' rounding.
-    return max(LITTLE * float(torch.quantile(inside, 0.95)), 1e-9)
+    inside = band["gap"][band["candidate"]]
+    loudest = torch.quantile(inside, 0.95) if len(inside) else 0.0
+    return max(LITTLE * float(loudest), NOTHING)
+
+
+@styled
+def followed_figure(panel: Sequence[BandMap], seconds: float) -> "Figure":
+    """Draws bands that share no frequency.
+
+    Arguments
+    ---------
+    panel : sequence of BandMap
+        From `followed` and `panels_of`; `gap` is the share of the way.
+    seconds : float
+        How long the recording is.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Time in s to the right, frequency in kHz upwards, the share of the
+        way from -1 to 1 as colour, nothing where a patch is not shown.
+
+    Example
+    -------
+    >>> edges = np.arange(4.0)
+    >>> shown = np.eye(3, dtype=bool)
+    >>> one = BandMap("all", np.ones((3, 3)), 1.0 * shown, shown, edges, edges)
+    >>> [axes.get_ylabel() for axes in followed_figure([one], 3.0).axes]
+    ['frequency (kHz)', 'share of the way']
+    """
+    from matplotlib.colors import LinearSegmentedColormap
+
+    colours = LinearSegmentedColormap.from_list("followed", COLOURS)
+    figure = new_figure(4.6, 2.5)
+    draw_patches(
+        figure.add_subplot(),
+        panel,
+        (0.0, seconds),
+        1.0,
+        colours,
+        "share of the way",
+        extend="min",
+        ticks=[-1, 0, 1],
+    )
+    return figure

@@ -8,17 +8,14 @@ Authors
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from torch import nn
+
 from dispatch_sb.demo.cards import listening_html
-from dispatch_sb.demo.head import (
-    clean_html,
-    example_html,
-    header_html,
-    message_html,
-)
 from dispatch_sb.demo.listening import listen
 from dispatch_sb.demo.models import Models
+from dispatch_sb.demo.recording import LONGEST
 from dispatch_sb.demo.sample_recording import Example
-from dispatch_sb.demo.theme import calm_theme
+from dispatch_sb.report.render import render
 
 if TYPE_CHECKING:
     import gradio
@@ -27,6 +24,9 @@ HERE = Path(__file__).parent
 HOUR = 3600
 PRIVATE = {"api_visibility": "private"}
 LARGEST = "200mb"  # of an upload: 60 s of any format fit
+# What every computer has: nothing is fetched from anywhere.
+FONTS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans"]
+FONTS += ["DejaVu Sans", "sans-serif"]
 
 
 def build_page(
@@ -51,7 +51,13 @@ def build_page(
     ImportError
         If Gradio is not installed.
     """
-    gradio = _gradio()
+    try:
+        import gradio
+    except ImportError as error:
+        raise ImportError(
+            "The page needs Gradio, which is not installed: "
+            'pip install "dispatch-sb[demo]"'
+        ) from error
     with gradio.Blocks(
         title="dispatch-sb",
         analytics_enabled=False,
@@ -61,14 +67,16 @@ def build_page(
         gradio.HTML(header_html(models))
         noisy = _audio(gradio, "Recording", "noisy")
         with gradio.Accordion("Add the clean recording", open=False) as more:
-            gradio.HTML(clean_html(models))
+            gradio.HTML(
+                render("demo/clean.html", teacher="teacher" in models.networks)
+            )
             clean = _audio(gradio, "Clean recording (optional)", "clean")
         with gradio.Row():
             go = gradio.Button("Enhance", variant="primary", elem_id="go")
             if example is not None:
                 offer = gradio.Button("Example", elem_id="example")
         if example is not None:
-            gradio.HTML(example_html(example))
+            gradio.HTML(render("demo/example.html", example=example))
         hear = _hearing(models, [noisy, clean], gradio.HTML(elem_id="results"))
         go.click(**hear)
         # What was clean belongs to the recording before.
@@ -84,15 +92,67 @@ def build_page(
     return page
 
 
+def header_html(models: Models) -> str:
+    """What the page is, and which models it holds.
+
+    Arguments
+    ---------
+    models : Models
+        Student, and perhaps teacher.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
+    return render(
+        "demo/header.html",
+        longest=LONGEST,
+        teacher="teacher" in models.networks,
+        models=[
+            (name, _short(source), _size(models.networks[name]))
+            for name, source in models.sources.items()
+        ],
+    )
+
+
+def _short(source: str) -> str:
+    """A folder's last name, a hub id as it is."""
+    return Path(source).resolve().name if Path(source).exists() else source
+
+
+def _size(network: nn.Module) -> str:
+    """Parameters, in words."""
+    count = sum(p.numel() for p in network.parameters())
+    if count >= 1e6:
+        return f"{count / 1e6:.1f} million parameters"
+    return f"{count / 1e3:.0f} thousand parameters"
+
+
+def _audio(gradio, label: str, name: str):
+    """An input for a file or the microphone, kept as the file it was."""
+    return gradio.Audio(
+        sources=["upload", "microphone"],
+        type="filepath",
+        label=label,
+        elem_id=name,
+        buttons=[],
+        waveform_options={
+            "waveform_color": "#8b95a1",
+            "waveform_progress_color": "#0e7c86",
+        },
+    )
+
+
 def _hearing(models: Models, inputs: list, results) -> dict:
     """What a button does: listen, and show the results or why there are
     none; one visitor at a time, as the models take all of the processor."""
 
     def answer(noisy, clean):
         try:
-            return listening_html(listen(models, noisy, clean), models.loss)
+            return listening_html(listen(models, noisy, clean))
         except (ValueError, OSError, RuntimeError) as error:
-            return message_html(str(error))
+            return render("demo/message.html", text=str(error))
 
     return {
         "fn": answer,
@@ -137,7 +197,6 @@ def serve(
     OSError
         If the port is taken.
     """
-    files = [path for path in (example or ())[:2] if path is not None]
     try:
         _, address, _ = page.launch(
             server_name=host,
@@ -149,10 +208,10 @@ def serve(
             ssr_mode=False,
             enable_monitoring=False,
             max_file_size=LARGEST,
-            allowed_paths=[str(path) for path in files],
+            allowed_paths=[str(path) for path in (example or ())[:2] if path],
             footer_links=[],
-            theme=calm_theme(),
-            css_paths=HERE / "style.css",
+            theme=_theme(),
+            css=render("demo/style.css"),
             js=(HERE / "page.js").read_text(encoding="utf-8"),
         )
     except OSError as error:
@@ -164,28 +223,25 @@ def serve(
     return address
 
 
-def _audio(gradio, label: str, name: str):
-    """An input for a file or the microphone, kept as the file it was."""
-    return gradio.Audio(
-        sources=["upload", "microphone"],
-        type="filepath",
-        label=label,
-        elem_id=name,
-        buttons=[],
-        waveform_options={
-            "waveform_color": "#8b95a1",
-            "waveform_progress_color": "#0e7c86",
-        },
+def _theme() -> "gradio.Theme":
+    """The look of the page's inputs, in the report's colours."""
+    import gradio
+
+    return gradio.themes.Base(
+        primary_hue="teal",
+        secondary_hue="teal",
+        neutral_hue="slate",
+        radius_size="lg",
+        font=FONTS,
+        font_mono=["ui-monospace", "DejaVu Sans Mono", "monospace"],
+    ).set(
+        body_background_fill="#fbfaf8",
+        body_background_fill_dark="#14181d",
+        block_background_fill_dark="#1b2027",
+        block_border_color_dark="#333b45",
+        button_primary_background_fill="#0b6a73",
+        button_primary_background_fill_hover="#0e7c86",
+        button_primary_background_fill_dark="#0b6a73",
+        button_primary_background_fill_hover_dark="#0e7c86",
+        button_primary_text_color="white",
     )
-
-
-def _gradio():
-    """The module, imported where it is needed."""
-    try:
-        import gradio
-    except ImportError as error:
-        raise ImportError(
-            "The page needs Gradio, which is not installed: "
-            'pip install "dispatch-sb[demo]"'
-        ) from error
-    return gradio

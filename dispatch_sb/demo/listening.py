@@ -6,7 +6,6 @@ Authors
 """
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,7 +13,7 @@ import numpy as np
 from dispatch_sb.demo.followed import Followed, followed
 from dispatch_sb.demo.models import Models, enhance
 from dispatch_sb.demo.recording import fit_clean, read_recording
-from dispatch_sb.report.gallery import knowledge_gap
+from dispatch_sb.report.gap import BandMap, band_maps, knowledge_gap
 from dispatch_sb.scoring.pair import score_pair
 
 METRICS = ("pesq", "stoi", "si_sdr")
@@ -37,8 +36,8 @@ class Listening:
         What was converted, in sentences.
     followed : Followed or None
         Where the teacher was followed; None without a teacher.
-    gap : dict or None
-        The loss' details against the clean speech; None without teacher or
+    gap : list of BandMap or None
+        The knowledge gap against the clean speech; None without teacher or
         clean.
     scores : dict
         Metrics of noisy, student and teacher; empty without clean.
@@ -49,7 +48,7 @@ class Listening:
     seconds: dict[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     followed: Followed | None = None
-    gap: dict | None = None
+    gap: list[BandMap] | None = None
     scores: dict[str, dict] = field(default_factory=dict)
 
 
@@ -83,54 +82,26 @@ def listen(
         raise ValueError("There is no recording yet: drop or record one first.")
     rate = models.sample_rate
     recording = read_recording(noisy, rate, "recording")
-    notes = [*recording.notes, *models.notes]
-    result = Listening({}, rate, notes=notes)
-    reference = None
+    signal, clean_signal = recording.samples, None
+    result = Listening({}, rate, notes=[*recording.notes, *models.notes])
     if clean is not None:
         reference = read_recording(clean, rate, "clean recording")
         result.notes += reference.notes
-        recording, reference = fit_clean(recording, reference, rate)
-    result.signals["noisy"] = recording.samples
+        signal, clean_signal = fit_clean(signal, reference.samples, rate)
+    result.signals["noisy"] = signal
     for name, network in models.networks.items():
         result.signals[name], result.seconds[name] = enhance(
-            network, recording.samples, name
+            network, signal, name
         )
-    if models.teacher is not None:
+    if "teacher" in models.networks:
         result.followed = followed(models.loss, result.signals)
-    if reference is not None:
-        result.scores = scores_of(result.signals, reference.samples, rate)
-        result.signals["clean"] = reference.samples
-        if models.teacher is not None:
-            result.gap = knowledge_gap(models.loss, result.signals)
+    if clean_signal is not None:
+        result.scores = {
+            name: score_pair(clean_signal, enhanced, rate, METRICS)
+            for name, enhanced in result.signals.items()
+        }
+        result.signals["clean"] = clean_signal
+        if "teacher" in models.networks:
+            detail = knowledge_gap(models.loss, result.signals)
+            result.gap = band_maps(models.loss, detail)
     return result
-
-
-def scores_of(
-    signals: Mapping[str, np.ndarray], clean: np.ndarray, sample_rate: int
-) -> dict[str, dict]:
-    """Scores every signal against the clean speech.
-
-    Arguments
-    ---------
-    signals : mapping
-        Waveforms `[samples]` by name.
-    clean : np.ndarray
-        The clean speech `[samples]`.
-    sample_rate : int
-        In Hz.
-
-    Returns
-    -------
-    dict
-        Name to metric to value, or to {"error": reason}.
-
-    Example
-    -------
-    >>> speech = np.random.default_rng(0).normal(size=16000)
-    >>> scores_of({"noisy": speech}, speech, 8000)["noisy"]["pesq"]
-    {'error': 'wide-band PESQ needs 16000 Hz, not 8000'}
-    """
-    return {
-        name: score_pair(clean, signal, sample_rate, METRICS)
-        for name, signal in signals.items()
-    }

@@ -25,32 +25,24 @@ class Models:
 
     Arguments
     ---------
-    student : torch.nn.Module
-        Waveforms `[batch, samples]` in and out.
+    networks : dict
+        "student" and perhaps "teacher", waveforms `[batch, samples]` in and
+        out.
     sample_rate : int
-        The student's, in Hz; the page works at it.
-    teacher : torch.nn.Module or None
-        Waveforms `[batch, samples]` in and out, at the student's rate.
+        The student's, in Hz; the page and the teacher work at it.
     loss : DistillationLoss
         Patches and distances of the maps.
     sources : dict
-        Folder or hub id of student and teacher, for display.
+        Folder or hub id of each network, for display.
     notes : list of str
         What the page should say about them.
     """
 
-    student: nn.Module
+    networks: dict[str, nn.Module]
     sample_rate: int
-    teacher: nn.Module | None
     loss: nn.Module
     sources: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-
-    @property
-    def networks(self) -> dict[str, nn.Module]:
-        """Those of student and teacher that there are."""
-        both = {"student": self.student, "teacher": self.teacher}
-        return {k: model for k, model in both.items() if model is not None}
 
 
 def open_models(
@@ -83,59 +75,38 @@ def open_models(
     """
     network = open_model(str(student), student_revision)
     rate = getattr(network, "sample_rate", 16000)
+    networks, sources = {"student": network}, {"student": str(student)}
     loss, notes = None, []
     if is_run(student):
         run = Run.open(student)
         loss = run.distillation_loss()
         if teacher is None:
-            teacher, teacher_revision = teacher_of(run)
+            teacher, teacher_revision = _teacher_of(run)
         if teacher is None and loss is not None and not run.record:
             notes.append(
                 "The run was made before a run noted its teacher: name it with "
                 "--teacher, or give the training’s command again with "
                 "--test_only."
             )
-    if loss is not None and loss.sample_rate != rate:
-        raise ValueError(
-            f"{student}: its loss works at {loss.sample_rate} Hz and its "
-            f"student at {rate} Hz; the settings contradict each other."
-        )
-    sources = {"student": str(student)}
-    master = None
     if teacher is not None:
         sources["teacher"] = str(teacher)
         master = open_model(str(teacher), teacher_revision)
-        notes += teacher_notes(master, rate)
-        master = FrozenTeacher(master, sample_rate=rate, resample=True)
+        notes += _teacher_notes(master, rate)
+        networks["teacher"] = FrozenTeacher(
+            master, sample_rate=rate, resample=True
+        )
         if loss is None:
             notes.append(
                 "The maps use the recipe’s distillation loss, as the "
                 "student’s own is not known."
             )
     loss = usual_loss(rate) if loss is None else loss
-    return Models(network.eval(), rate, master, loss, sources, notes)
-
-
-def teacher_of(run: Run) -> tuple[str | None, str | None]:
-    """Where a run's teacher comes from.
-
-    Arguments
-    ---------
-    run : Run
-        The run.
-
-    Returns
-    -------
-    tuple of str or None
-        Folder or hub id, and its commit or revision; None without a teacher,
-        or with one that is no model of its own.
-    """
-    teacher = run.teacher or {}
-    source = teacher.get("source")
-    if source in (None, "clean"):
-        return None, None
-    found = run.locate(source)
-    return str(found or source), teacher["commit"] or teacher["revision"]
+    if loss.sample_rate != rate:
+        raise ValueError(
+            f"{student}: its loss works at {loss.sample_rate} Hz and its "
+            f"student at {rate} Hz; the settings contradict each other."
+        )
+    return Models(networks, rate, loss, sources, notes)
 
 
 def usual_loss(sample_rate: int = 16000) -> DistillationLoss:
@@ -158,41 +129,6 @@ def usual_loss(sample_rate: int = 16000) -> DistillationLoss:
     """
     host = DFKD(beta=0.5, patch_bins=(10, 40))
     return DistillationLoss(host, TopGap(0.8), sample_rate=sample_rate)
-
-
-def teacher_notes(teacher: nn.Module, sample_rate: int) -> list[str]:
-    """What changes a teacher's output before it is heard.
-
-    Arguments
-    ---------
-    teacher : torch.nn.Module
-        As opened.
-    sample_rate : int
-        The rate of the page in Hz.
-
-    Returns
-    -------
-    list of str
-        Sentences, none where nothing does.
-
-    Example
-    -------
-    >>> teacher_notes(FrozenTeacher(nn.Identity(), match_level=True), 16000)
-    ['The teacher normalises its level: it is heard at the level of its input.']
-    """
-    notes = []
-    if getattr(teacher, "match_level", False):
-        notes.append(
-            "The teacher normalises its level: it is heard at the level of "
-            "its input."
-        )
-    rate = getattr(teacher, "sample_rate", sample_rate)
-    if rate != sample_rate:
-        notes.append(
-            f"The teacher works at {rate} Hz: its input is converted from "
-            f"{sample_rate} Hz and its output back."
-        )
-    return notes
 
 
 @torch.no_grad()
@@ -234,3 +170,31 @@ def enhance(
             "or it cannot take this recording."
         )
     return enhanced, seconds
+
+
+def _teacher_of(run: Run) -> tuple[str | None, str | None]:
+    """A run's teacher, folder or hub id, and its commit or revision; None
+    without one, or with one that is no model of its own."""
+    teacher = run.teacher or {}
+    source = teacher.get("source")
+    if source in (None, "clean"):
+        return None, None
+    found = run.locate(source)
+    return str(found or source), teacher["commit"] or teacher["revision"]
+
+
+def _teacher_notes(teacher: nn.Module, sample_rate: int) -> list[str]:
+    """What changes a teacher's output before it is heard."""
+    notes = []
+    if getattr(teacher, "match_level", False):
+        notes.append(
+            "The teacher normalises its level: it is heard at the level of "
+            "its input."
+        )
+    rate = getattr(teacher, "sample_rate", sample_rate)
+    if rate != sample_rate:
+        notes.append(
+            f"The teacher works at {rate} Hz: its input is converted from "
+            f"{sample_rate} Hz and its output back."
+        )
+    return notes

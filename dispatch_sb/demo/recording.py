@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dispatch_sb.data.audio import AudioInfo, probe, read_channels, resample
+from dispatch_sb.data.audio import probe, read_channels, resample
 
 LONGEST = 60.0  # s
 SHORTEST = 0.25  # s: what PESQ needs, and more than one window of the losses
@@ -36,10 +36,7 @@ class Recording(NamedTuple):
 
 
 def read_recording(
-    path: str | os.PathLike,
-    sample_rate: int,
-    name: str = "recording",
-    longest: float = LONGEST,
+    path: str | os.PathLike, sample_rate: int, name: str = "recording"
 ) -> Recording:
     """Reads any audio file as one channel at a sample rate.
 
@@ -53,8 +50,6 @@ def read_recording(
         The rate that the models work at, in Hz.
     name : str
         What the messages call it.
-    longest : float
-        How long it may be, in s.
 
     Returns
     -------
@@ -79,111 +74,19 @@ def read_recording(
     16000 Hz, one channel.'])
     """
     # The header first: a file of hours is refused before it is read.
-    check_length(_or_say_why(probe, path), name, longest)
+    _check_length(_or_say_why(probe, path).seconds, name)
     channels, info = _or_say_why(read_channels, path)
-    check_samples(channels, info.sample_rate, name)
-    samples = resample(channels.mean(axis=1), info.sample_rate, sample_rate)
-    return Recording(samples, conversion_notes(info, sample_rate, name))
-
-
-def check_length(info: AudioInfo, name: str, longest: float = LONGEST) -> None:
-    """Refuses what is too long or too short.
-
-    Arguments
-    ---------
-    info : AudioInfo
-        The file's header.
-    name : str
-        What the message calls it.
-    longest : float
-        How long it may be, in s.
-
-    Raises
-    ------
-    ValueError
-        With the length and the remedy.
-
-    Example
-    -------
-    >>> check_length(AudioInfo(1600, 16000, 1), "recording")
-    Traceback (most recent call last):
-    ...
-    ValueError: The recording is 0.10 s long, and 0.25 s are needed: ...
-    """
-    if info.seconds > longest:
-        raise ValueError(
-            f"The {name} is {info.seconds:.1f} s long, and this page takes "
-            f"up to {longest:g} s: cut it with the scissors below its "
-            "waveform, or give the page a shorter one."
-        )
-    if info.seconds < SHORTEST:
-        raise ValueError(
-            f"The {name} is {info.seconds:.2f} s long, and {SHORTEST} s are "
-            "needed: give the page a longer one."
-        )
-
-
-def check_samples(channels: np.ndarray, sample_rate: int, name: str) -> None:
-    """Refuses what is silent or not finite.
-
-    Arguments
-    ---------
-    channels : np.ndarray
-        Samples `[samples, channels]`, full scale 1.
-    sample_rate : int
-        In Hz.
-    name : str
-        What the message calls it.
-
-    Raises
-    ------
-    ValueError
-        Where the first bad sample is, or that there is no sound.
-
-    Example
-    -------
-    >>> check_samples(np.zeros((16000, 1)), 16000, "recording")
-    Traceback (most recent call last):
-    ...
-    ValueError: The recording is silent: ...
-    """
     finite = np.isfinite(channels).all(axis=1)
     if not finite.all():
-        place = float(np.argmin(finite)) / sample_rate
+        place = float(np.argmin(finite)) / info.sample_rate
         raise ValueError(
             f"The {name} holds NaN or infinity, first at {place:.3f} s: "
             "export it again."
         )
-    if np.abs(channels).max(initial=0.0) < SILENT:
+    if np.abs(channels).max() < SILENT:
         raise ValueError(
             f"The {name} is silent: check the microphone or the file."
         )
-
-
-def conversion_notes(
-    info: AudioInfo, sample_rate: int, name: str = "recording"
-) -> list[str]:
-    """Says what `read_recording` converts.
-
-    Arguments
-    ---------
-    info : AudioInfo
-        The file's header.
-    sample_rate : int
-        The rate that it gets, in Hz.
-    name : str
-        What the sentence calls it.
-
-    Returns
-    -------
-    list of str
-        One sentence, or none where nothing is converted.
-
-    Example
-    -------
-    >>> conversion_notes(AudioInfo(44100, 44100, 1), 16000)
-    ['The recording was converted from 44100 Hz to 16000 Hz.']
-    """
     had, gets = [], []
     if info.sample_rate != sample_rate:
         had.append(f"{info.sample_rate} Hz")
@@ -191,25 +94,27 @@ def conversion_notes(
     if info.channels != 1:
         had.append(f"{info.channels} channels")
         gets.append("one channel")
-    if not had:
-        return []
     words = f"from {', '.join(had)} to {', '.join(gets)}"
-    return [f"The {name} was converted {words}."]
+    notes = [f"The {name} was converted {words}."] if had else []
+    samples = resample(channels.mean(axis=1), info.sample_rate, sample_rate)
+    return Recording(samples, notes)
 
 
-def fit_clean(noisy: Recording, clean: Recording, sample_rate: int):
+def fit_clean(
+    noisy: np.ndarray, clean: np.ndarray, sample_rate: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Cuts a recording and its clean version to one length.
 
     Arguments
     ---------
-    noisy, clean : Recording
-        At one sample rate.
+    noisy, clean : np.ndarray
+        Samples `[samples]`.
     sample_rate : int
         In Hz.
 
     Returns
     -------
-    tuple of Recording
+    tuple of np.ndarray
         Noisy and clean, equally long.
 
     Raises
@@ -220,21 +125,33 @@ def fit_clean(noisy: Recording, clean: Recording, sample_rate: int):
 
     Example
     -------
-    >>> long, short = Recording(np.ones(900), []), Recording(np.ones(899), [])
-    >>> [len(one.samples) for one in fit_clean(long, short, 16000)]
+    >>> [len(one) for one in fit_clean(np.ones(900), np.ones(899), 16000)]
     [899, 899]
     """
-    lengths = [len(one.samples) / sample_rate for one in (noisy, clean)]
+    lengths = [len(one) / sample_rate for one in (noisy, clean)]
     if abs(lengths[0] - lengths[1]) > SLACK:
         raise ValueError(
             f"The clean recording is {lengths[1]:.2f} s long and the noisy "
             f"one {lengths[0]:.2f} s: they must hold the same utterance, "
             "sample for sample. Give another, or none."
         )
-    end = min(len(noisy.samples), len(clean.samples))
-    return tuple(
-        one._replace(samples=one.samples[:end]) for one in (noisy, clean)
-    )
+    end = min(len(noisy), len(clean))
+    return noisy[:end], clean[:end]
+
+
+def _check_length(seconds: float, name: str) -> None:
+    """Refuses what is too long or too short."""
+    if seconds > LONGEST:
+        raise ValueError(
+            f"The {name} is {seconds:.1f} s long, and this page takes up to "
+            f"{LONGEST:g} s: cut it with the scissors below its waveform, or "
+            "give the page a shorter one."
+        )
+    if seconds < SHORTEST:
+        raise ValueError(
+            f"The {name} is {seconds:.2f} s long, and {SHORTEST} s are "
+            "needed: give the page a longer one."
+        )
 
 
 def _or_say_why(read: Callable, path: str | os.PathLike):

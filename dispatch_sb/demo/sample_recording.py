@@ -50,7 +50,7 @@ def find_example(*sources: str | os.PathLike | None) -> Example | None:
     """
     folders = [Path(name) for name in sources if name and os.path.isdir(name)]
     for folder in filter(is_run, folders):
-        if (found := pair_of_run(Run.open(folder))) is not None:
+        if (found := _pair_of_run(Run.open(folder))) is not None:
             return found
     package = Path(dispatch_sb.__file__).resolve().parents[1]
     for path in [*(f / "example.wav" for f in folders), package / BUILT_IN]:
@@ -59,29 +59,17 @@ def find_example(*sources: str | os.PathLike | None) -> Example | None:
     return None
 
 
-def pair_of_run(run: Run) -> Example | None:
-    """A run's median test utterance, noisy and clean.
-
-    Arguments
-    ---------
-    run : Run
-        The run.
-
-    Returns
-    -------
-    Example or None
-        None where manifest or audio are not there any more.
-    """
+def _pair_of_run(run: Run) -> Example | None:
+    """A run's median test utterance, noisy and clean; None where manifest or
+    audio are not there any more."""
     try:
         name, noisy = median_example(run)
         entry = run.test_files[name]
+        clean = Path(entry["clean_wav"])
+        found = [sha256_of(noisy), sha256_of(clean)]
     except (OSError, ValueError, LookupError, StopIteration):
         return None  # the page does without
-    clean = Path(entry["clean_wav"])
-    if not clean.is_file():
-        return None
     # Another corpus may have come to lie in the same place.
-    found = [sha256_of(noisy), sha256_of(clean)]
     if found != [entry["noisy_sha256"], entry["clean_sha256"]]:
         return None
     about = f"test file {name} of the run, the median by its gain."

@@ -49,15 +49,10 @@ UNWANTED = (
 )
 
 STYLE = {
-    "font.family": ["sans-serif"],
-    "font.size": 10,
     "text.color": INK,
     "axes.edgecolor": SOFT,
     "axes.facecolor": "none",
-    "axes.grid": False,
     "axes.labelcolor": SOFT,
-    "axes.labelsize": 10,
-    "axes.linewidth": 0.8,
     "axes.spines.right": False,
     "axes.spines.top": False,
     "axes.titlelocation": "left",
@@ -65,12 +60,8 @@ STYLE = {
     "figure.facecolor": "none",
     "figure.dpi": 72,
     "grid.color": LINE,
-    "grid.linewidth": 0.8,
-    "legend.fontsize": 10,
     "legend.frameon": False,
     "lines.linewidth": 1.8,
-    "savefig.bbox": None,
-    "savefig.facecolor": "none",
     "svg.fonttype": "none",
     "xtick.color": SOFT,
     "xtick.labelsize": 9.5,
@@ -98,13 +89,13 @@ def styled(draw: Callable) -> Callable:
     @functools.wraps(draw)
     def wrapped(*arguments, **options):
         try:
-            import matplotlib
+            from matplotlib import style
         except ImportError as error:
             raise ImportError(
                 "The report's pictures need matplotlib, which is not "
                 'installed: pip install "dispatch-sb[report]"'
             ) from error
-        with matplotlib.rc_context(STYLE):
+        with style.context(["default", STYLE]):
             return draw(*arguments, **options)
 
     return wrapped
@@ -243,10 +234,8 @@ def _smaller_image(match: re.Match) -> str:
     content = base64.b64decode(match.group(1))
     image = Image.open(io.BytesIO(content)).convert("RGBA")
     opaque = image.getextrema()[3][0] == 255
-    method = Image.Quantize
     stream = io.BytesIO()
-    image.convert("RGB" if opaque else "RGBA").quantize(
-        256, method.MEDIANCUT if opaque else method.FASTOCTREE
-    ).save(stream, "PNG", optimize=True)
+    image = image.convert("RGB") if opaque else image
+    image.quantize(256).save(stream, "PNG", optimize=True)
     smaller = min(stream.getvalue(), content, key=len)
     return data_uri("image/png", smaller)

@@ -5,9 +5,8 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
-import math
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -19,31 +18,112 @@ from dispatch_sb.report.canvas import (
     new_figure,
     styled,
 )
+from dispatch_sb.report.numbers import number, shown
+from dispatch_sb.scoring.catalogue import CATALOGUE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+VALIDATED = ("pesq", "si_sdr")
+TITLES = {
+    "loss": "Total loss",
+    "terms": "Loss terms in training",
+    "share": "Patches selected in training",
+    "gap": "Mean knowledge gap in training",
+    **{name: f"Validation {CATALOGUE[name].label}" for name in VALIDATED},
+}
+PER_BAND = {"selected_share_": "share", "mean_gap_": "gap"}
+
+
+class Chart(NamedTuple):
+    """Curves over the epochs that share their axes.
+
+    Arguments
+    ---------
+    name : str
+        Unique; part of an HTML identifier.
+    title : str
+        What they show.
+    curves : dict
+        A list of (epoch, value) for each name in the legend. A value that is
+        NaN leaves a gap.
+    percent : bool
+        Whether to show shares of 1 in percent, on an axis from 0 to 100 %.
+    """
+
+    name: str
+    title: str
+    curves: dict[str, list[tuple[float, float]]]
+    percent: bool = False
+
+    @property
+    def alt(self) -> str:
+        """The chart in words: where each curve begins and ends."""
+        ends = "; ".join(
+            f"{name} {points[0][1]:.3g} at epoch {points[0][0]:g}, "
+            f"{points[-1][1]:.3g} at epoch {points[-1][0]:g}"
+            for name, points in self.curves.items()
+        )
+        return f"{self.title}: {ends}"
+
+
+def charts(epochs: Iterable[Mapping]) -> list[Chart]:
+    """Sorts everything that was logged into charts; what was not logged has
+    none.
+
+    Arguments
+    ---------
+    epochs : iterable of mapping
+        Lines of training.jsonl.
+
+    Returns
+    -------
+    list of Chart
+        Total loss, loss terms, selected share, mean gap, and the scores of
+        the validation.
+
+    Example
+    -------
+    >>> log = [{"epoch": 1, "train": {"loss": 1.0, "mean_gap_low": 0.2}}]
+    >>> [chart.name for chart in charts(log)]
+    ['loss', 'gap']
+    """
+    found = {}
+    for line in epochs:
+        for group in ("train", "valid"):
+            for term, value in (line.get(group) or {}).items():
+                if value is not None:
+                    chart, curve = _place(group, term)
+                    curves = found.setdefault(chart, {})
+                    point = line["epoch"], number(value)
+                    curves.setdefault(curve, []).append(point)
+    return [
+        Chart(name, title, found[name], percent=name == "share")
+        for name, title in TITLES.items()
+        if name in found
+    ]
+
+
+def _place(group: str, term: str) -> tuple[str, str]:
+    """Of a logged term, its chart and its name in the legend."""
+    if term == "loss":
+        return "loss", "training" if group == "train" else "validation"
+    if group == "valid":
+        return term, "student"
+    for prefix, chart in PER_BAND.items():
+        if term.startswith(prefix):
+            return chart, f"{term.removeprefix(prefix)} band"
+    return "terms", term.replace("_", " ")
+
 
 @styled
-def curves_figure(
-    curves: Mapping[str, Sequence[tuple[float, float]]],
-    title: str,
-    unit: str = "",
-    percent: bool = False,
-) -> "Figure":
+def curves_figure(chart: Chart) -> "Figure":
     """Curves over the epochs.
 
     Arguments
     ---------
-    curves : mapping
-        A list of (epoch, value) for each name in the legend. What is not
-        finite leaves a gap.
-    title : str
-        What the values are.
-    unit : str
-        Stands at the upright axis.
-    percent : bool
-        Whether to show shares of 1 in percent, on an axis from 0 to 100 %.
+    chart : Chart
+        What to draw.
 
     Returns
     -------
@@ -52,32 +132,33 @@ def curves_figure(
 
     Example
     -------
-    >>> figure = curves_figure({"loss": [(1, 0.5), (2, 0.3)]}, "Loss")
-    >>> figure.axes[0].get_xlabel()
+    >>> chart = Chart("loss", "Loss", {"loss": [(1, 0.5), (2, 0.3)]})
+    >>> curves_figure(chart).axes[0].get_xlabel()
     'epoch'
     """
-    from matplotlib.ticker import PercentFormatter
+    from matplotlib.ticker import MaxNLocator, PercentFormatter
 
     figure = new_figure(3.8, 2.6)
     axes = figure.add_subplot()
-    for number, (name, points) in enumerate(curves.items()):
-        epochs, values = np.array(points, dtype=float).reshape(-1, 2).T
+    for place, (name, points) in enumerate(chart.curves.items()):
         axes.plot(
-            epochs,
-            np.where(np.isfinite(values), values, np.nan),
-            color=SERIES[number % len(SERIES)],
-            linestyle="-" if number < len(SERIES) else "--",
-            marker="o" if len(epochs) <= 30 else None,
+            *np.array(points, dtype=float).reshape(-1, 2).T,
+            color=SERIES[place % len(SERIES)],
+            linestyle="-" if place < len(SERIES) else "--",
+            marker="o" if len(points) <= 30 else None,
             markersize=3,
             label=name,
         )
-    _epoch_axis(axes)
-    if percent:
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
+    axes.grid(axis="y")
+    axes.set_axisbelow(True)
+    axes.tick_params(length=3)
+    axes.set_xlabel("epoch")
+    if chart.percent:
         axes.set_ylim(0, 1.02)
         axes.yaxis.set_major_formatter(PercentFormatter(1, 0, " %"))
-    axes.set_ylabel(unit)
-    figure.suptitle(title, x=0.01, ha="left", fontsize=11)
-    if len(curves) > 1:
+    figure.suptitle(chart.title, x=0.01, ha="left", fontsize=11)
+    if len(chart.curves) > 1:
         figure.legend(
             loc="outside lower left",
             ncols=3,
@@ -90,10 +171,7 @@ def curves_figure(
 
 @styled
 def score_figure(
-    scores: Mapping[str, Mapping[str, Mapping]],
-    metric: str,
-    title: str,
-    digits: int = 2,
+    scores: Mapping[str, Mapping[str, Mapping]], metric: str
 ) -> "Figure":
     """One metric's means and 95 % intervals, side by side.
 
@@ -103,11 +181,7 @@ def score_figure(
         `{"noisy"|"student"|"teacher": {metric: {"mean", "ci95"}}}`, as in
         scores.json. What is missing is left out.
     metric : str
-        Which metric.
-    title : str
-        The metric's name for readers.
-    digits : int
-        Decimals of the means.
+        Which of the known metrics.
 
     Returns
     -------
@@ -117,7 +191,7 @@ def score_figure(
     Example
     -------
     >>> mean = {"mean": 2.5, "ci95": [2.4, 2.6]}
-    >>> figure = score_figure({"student": {"pesq": mean}}, "pesq", "PESQ")
+    >>> figure = score_figure({"student": {"pesq": mean}}, "pesq")
     >>> [label.get_text() for label in figure.axes[0].get_yticklabels()]
     ['student']
     """
@@ -125,16 +199,16 @@ def score_figure(
     figure = new_figure(2.9, 0.75 + 0.28 * len(systems))
     axes = figure.add_subplot()
     for row, name in enumerate(systems):
-        score = scores[name].get(metric, {})
-        mean, interval = score.get("mean"), score.get("ci95")
-        if not _finite(mean):
+        score, colour = scores[name].get(metric, {}), SYSTEM_COLOURS[name]
+        mean = number(score.get("mean"))
+        if np.isnan(mean):
             continue
-        colour = SYSTEM_COLOURS[name]
-        if interval and all(_finite(end) for end in interval):
-            axes.plot(interval, [row, row], color=colour, linewidth=3.5)
+        ends = [number(end) for end in score.get("ci95") or ()]
+        if ends and np.isfinite(ends).all():
+            axes.plot(ends, [row, row], color=colour, linewidth=3.5)
         axes.plot(mean, row, "o", color=colour, markersize=8)
         axes.annotate(
-            f"{mean:.{digits}f}",
+            shown(mean, CATALOGUE[metric].decimals),
             (1.02, row),
             xycoords=("axes fraction", "data"),
             va="center",
@@ -148,15 +222,15 @@ def score_figure(
     axes.spines["left"].set_visible(False)
     axes.grid(axis="x")
     axes.set_axisbelow(True)
-    axes.set_title(title)
+    axes.set_title(CATALOGUE[metric].label)
     return figure
 
 
 @styled
 def gain_figure(
-    gains: Mapping[str, float], marked: Mapping[str, str], unit: str
+    gains: Mapping[str, float], marked: Mapping[str, str]
 ) -> "Figure":
-    """How much every test file has gained, from the worst to the best.
+    """How much PESQ every test file has gained, from the worst to the best.
 
     Arguments
     ---------
@@ -164,8 +238,6 @@ def gain_figure(
         Gain of each file.
     marked : mapping
         Files to point out, with their labels.
-    unit : str
-        Stands at the upright axis.
 
     Returns
     -------
@@ -174,60 +246,41 @@ def gain_figure(
 
     Example
     -------
-    >>> figure = gain_figure({"a": 0.5, "b": -0.1}, {"a": "best"}, "PESQ")
+    >>> figure = gain_figure({"a": 0.5, "b": -0.1}, {"a": "best"})
     >>> [float(bar.get_height()) for bar in figure.axes[0].containers[0]]
     [0.5]
     """
     ranked = sorted(gains, key=lambda name: (gains[name], name))
     heights = np.array([gains[name] for name in ranked])
+    up, down = SERIES[0], SERIES[4]
     figure = new_figure(4.6, 2.4)
     axes = figure.add_subplot()
     places = np.arange(len(ranked) + 1) + 0.5
-    for part, colour in ((np.maximum, SERIES[0]), (np.minimum, SERIES[4])):
+    for part, colour in ((np.maximum, up), (np.minimum, down)):
         axes.stairs(
             part(heights, 0), places, fill=True, color=colour, alpha=0.35
         )
     for place, name in enumerate(ranked, start=1):
         if name in marked:
-            _mark(axes, place, gains[name], marked[name], len(ranked))
+            gain = gains[name]
+            axes.bar(  # wide enough to be seen among many files
+                place,
+                gain,
+                width=max(0.9, len(ranked) / 120),
+                color=up if gain >= 0 else down,
+            )
+            axes.annotate(
+                marked[name],
+                (place, max(gain, 0.0)),
+                xytext=(0, 3),
+                textcoords="offset points",
+                ha="left" if place <= len(ranked) / 10 else "center",
+                va="bottom",
+            )
     axes.axhline(0, color=SOFT, linewidth=0.8)
     axes.margins(x=0.02, y=0.16)
     axes.set_xticks([])
     axes.spines["bottom"].set_visible(False)
     axes.set_xlabel(f"{len(ranked)} test files, worst to best")
-    axes.set_ylabel(unit)
+    axes.set_ylabel("PESQ gain")
     return figure
-
-
-def _mark(axes, place: int, gain: float, label: str, files: int) -> None:
-    """A labelled bar, wide enough to be seen among many files."""
-    axes.bar(
-        place,
-        gain,
-        width=max(0.9, files / 120),
-        color=SERIES[0] if gain >= 0 else SERIES[4],
-    )
-    axes.annotate(
-        label,
-        (place, max(gain, 0.0)),
-        xytext=(0, 3),
-        textcoords="offset points",
-        ha="left" if place <= files / 10 else "center",
-        va="bottom",
-    )
-
-
-def _epoch_axis(axes) -> None:
-    """Whole epochs to the right, a calm grid behind."""
-    from matplotlib.ticker import MaxNLocator
-
-    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
-    axes.grid(axis="y")
-    axes.set_axisbelow(True)
-    axes.set_xlabel("epoch")
-    axes.tick_params(length=3)
-
-
-def _finite(value) -> bool:
-    """Whether a value is a number that can be drawn."""
-    return isinstance(value, int | float) and math.isfinite(value)

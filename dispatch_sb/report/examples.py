@@ -1,23 +1,33 @@
-"""The few test files that a report shows: chosen by rank, so that nobody
-can pick the pretty ones, cut to one length, and packed as FLAC.
+"""The few test files that a report shows: chosen by rank, so that nobody can
+pick the pretty ones; what was heard, what it looks like, and where the teacher
+still knows more than the student.
 
 Authors
  * The dispatch-sb contributors, 2026
 """
 
-import io
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import soundfile
+import torch
 
 from dispatch_sb.data.audio import probe, read_audio
-from dispatch_sb.report.canvas import data_uri
+from dispatch_sb.report.gap import (
+    band_maps,
+    gap_pictures,
+    knowledge_gap,
+    widest_gap,
+)
+from dispatch_sb.report.numbers import gains, shown
+from dispatch_sb.report.players import players
+from dispatch_sb.runs.run import Run
+from dispatch_sb.scoring.catalogue import CATALOGUE
 
 ORDER = ("noisy", "student", "teacher", "clean")
+CLOSE_UP = 0.5  # s
+METRICS = ("pesq", "estoi", "si_sdr")  # beside an example
 
 
 @dataclass
@@ -36,7 +46,7 @@ class Example:
     sample_rate : int
         In Hz.
     missing : list of str
-        Sentences about what could not be read.
+        Sentences about what could not be read or drawn.
     """
 
     name: str
@@ -52,7 +62,7 @@ def choose(gain: Mapping[str, float], count: int = 3) -> dict[str, str]:
     Arguments
     ---------
     gain : mapping
-        From `gains`.
+        Of each file.
     count : int
         How many files; one means the median.
 
@@ -67,12 +77,10 @@ def choose(gain: Mapping[str, float], count: int = 3) -> dict[str, str]:
     {'b': 'best', 'c': 'median', 'a': 'worst'}
     """
     ranked = sorted(gain, key=lambda name: (-gain[name], name))
-    count = min(count, len(ranked))
-    last, steps = len(ranked) - 1, max(count - 1, 1)
-    if count == 1 and last > 0:
+    count, last = min(count, len(ranked)), len(ranked) - 1
+    places = [step * last // max(count - 1, 1) for step in range(count)]
+    if count == 1:
         places = [last // 2]
-    else:
-        places = [step * last // steps for step in range(count)]
     words = {last // 2: "median", last: "worst", 0: "best"}
     return {
         ranked[place]: words.get(place, f"{place + 1} of {len(ranked)}")
@@ -80,40 +88,65 @@ def choose(gain: Mapping[str, float], count: int = 3) -> dict[str, str]:
     }
 
 
-def read_example(
-    name: str,
-    rank: str,
-    entry: Mapping[str, Any],
-    enhanced: Mapping[str, str | os.PathLike],
-) -> Example:
-    """Reads all versions of one test file.
+def choose_files(
+    run: Run, test_files: Mapping[str, Mapping], count: int
+) -> dict[str, str]:
+    """The files to show, by rank of gain; by name where there is none.
 
     Arguments
     ---------
-    name : str
-        Its id.
-    rank : str
-        Why it was chosen.
-    entry : mapping
-        ``noisy_wav`` and ``clean_wav``; empty if it is not in the manifest.
-    enhanced : mapping
-        The file of each system's enhanced speech.
+    run : Run
+        The run.
+    test_files : mapping
+        What the test manifest says, by id.
+    count : int
+        How many files.
 
     Returns
     -------
-    Example
+    dict
+        Why each file was chosen.
+    """
+    if gain := gains(run):
+        return choose(gain, count)
+    return dict.fromkeys(
+        sorted(test_files)[:count], "by name, there is no PESQ"
+    )
+
+
+def read_examples(
+    run: Run, test_files: Mapping[str, Mapping], count: int
+) -> list[Example]:
+    """Chooses test files, and reads all versions of each.
+
+    Arguments
+    ---------
+    run : Run
+        Holds the enhanced versions.
+    test_files : mapping
+        ``noisy_wav`` and ``clean_wav`` by id.
+    count : int
+        How many files.
+
+    Returns
+    -------
+    list of Example
         What cannot be read is named in `missing`.
     """
-    example = Example(name, rank)
-    paths = {
-        system: entry[f"{system}_wav"]
-        for system in ("noisy", "clean")
-        if f"{system}_wav" in entry
-    }
-    paths.update(enhanced)
-    if not entry:
+    chosen = choose_files(run, test_files, count)
+    return [
+        _read(Example(name, rank), test_files.get(name), run.enhanced(name))
+        for name, rank in chosen.items()
+    ]
+
+
+def _read(example: Example, entry: Mapping | None, enhanced: dict) -> Example:
+    """Fills in what can be read; noisy and clean stand in the manifest."""
+    paths, rates, signals = dict(enhanced), {}, {}
+    if entry:
+        paths |= {k: entry[f"{k}_wav"] for k in ("noisy", "clean")}
+    else:
         example.missing.append("noisy and clean: not in the test manifest")
-    signals, rates = {}, {}
     for system in (name for name in ORDER if name in paths):
         try:
             rates[system] = probe(paths[system]).sample_rate
@@ -129,50 +162,77 @@ def read_example(
     return example
 
 
-def common_gain(signals: Mapping[str, np.ndarray]) -> float:
-    """The factor by which an example's signals fit into 16 bits.
+def show_example(
+    example: Example,
+    scores: Mapping[str, Mapping[str, Any]],
+    loss: torch.nn.Module | None,
+    key: str,
+    seconds: float,
+) -> dict[str, Any]:
+    """Everything about one test file.
 
     Arguments
     ---------
-    signals : mapping
-        Waveforms `[samples]`.
+    example : Example
+        From `read_examples`.
+    scores : mapping
+        The file's scores, as in scores.json.
+    loss : DistillationLoss or None
+        Draws the knowledge gap; None leaves it out.
+    key : str
+        Unique; begins every identifier.
+    seconds : float
+        How much of the file to show and to play.
 
     Returns
     -------
-    float
-        1 unless one of them exceeds full scale.
-
-    Example
-    -------
-    >>> common_gain({"noisy": np.array([0.5]), "student": np.array([2.0])})
-    0.499
+    dict
+        For `examples.html`.
     """
-    peaks = [np.abs(s).max(initial=0.0) for s in signals.values()]
-    peak = float(max(peaks, default=0.0))
-    return 0.998 / peak if peak > 0.9999 else 1.0
+    maps, shown = [], None
+    if {"student", "teacher", "clean"} <= set(example.signals):
+        try:
+            maps = _maps(example, loss, key, seconds)
+        except ValueError as error:
+            example.missing.append(f"No knowledge-gap map: {error}")
+    if example.signals:
+        rate = example.sample_rate
+        end = round(seconds * rate)
+        cut = {name: signal[:end] for name, signal in example.signals.items()}
+        about = {name: _marks(scores.get(name, {})) for name in cut}
+        shown = players(cut, rate, key, about, example.name)
+        total = len(next(iter(example.signals.values()))) / rate
+        if total > seconds:
+            shown["notes"].append(
+                f"The first {seconds:.1f} s of {total:.1f} s; the scores are "
+                "those of the whole file."
+            )
+    return {"key": key, "example": example, "players": shown, "maps": maps}
 
 
-def flac_uri(signal: np.ndarray, sample_rate: int) -> str:
-    """A waveform as a data URI that browsers play: FLAC, 16 bits, so that
-    what one hears is what the network made and not what a codec did.
+def _maps(example, loss, key, seconds) -> list[tuple[str, str]]:
+    """Titles and pictures of the knowledge gap, whole and close up; or a
+    ValueError that says why there are none."""
+    if not hasattr(loss, "host"):
+        raise ValueError("no distillation loss with patches was given.")
+    if loss.sample_rate != example.sample_rate:
+        raise ValueError(
+            f"the loss works at {loss.sample_rate} Hz, this file has "
+            f"{example.sample_rate} Hz."
+        )
+    maps = band_maps(loss, knowledge_gap(loss, example.signals))
+    length = len(example.signals["clean"]) / example.sample_rate
+    end = min(seconds, length)
+    close = widest_gap(maps, min(CLOSE_UP, end), end)
+    return gap_pictures(maps, [(0.0, end), close], key, example.name)
 
-    Arguments
-    ---------
-    signal : np.ndarray
-        Samples `[samples]` between -1 and 1.
-    sample_rate : int
-        In Hz.
 
-    Returns
-    -------
-    str
-        The address for an `<audio>` element.
-
-    Example
-    -------
-    >>> flac_uri(np.zeros(160), 16000)[:23]
-    'data:audio/flac;base64,'
-    """
-    stream = io.BytesIO()
-    soundfile.write(stream, signal, sample_rate, "PCM_16", format="FLAC")
-    return data_uri("audio/flac", stream.getvalue())
+def _marks(scores: Mapping[str, Any]) -> str:
+    """A file's own scores, in few letters."""
+    marks = []
+    for key in METRICS:
+        if value := shown(scores.get(key)):
+            name, _, unit = CATALOGUE[key].label.partition(" (")
+            words = f"{name} {value} {unit.rstrip(')')}".rstrip()
+            marks.append(words.replace(" ", "\N{NO-BREAK SPACE}"))
+    return " · ".join(marks)

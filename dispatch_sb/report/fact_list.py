@@ -8,8 +8,8 @@ import datetime
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-HEADING = ("method", "student", "teacher", "model", "param", "seed", "date")
-NOT_HEADING = ("sha256", "hash", "version", "recordings")
+HEADING = ("method", "seed", "teacher_source", "teacher_revision")
+HEADING += ("teacher_commit", "parameters", "date")
 LONGEST = 48  # letters in the heading
 
 
@@ -33,11 +33,10 @@ def heading_facts(facts: Mapping[str, Any]) -> dict[str, str]:
     ... )
     {'seed': '1'}
     """
+    told = flatten({key: facts[key] for key in HEADING if key in facts})
     return {
-        name: _moment(value) if name == "date" else _short(value)
-        for name, value in flatten(facts)
-        if any(word in name.lower() for word in HEADING)
-        and not any(word in name.lower() for word in NOT_HEADING)
+        name: _short(_moment(value) if name == "date" else value)
+        for name, value in told
     }
 
 

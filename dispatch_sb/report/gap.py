@@ -1,16 +1,28 @@
-"""The knowledge gap of one utterance as plain arrays: what a loss has
-returned, cut out, measured and outlined.
+"""The knowledge gap of one utterance, patch by patch: asked of a loss, as
+plain arrays, and as pictures with the patches that the loss selected.
 
 Authors
  * The dispatch-sb contributors, 2026
 """
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import torch
+
+from dispatch_sb.report.canvas import new_figure, styled, to_svg
+from dispatch_sb.report.spectrograms import label_axes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 SELECTED = 0.5  # a soft rule's weight from which a patch counts as selected
+FADED = 0.3  # opacity of a patch that was not selected
+OUTLINE = "#10161d"  # on light cells, whatever the page's colours
+VEIL = "#9aa3ae"  # shines through where a patch was not selected
+HAIRLINE = 1.0  # s: of longer stretches the outline is a hairline
 
 
 class BandMap(NamedTuple):
@@ -44,77 +56,79 @@ class BandMap(NamedTuple):
         """Whether a patch was selected, bool `[T, P]`."""
         return (self.weight > SELECTED) & self.candidate
 
-    def between(self, begin: float, end: float) -> "BandMap":
-        """Cuts out a stretch of time, and one more patch on each side if
-        there is one.
-
-        Arguments
-        ---------
-        begin : float
-            Where the stretch begins, in s.
-        end : float
-            Where it ends, in s.
-
-        Returns
-        -------
-        BandMap
-            The same band with the patches of the stretch alone.
-        """
-        first = max(int(np.searchsorted(self.times, begin)) - 2, 0)
-        last = int(np.searchsorted(self.times, end)) + 1
-        return self._replace(
-            gap=self.gap[first:last],
-            weight=self.weight[first:last],
-            candidate=self.candidate[first:last],
-            times=self.times[first : last + 1],
-        )
-
     @property
     def top_khz(self) -> float:
         """Upper edge of the highest candidate in kHz."""
         held = np.flatnonzero(self.candidate.any(axis=0))
-        return self.edges_khz[held[-1] + 1 if len(held) else -1]
+        return float(self.edges_khz[held[-1] + 1 if len(held) else -1])
+
+
+def knowledge_gap(
+    loss: torch.nn.Module, signals: Mapping[str, np.ndarray]
+) -> dict[str, dict[str, torch.Tensor]]:
+    """Asks a loss about one utterance.
+
+    Arguments
+    ---------
+    loss : DistillationLoss
+        Whatever the run was trained with; stays on its device.
+    signals : mapping
+        Waveforms `[samples]` of student, teacher and clean.
+
+    Returns
+    -------
+    dict
+        The loss' details of a batch of one.
+    """
+    device = next(
+        (t.device for t in [*loss.parameters(), *loss.buffers()]), "cpu"
+    )
+    waveforms = (
+        torch.as_tensor(signals[name], device=device)[None]
+        for name in ("student", "teacher", "clean")
+    )
+    with torch.no_grad():
+        return loss(*waveforms, return_detail=True)[1]
 
 
 def band_maps(
-    detail: Mapping[str, Mapping],
-    utterance: int = 0,
-    frame_seconds: float = 0.008,
-    bands: Sequence[str] | None = None,
-    patch_frames: int = 1,
+    loss: torch.nn.Module, detail: Mapping[str, Mapping], utterance: int = 0
 ) -> list[BandMap]:
     """Takes one utterance out of a loss' details.
 
     Arguments
     ---------
+    loss : DistillationLoss
+        Its frames say when a patch begins and ends.
     detail : mapping
-        The second value of `DistillationLoss(…, return_detail=True)`.
+        The second value of `loss(…, return_detail=True)`.
     utterance : int
         Which of the batch.
-    frame_seconds : float
-        From one frame of the loss to the next, in s.
-    bands : sequence of str or None
-        Which bands; None takes all.
-    patch_frames : int
-        Frames of a patch.
 
     Returns
     -------
     list of BandMap
-        In the loss' order.
+        In the loss' order, on the CPU.
 
     Example
     -------
-    >>> one = np.ones((1, 3, 2))
-    >>> low = dict(gap=one, selected=one, candidate=one > 0)
-    >>> low["edges_hz"] = np.array([0, 500, 1000])
-    >>> band_maps({"low": low})[0].times.tolist()
-    [-0.004, 0.004, 0.012, 0.02]
+    >>> from dispatch_sb.losses import DistillationLoss, MagnitudeL2
+    >>> loss = DistillationLoss(MagnitudeL2(patch_frames=2))
+    >>> _, detail = loss(*torch.randn(3, 1, 384), return_detail=True)
+    >>> band_maps(loss, detail)[0].times.tolist()  # of four frames
+    [-0.004, 0.012, 0.028]
     """
-    return [
-        _band_map(name, detail[name], utterance, frame_seconds, patch_frames)
-        for name in (detail if bands is None else bands)
-    ]
+    maps = []
+    for name, band in detail.items():
+        gap, weight, candidate = (
+            band[key][utterance].double().cpu().numpy()
+            for key in ("gap", "selected", "candidate")
+        )
+        frames = np.arange(len(gap) + 1) * loss.host.patch_frames
+        times = (frames - 0.5) * (loss.hop / loss.sample_rate)
+        edges = band["edges_hz"].cpu().numpy() / 1000
+        maps.append(BandMap(name, gap, weight, candidate > 0, times, edges))
+    return maps
 
 
 def panels_of(maps: Sequence[BandMap]) -> list[list[BandMap]]:
@@ -140,12 +154,9 @@ def panels_of(maps: Sequence[BandMap]) -> list[list[BandMap]]:
     >>> len(panels_of([band(0, 8), band(0, 8)]))
     2
     """
-    ranges = sorted(
-        (float(band.edges_khz[0]), float(band.edges_khz[-1])) for band in maps
-    )
+    ranges = sorted((band.edges_khz[0], band.edges_khz[-1]) for band in maps)
     disjoint = all(
-        below[1] <= above[0] + 1e-6
-        for below, above in zip(ranges, ranges[1:], strict=False)
+        below[1] <= above[0] + 1e-6 for below, above in zip(ranges, ranges[1:])
     )
     return [list(maps)] if disjoint else [[band] for band in maps]
 
@@ -191,13 +202,11 @@ def outline(band: BandMap) -> np.ndarray:
     >>> outline(lonely).shape  # the four sides of one patch
     (4, 2, 2)
     """
-    framed = np.pad(band.selected, 1)
-    time, patch = np.nonzero(framed[1:, 1:-1] != framed[:-1, 1:-1])
-    x, low, high = band.times[time], *_sides(band.edges_khz, patch)
-    upright = np.stack([x, low, x, high], axis=-1)
-    time, patch = np.nonzero(framed[1:-1, 1:] != framed[1:-1, :-1])
-    y, left, right = band.edges_khz[patch], *_sides(band.times, time)
-    level = np.stack([left, y, right, y], axis=-1)
+    framed, times, khz = np.pad(band.selected, 1), band.times, band.edges_khz
+    t, p = np.nonzero(framed[1:, 1:-1] != framed[:-1, 1:-1])
+    upright = np.stack([times[t], khz[p], times[t], khz[p + 1]], axis=-1)
+    t, p = np.nonzero(framed[1:-1, 1:] != framed[1:-1, :-1])
+    level = np.stack([times[t], khz[p], times[t + 1], khz[p]], axis=-1)
     return np.concatenate([upright, level]).reshape(-1, 2, 2)
 
 
@@ -234,33 +243,204 @@ def widest_gap(
     return begin, begin + frames * float(times[1] - times[0])
 
 
-def _band_map(
-    name: str,
-    band: Mapping,
-    utterance: int,
-    frame_seconds: float,
-    patch_frames: int,
-) -> BandMap:
-    """One band of one utterance, on the CPU."""
-    gap = _array(band["gap"])[utterance]
-    frames = np.arange(len(gap) + 1) * patch_frames
-    return BandMap(
-        name=name,
-        gap=gap,
-        weight=_array(band["selected"])[utterance].astype(np.float64),
-        candidate=_array(band["candidate"])[utterance].astype(bool),
-        times=(frames - 0.5) * frame_seconds,
-        edges_khz=_array(band["edges_hz"]) / 1000,
+def describe(band: BandMap) -> str:
+    """A band's patches and selection in words.
+
+    Arguments
+    ---------
+    band : BandMap
+        From `band_maps`.
+
+    Returns
+    -------
+    str
+        One phrase.
+    """
+    width = float(band.times[1] - band.times[0]) * 1000
+    height = float(np.median(np.diff(band.edges_khz))) * 1000
+    share = band.selected.sum() / max(band.candidate.sum(), 1) * 100
+    name = "" if band.name == "all" else f"{band.name.capitalize()} band: "
+    hard = np.isin(band.weight[band.candidate], (0, 1)).all()
+    verdict = "selected" if hard else "weighted above one half"
+    return (
+        f"{name}patches of {height:.0f} Hz × {width:.0f} ms, "
+        f"{share:.0f} % {verdict}"
     )
 
 
-def _sides(edges: np.ndarray, index: np.ndarray) -> tuple:
-    """Both edges of the cells of an axis."""
-    return edges[index], edges[index + 1]
+def draw_patches(
+    axes: "Axes",
+    maps: Sequence[BandMap],
+    span: tuple[float, float],
+    limit: float,
+    colours,
+    label: str,
+    **scale,
+) -> None:
+    """Draws one quantity of every candidate patch into axes, with a colour
+    bar; a patch of less weight lies under a grey veil.
+
+    Arguments
+    ---------
+    axes : matplotlib.axes.Axes
+        Where to draw.
+    maps : sequence of BandMap
+        Bands that share no frequency; `gap` holds the quantity.
+    span : tuple of float
+        The part to show, in s.
+    limit : float
+        Where the colours end, on both sides of zero.
+    colours : str or matplotlib.colors.Colormap
+        From -`limit` to `limit`.
+    label : str
+        What the quantity is.
+    **scale : any
+        How the colour bar looks.
+    """
+    from matplotlib.colors import ListedColormap
+
+    top = max(band.top_khz for band in maps)
+    uppers = [band.edges_khz[1:][band.candidate.nonzero()[1]] for band in maps]
+    uppers = np.concatenate(uppers)
+    if len(uppers) and np.median(uppers) < 0.2 * top:
+        # Most lie in the lowest fifth, as in DFKD's low band: this shows them
+        # larger.
+        axes.set_yscale("function", functions=(np.sqrt, np.square))
+    for band in maps:
+        grid, absent = (band.times, band.edges_khz), ~band.candidate
+        veil = np.ma.masked_where(absent, np.zeros_like(band.gap))
+        axes.pcolormesh(
+            *grid, veil.T, cmap=ListedColormap([VEIL]), rasterized=True
+        )
+        opacity = FADED + (1 - FADED) * np.clip(band.weight, 0, 1)
+        mesh = axes.pcolormesh(
+            *grid,
+            np.ma.masked_where(absent, band.gap).T,
+            alpha=np.where(absent, 0.0, opacity).T,
+            cmap=colours,
+            vmin=-limit,
+            vmax=limit,
+            rasterized=True,
+        )
+    label_axes(axes, span, top)
+    bar = axes.figure.colorbar(mesh, ax=axes, pad=0.02, aspect=14, **scale)
+    bar.outline.set_visible(False)
+    bar.set_label(label)
 
 
-def _array(values) -> np.ndarray:
-    """A tensor, wherever it is, or anything else as a numpy array."""
-    if hasattr(values, "detach"):
-        values = values.detach().float().cpu()
-    return np.asarray(values)
+def draw_knowledge_gap(
+    axes: "Axes",
+    maps: Sequence[BandMap],
+    span: tuple[float, float] | None = None,
+) -> None:
+    """Draws bands that share no frequency into axes, with a colour bar; see
+    `knowledge_gap_figure`.
+
+    Arguments
+    ---------
+    axes : matplotlib.axes.Axes
+        Where to draw.
+    maps : sequence of BandMap
+        From `band_maps`.
+    span : tuple of float
+        The part to show, in s; None shows everything.
+    """
+    from matplotlib.patches import PathPatch
+    from matplotlib.path import Path
+
+    span = span or (0.0, max(float(band.times[-1]) for band in maps))
+    label, limit = "knowledge gap", gap_limit(maps)
+    draw_patches(axes, maps, span, limit, "RdBu_r", label, extend="both")
+    fine = span[1] - span[0] > HAIRLINE
+    for band in maps:
+        segments = outline(band)
+        codes = np.tile([Path.MOVETO, Path.LINETO], len(segments))
+        patch = PathPatch(
+            Path(segments.reshape(-1, 2), codes if len(segments) else None),
+            fill=False,
+            edgecolor=OUTLINE,
+            linewidth=0.25 if fine else 0.9,
+            rasterized=fine,
+            gid=f"selected-{band.name}",
+        )
+        axes.add_artist(patch)  # add_patch would search for limits: slow
+
+
+@styled
+def knowledge_gap_figure(
+    maps: Sequence[BandMap], span: tuple[float, float] | None = None
+) -> "Figure":
+    """The Knowledge Gap Score of one utterance, patch by patch.
+
+    Red is where the teacher is nearer to the clean speech, blue where the
+    student is. Selected patches are outlined and keep their full colour,
+    the others lie under a grey veil, and what is no candidate is empty.
+
+    Arguments
+    ---------
+    maps : sequence of BandMap
+        From `band_maps`. Bands that share frequencies, as DFKD's low and high
+        band do, get a panel each.
+    span : tuple of float or None
+        The part to show, in s; None shows the whole utterance.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        One panel with a colour bar per set of bands.
+
+    Example
+    -------
+    >>> from dispatch_sb.losses import DFKD, DistillationLoss, TopGap
+    >>> loss = DistillationLoss(DFKD(patch_bins=(10, 40)), TopGap(0.8))
+    >>> _, detail = loss(*torch.randn(3, 1, 8000), return_detail=True)
+    >>> figure = knowledge_gap_figure(band_maps(loss, detail))
+    >>> len(figure.axes)  # two panels, two colour bars
+    4
+    """
+    panels = panels_of(maps)
+    figure = new_figure(4.6, 0.4 + 2.1 * len(panels))
+    places = figure.subplots(len(panels), squeeze=False)[:, 0]
+    for axes, panel in zip(places, panels):
+        draw_knowledge_gap(axes, panel, span)
+        if len(panels) > 1:
+            axes.set_title(f"{panel[0].name} band")
+    return figure
+
+
+def gap_pictures(
+    maps: Sequence[BandMap],
+    spans: Sequence[tuple[float, float]],
+    key: str,
+    file: str = "",
+) -> list[tuple[str, str]]:
+    """The knowledge gap of one utterance for a page, panel by panel.
+
+    Arguments
+    ---------
+    maps : sequence of BandMap
+        From `band_maps`.
+    spans : sequence of tuple
+        The parts to show of each panel, in s: the whole, then close-ups.
+    key : str
+        Unique; begins every identifier.
+    file : str
+        What the utterance is called, if anything.
+
+    Returns
+    -------
+    list of tuple
+        Title and `<svg>` of each picture.
+    """
+    pictures = []
+    what = f"Knowledge gap of {file}" if file else "Knowledge gap"
+    for panel in panels_of(maps):
+        words = "; ".join(map(describe, panel))
+        for place, (begin, end) in enumerate(spans):
+            where = f"{begin:.2f} to {end:.2f} s"
+            figure = knowledge_gap_figure(panel, (begin, end))
+            name = f"{key}-gap-{len(pictures)}"
+            svg = to_svg(figure, name, f"{what}, {where}. {words}")
+            title = f"Close up, {where}" if place else words
+            pictures.append((title, svg))
+    return pictures

@@ -1,46 +1,16 @@
-"""What a report reads off a run's scores and its training log.
+"""What a report reads off a run's scores, and how it writes numbers.
 
 Authors
  * The dispatch-sb contributors, 2026
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-
-def series(
-    epochs: Iterable[Mapping], group: str, key: str
-) -> list[tuple[float, float]]:
-    """One curve of a training log.
-
-    Arguments
-    ---------
-    epochs : iterable of mapping
-        Lines of training.jsonl.
-    group : str
-        "train" or "valid".
-    key : str
-        The term, for example "loss".
-
-    Returns
-    -------
-    list of tuple
-        (epoch, value) wherever the value was logged; NaN for what is not a
-        number.
-
-    Example
-    -------
-    >>> log = [{"epoch": 1, "valid": {"pesq": 2.0}}, {"epoch": 2}]
-    >>> series(log, "valid", "pesq")
-    [(1, 2.0)]
-    """
-    return [
-        (line["epoch"], number(line[group][key]))
-        for line in epochs
-        if isinstance(line.get(group), dict)
-        and line[group].get(key) is not None
-    ]
+from dispatch_sb.runs.run import Run
+from dispatch_sb.scoring import mean_with_interval
+from dispatch_sb.scoring.catalogue import CATALOGUE, Metric
 
 
 def number(value: Any) -> float:
@@ -65,36 +35,112 @@ def number(value: Any) -> float:
     return float(value) if is_number and math.isfinite(value) else math.nan
 
 
-def gains(
-    files: Mapping[str, Mapping],
-    system: str = "student",
-    metric: str = "pesq",
-) -> dict[str, float]:
-    """A system's gain over the noisy input, file by file.
+def shown(value: Any, decimals: int = 2, sign: str = "") -> str:
+    """A number for readers.
 
     Arguments
     ---------
-    files : mapping
-        Per-file scores, as in scores.json.
+    value : any
+        From a JSON file.
+    decimals : int
+        Digits behind the point.
+    sign : str
+        "+" for a sign in any case.
+
+    Returns
+    -------
+    str
+        Its minus is no hyphen; empty where there is no number.
+
+    Example
+    -------
+    >>> shown(0.5, 1, "+"), shown(-0.25), shown(None)
+    ('+0.5', '−0.25', '')
+    """
+    value = number(value)
+    text = f"{value:{sign}.{decimals}f}".replace("-", "−")
+    return "" if math.isnan(value) else text
+
+
+def gains(run: Run, system: str = "student") -> dict[str, float]:
+    """A system's gain in PESQ over the noisy input, file by file.
+
+    Arguments
+    ---------
+    run : Run
+        The run.
     system : str
         "student" or "teacher".
-    metric : str
-        Which metric.
 
     Returns
     -------
     dict
         Files whose metric failed are left out.
-
-    Example
-    -------
-    >>> file = {"noisy": {"pesq": 1.5}, "student": {"pesq": 2.0}}
-    >>> gains({"a": file, "b": {"noisy": {"pesq": {"error": "silent"}}}})
-    {'a': 0.5}
     """
     differences = {
-        name: number(file.get(system, {}).get(metric))
-        - number(file.get("noisy", {}).get(metric))
-        for name, file in files.items()
+        name: number(file.get(system, {}).get("pesq"))
+        - number(file.get("noisy", {}).get("pesq"))
+        for name, file in run.files.items()
     }
     return {k: v for k, v in differences.items() if not math.isnan(v)}
+
+
+def headline(run: Run) -> dict[str, dict]:
+    """How much the student gains over the noisy input, and its teacher.
+
+    Arguments
+    ---------
+    run : Run
+        The run.
+
+    Returns
+    -------
+    dict
+        "mean", "ci95" and "n" of both, for `headline.html`.
+    """
+    return {
+        system: mean_with_interval(list(gains(run, system).values()))
+        for system in ("student", "teacher")
+    }
+
+
+def metrics_of(run: Run) -> dict[str, Metric]:
+    """All metrics of a run, the known ones first and in their usual order.
+
+    Arguments
+    ---------
+    run : Run
+        The run.
+
+    Returns
+    -------
+    dict
+        How to write each.
+    """
+    found = {key for name in run.systems for key in run.scores[name]}
+    known = {key: value for key, value in CATALOGUE.items() if key in found}
+    unknown = sorted(found - set(known))
+    return known | {key: Metric(key, 2, 0.0) for key in unknown}
+
+
+def failures(run: Run) -> list[tuple[str, str, str, str]]:
+    """Every metric that has no value.
+
+    Arguments
+    ---------
+    run : Run
+        The run.
+
+    Returns
+    -------
+    list of tuple
+        File, system, metric and reason, in the order of the files.
+    """
+    metrics = metrics_of(run)
+    return [
+        (name, system, metrics[key].label, value["error"])
+        for name, file in run.files.items()
+        for system, scores in file.items()
+        for key, value in scores.items()
+        if isinstance(value, Mapping) and "error" in value and key in metrics
+    ]

@@ -1,21 +1,81 @@
-"""A run in one picture, for example for a README.
+"""A run in one picture, for example for a README: spectrograms of one
+utterance, and its knowledge gap.
 
 Authors
  * The dispatch-sb contributors, 2026
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
-from dispatch_sb.report.canvas import save_png
-from dispatch_sb.report.examples import read_example
-from dispatch_sb.report.figures import overview_figure
-from dispatch_sb.report.gallery import knowledge_gap
-from dispatch_sb.report.sections import choose_files
+from dispatch_sb.report.canvas import new_figure, save_png, styled
+from dispatch_sb.report.examples import read_examples
+from dispatch_sb.report.gap import (
+    BandMap,
+    band_maps,
+    draw_knowledge_gap,
+    knowledge_gap,
+    panels_of,
+)
+from dispatch_sb.report.spectrograms import colour_range, draw_spectrogram
 from dispatch_sb.runs.run import Run
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@styled
+def overview_figure(
+    signals: Mapping[str, np.ndarray],
+    sample_rate: int = 16000,
+    maps: Sequence[BandMap] = (),
+) -> "Figure":
+    """One utterance in one picture: spectrograms, and the knowledge gap.
+
+    Arguments
+    ---------
+    signals : mapping
+        Waveforms `[samples]` under their titles, such as noisy, student,
+        teacher and clean.
+    sample_rate : int
+        In Hz.
+    maps : sequence of BandMap
+        From `band_maps`; none leaves the knowledge gap out.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The spectrograms side by side on one colour scale, the maps below.
+
+    Example
+    -------
+    >>> figure = overview_figure({"noisy": np.ones(800), "clean": np.ones(800)})
+    >>> [axes.get_title(loc="left") for axes in figure.axes[:2]]
+    ['noisy', 'clean']
+    """
+    panels = panels_of(maps) if maps else []
+    figure = new_figure(11.0, 2.4 + 2.7 * bool(panels))
+    rows = figure.subfigures(1 + bool(panels), 1, squeeze=False)[:, 0]
+    levels = colour_range(list(signals.values()))
+    top = rows[0].subplots(1, len(signals), squeeze=False, sharey=True)[0]
+    for axes, (name, signal) in zip(top, signals.items()):
+        image = draw_spectrogram(axes, signal, sample_rate, levels)
+        axes.set_title(name)
+        axes.label_outer()
+    rows[0].colorbar(image, ax=list(top), pad=0.01, label="level (dB)")
+    if panels:
+        below = rows[1].subplots(1, len(panels), squeeze=False)[0]
+        for axes, panel in zip(below, panels):
+            draw_knowledge_gap(axes, panel)
+            names = " and ".join(band.name for band in panel)
+            words = "" if names == "all" else f", {names} band"
+            axes.set_title(f"knowledge gap{words}")
+    return figure
 
 
 def save_overview(
@@ -51,16 +111,12 @@ def save_overview(
         If the manifest is empty, or a signal cannot be read: which and why.
     """
     test_files = run.test_files if test_files is None else test_files
-    ((name, rank),) = choose_files(run, test_files, 1).items()
-    example = read_example(
-        name, rank, test_files.get(name, {}), run.enhanced(name)
-    )
+    (example,) = read_examples(run, test_files, 1)
     if not example.signals:
-        raise ValueError(f"{name}: {' '.join(example.missing)}")
-    options = {}
+        raise ValueError(f"{example.name}: {' '.join(example.missing)}")
+    maps = []
     if hasattr(distillation_loss, "host") and "teacher" in example.signals:
-        options["detail"] = knowledge_gap(distillation_loss, example.signals)
-        options["hop"] = distillation_loss.hop
-        options["patch_frames"] = distillation_loss.host.patch_frames
-    figure = overview_figure(example.signals, example.sample_rate, **options)
+        detail = knowledge_gap(distillation_loss, example.signals)
+        maps = band_maps(distillation_loss, detail)
+    figure = overview_figure(example.signals, example.sample_rate, maps)
     return save_png(figure, path)

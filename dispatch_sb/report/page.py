@@ -1,31 +1,41 @@
-"""The report of a run: one HTML file that needs no other.
+"""The report of a run: one HTML file that needs no other. Each of its sections
+has a template of its name.
 
 Authors
  * The dispatch-sb contributors, 2026
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from dispatch_sb.data.files import atomic_path
-from dispatch_sb.report.canvas import styled
-from dispatch_sb.report.examples import read_example
-from dispatch_sb.report.fact_list import heading_facts
-from dispatch_sb.report.render import render
-from dispatch_sb.report.sections import (
-    choose_files,
-    details_part,
-    examples_part,
-    scores_part,
-    training_part,
+from dispatch_sb.report.canvas import to_svg
+from dispatch_sb.report.charts import (
+    charts,
+    curves_figure,
+    gain_figure,
+    score_figure,
 )
-from dispatch_sb.report.tables import headline
+from dispatch_sb.report.examples import Example, read_examples, show_example
+from dispatch_sb.report.fact_list import flatten, heading_facts
+from dispatch_sb.report.numbers import (
+    failures,
+    gains,
+    headline,
+    metrics_of,
+    shown,
+)
+from dispatch_sb.report.render import render
 from dispatch_sb.runs.run import Run
 
+CARDS = ("pesq", "estoi", "si_sdr", "dnsmos_ovrl")  # metrics with a picture
+LONGEST = 5.0  # s of one example
+ALL_EXAMPLES = 15.0  # s of all examples together: keeps a page under 5 MB
 
-@styled
+
 def build_report(
     run: Run,
     distillation_loss: torch.nn.Module | None = None,
@@ -70,10 +80,11 @@ def build_report(
     if examples < 0:
         raise ValueError(f"examples is {examples}: give 0 or more.")
     test_files = run.test_files if test_files is None else test_files
-    files = [
-        read_example(name, rank, test_files.get(name, {}), run.enhanced(name))
-        for name, rank in choose_files(run, test_files, examples).items()
-    ]
+    files = read_examples(run, test_files, examples)
+    details = {
+        "facts": list(flatten(run.facts)),
+        "settings": run.settings.text,
+    }
     page = render(
         "report/page.html",
         title=title,
@@ -81,13 +92,80 @@ def build_report(
         facts=list(heading_facts(run.facts).items()),
         missing=run.missing,
         sections={
-            "Scores": scores_part(run),
-            "Training": training_part(run),
-            "Examples": examples_part(run, files, distillation_loss),
-            "Details": details_part(run),
+            "Scores": _scores(run),
+            "Training": _training(run),
+            "Examples": _examples(run, files, distillation_loss),
+            "Details": details if any(details.values()) else {},
         },
     )
     path = run.folder / "report.html"
     with atomic_path(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
     return path
+
+
+def _scores(run: Run) -> dict[str, Any]:
+    """Pictures of the main metrics, the tables, failures and flavours."""
+    if not run.systems:
+        return {}
+    systems = {name: run.scores[name] for name in run.systems}
+    metrics, pictures = metrics_of(run), []
+    for key in (key for key in CARDS if key in metrics):
+        label, decimals = metrics[key].label, metrics[key].decimals
+        means = ", ".join(
+            f"{name} {shown(scores.get(key, {}).get('mean'), decimals) or '–'}"
+            for name, scores in systems.items()
+        )
+        figure = score_figure(systems, key)
+        pictures.append(to_svg(figure, f"score-{key}", f"{label}: {means}"))
+    flavours = run.scores.get("flavours") or {}
+    return {
+        "pictures": pictures,
+        "metrics": metrics,
+        "systems": systems,
+        "differences": run.scores.get("differences"),
+        "failures": failures(run),
+        "flavours": list(dict.fromkeys(flavours.values())),
+    }
+
+
+def _training(run: Run) -> dict[str, Any]:
+    """Curves over the epochs."""
+    pictures = [
+        to_svg(curves_figure(chart), f"training-{chart.name}", chart.alt)
+        for chart in charts(run.epochs)
+    ]
+    return {"epochs": len(run.epochs), "pictures": pictures} if pictures else {}
+
+
+def _examples(
+    run: Run, examples: Sequence[Example], loss: torch.nn.Module | None
+) -> dict[str, Any]:
+    """The gain of every file, and a few files in full."""
+    if not examples:
+        return {}
+    seconds = min(LONGEST, ALL_EXAMPLES / len(examples))
+    files = [
+        show_example(
+            example,
+            run.files.get(example.name, {}),
+            loss,
+            f"example-{place}",
+            seconds * 16000 / max(example.sample_rate, 16000),
+        )
+        for place, example in enumerate(examples, start=1)
+    ]
+    picture = ""
+    if gain := gains(run):
+        least, most = min(gain.values()), max(gain.values())
+        alt = (
+            f"PESQ gain of the student over the noisy input on {len(gain)} "
+            f"files, from {least:+.2f} to {most:+.2f}"
+        )
+        marked = {example.name: example.rank for example in examples}
+        picture = to_svg(gain_figure(gain, marked), "gain", alt)
+    return {
+        "gain_picture": picture,
+        "mapped": hasattr(loss, "host") and "teacher" in run.systems,
+        "files": files,
+    }

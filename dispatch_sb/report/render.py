@@ -6,9 +6,10 @@ Authors
 """
 
 import functools
-import math
 
 import jinja2
+
+from dispatch_sb.report.numbers import shown
 
 
 def render(template: str, **values) -> str:
@@ -42,28 +43,6 @@ def render(template: str, **values) -> str:
     return _environment().get_template(template).render(values)
 
 
-def signed(value: float) -> str:
-    """A difference of scores as text, with a sign that is no hyphen.
-
-    Arguments
-    ---------
-    value : float
-        Any number.
-
-    Returns
-    -------
-    str
-        "unknown" for NaN.
-
-    Example
-    -------
-    >>> signed(0.5), signed(-0.25)
-    ('+0.50', '−0.25')
-    """
-    text = f"{value:+.2f}".replace("-", "−")
-    return "unknown" if math.isnan(value) else text
-
-
 @functools.cache
 def _environment() -> jinja2.Environment:
     """Loads the package's templates."""
@@ -74,5 +53,5 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["signed"] = signed
+    environment.filters["shown"] = shown
     return environment

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
 from dispatch_sb.report.canvas import new_figure, styled
 
@@ -15,28 +16,24 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+N_FFT = 512  # samples of a frame, its window and its transform
+HOP = 128  # samples from one frame to the next
 DYNAMIC_RANGE = 70.0  # dB from the darkest to the brightest colour
 QUIETEST = -120.0  # dB: what digital silence is shown as
 
 
-def spectrogram(
-    signal: np.ndarray, n_fft: int = 512, hop: int = 128
-) -> np.ndarray:
+def spectrogram(signal: np.ndarray) -> np.ndarray:
     """Levels of a centred short-time Fourier transform (Hann window).
 
     Arguments
     ---------
     signal : np.ndarray
         Waveform `[samples]`, full scale 1.
-    n_fft : int
-        Length of frame, window and transform in samples.
-    hop : int
-        Samples between two frames.
 
     Returns
     -------
     np.ndarray
-        `[n_fft // 2 + 1, 1 + samples // hop]` in dB; a sine of full scale
+        `[257, 1 + samples // 128]` in dB; a sine of full scale
         has 0 dB, nothing has less than -120 dB.
 
     Example
@@ -46,11 +43,17 @@ def spectrogram(
     >>> levels.shape, bool(abs(levels[32, 60]) < 0.01)
     ((257, 126), True)
     """
-    window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)
-    padded = np.pad(np.asarray(signal, dtype=np.float64), n_fft // 2)
-    frames = np.lib.stride_tricks.sliding_window_view(padded, n_fft)[::hop]
-    magnitude = np.abs(np.fft.rfft(frames * window)).T * 2 / window.sum()
-    return 20 * np.log10(np.maximum(magnitude, 10 ** (QUIETEST / 20)))
+    window = torch.hann_window(N_FFT, dtype=torch.float64)
+    frames = torch.stft(
+        torch.as_tensor(signal, dtype=torch.float64),
+        N_FFT,
+        HOP,
+        window=window,
+        pad_mode="constant",
+        return_complex=True,
+    )
+    magnitude = frames.abs() * 2 / window.sum()
+    return 20 * magnitude.clamp(min=10 ** (QUIETEST / 20)).log10().numpy()
 
 
 def colour_range(signals: Sequence[np.ndarray]) -> tuple[float, float]:
@@ -133,18 +136,18 @@ def colour_bar_figure(levels: tuple[float, float]) -> "Figure":
     >>> colour_bar_figure((-64.0, 6.0)).axes[0].get_xlabel()
     'level (dB, a sine of full scale has 0 dB)'
     """
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+
     figure = new_figure(4.6, 0.7)
     axes = figure.add_subplot()
-    axes.imshow(
-        np.linspace(0, 1, 64)[None],
-        aspect="auto",
-        cmap="magma",
-        interpolation="none",
-        extent=(*levels, 0, 1),
+    bar = figure.colorbar(
+        ScalarMappable(Normalize(*levels), "magma"),
+        axes,
+        orientation="horizontal",
+        label="level (dB, a sine of full scale has 0 dB)",
     )
-    axes.set_yticks([])
-    axes.spines[:].set_visible(False)
-    axes.set_xlabel("level (dB, a sine of full scale has 0 dB)")
+    bar.outline.set_visible(False)
     return figure
 
 
@@ -176,8 +179,8 @@ def draw_spectrogram(
 
     lowest, highest = levels or colour_range([signal])
     picture = spectrogram(signal)
-    half_bin = sample_rate / 2 / (len(picture) - 1) / 2 / 1000
-    half_frame = 64 / sample_rate
+    half_bin = sample_rate / N_FFT / 2000
+    half_frame = HOP / 2 / sample_rate
     image = axes.imshow(
         picture,
         aspect="auto",

@@ -6,7 +6,7 @@ Authors
 
 from pathlib import Path
 
-from dispatch_sb.report.sections import choose_files
+from dispatch_sb.report.examples import choose_files
 from dispatch_sb.runs.run import Run
 
 

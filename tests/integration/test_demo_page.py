@@ -46,9 +46,11 @@ def address(tmp_path_factory):
     """The page of an untrained student and the pretrained teacher, whose
     example has a clean version: the teacher's own output."""
     torch.manual_seed(8)
-    student, teacher = FastEnhancer.from_size("T"), open_model(PRETRAINED)
+    teacher = open_model(PRETRAINED)
+    networks = {"student": FastEnhancer.from_size("T").eval()}
+    networks["teacher"] = teacher
     sources = {"student": "organisation/small", "teacher": str(PRETRAINED)}
-    models = Models(student.eval(), 16000, teacher, usual_loss(), sources)
+    models = Models(networks, 16000, usual_loss(), sources)
     noisy = soundfile.read(SPEECH, dtype="float32")[0]
     with torch.no_grad():
         clean = teacher(torch.from_numpy(noisy)[None])[0].numpy()
@@ -221,6 +223,6 @@ def test_a_phone_shows_all_of_it_in_its_own_colours(
 
 def test_a_port_that_is_taken_is_named(address):
     port = int(address.rstrip("/").rpartition(":")[2])
-    models = Models(torch.nn.Identity(), 16000, None, usual_loss())
+    models = Models({"student": torch.nn.Identity()}, 16000, usual_loss())
     with pytest.raises(OSError, match=f"port {port}.*another --port"):
         serve(build_page(models), port=port, browser=False)

@@ -14,29 +14,36 @@ from dispatch_sb.models import FastEnhancer
 RATE = 16000
 
 
-def tone(seconds, rate=RATE, level=0.3, hertz=440.0):
-    """A sine `[samples]`, float32."""
+def tone(seconds, rate=RATE):
+    """A sine of 440 Hz `[samples]`, float32."""
     time = np.arange(round(seconds * rate)) / rate
-    return (level * np.sin(2 * np.pi * hertz * time)).astype(np.float32)
+    return (0.3 * np.sin(2 * np.pi * 440 * time)).astype(np.float32)
+
+
+def noise(seed, samples=8000):
+    """White noise `[samples]`."""
+    return 0.1 * np.random.default_rng(seed).standard_normal(samples)
 
 
 def tiny_models():
     """A student and a teacher that change their input, untrained."""
     torch.manual_seed(3)
-    student, teacher = FastEnhancer.from_size("T"), FastEnhancer(channels=8)
+    networks = {
+        "student": FastEnhancer.from_size("T").eval(),
+        "teacher": FastEnhancer(channels=8).eval(),
+    }
     sources = {"student": "organisation/small", "teacher": "organisation/big"}
-    return Models(student.eval(), RATE, teacher.eval(), usual_loss(), sources)
+    return Models(networks, RATE, usual_loss(), sources)
 
 
 def write_pair(folder):
     """Writes noisy.wav and clean.wav, 1.5 s of harmonics under an envelope,
     and returns their paths."""
-    rng = np.random.default_rng(4)
     time = np.arange(round(1.5 * RATE)) / RATE
     harmonics = np.arange(1, 20)[:, None]
     voice = (np.sin(2 * np.pi * 130 * harmonics * time) / harmonics).sum(0)
     clean = 0.1 * voice * np.sin(2 * np.pi * 2 * time).clip(0)
-    noisy = clean + 0.02 * rng.standard_normal(len(clean))
+    noisy = clean + 0.2 * noise(4, len(clean))
     paths = folder / "noisy.wav", folder / "clean.wav"
     for path, signal in zip(paths, (noisy, clean)):
         soundfile.write(path, signal, RATE)

@@ -19,117 +19,94 @@ from dispatch_sb.losses import (
     SoftGap,
     TopGap,
 )
-from dispatch_sb.report import (
-    colour_range,
+from dispatch_sb.report.canvas import save_png, to_svg
+from dispatch_sb.report.charts import (
+    Chart,
+    charts,
     curves_figure,
     gain_figure,
-    knowledge_gap_figure,
-    overview_figure,
-    save_png,
     score_figure,
-    spectrogram_figure,
-    to_svg,
 )
-from dispatch_sb.report.gap import band_maps, outline, widest_gap
-from dispatch_sb.report.spectrograms import spectrogram
+from dispatch_sb.report.gap import (
+    BandMap,
+    band_maps,
+    knowledge_gap_figure,
+    outline,
+    widest_gap,
+)
+from dispatch_sb.report.overview import overview_figure
+from dispatch_sb.report.spectrograms import (
+    colour_range,
+    spectrogram,
+    spectrogram_figure,
+)
 
 
-def detail_of(selected, gap=None, candidate=None, name="all"):
-    """Details of a loss with one utterance and one band, patches of 1 kHz."""
+def band_of(selected, gap=None, candidate=None):
+    """A band with patches of 1 kHz and 8 ms."""
     selected = np.asarray(selected, dtype=float)
-    return {
-        name: {
-            "gap": torch.tensor(selected if gap is None else gap)[None],
-            "selected": torch.tensor(selected)[None],
-            "candidate": torch.ones(1, *selected.shape, dtype=torch.bool)
-            if candidate is None
-            else torch.tensor(candidate)[None],
-            "edges_hz": torch.arange(selected.shape[1] + 1) * 1000.0,
-        }
-    }
+    times = (np.arange(len(selected) + 1) - 0.5) * 0.008
+    return BandMap(
+        "all",
+        selected if gap is None else gap,
+        selected,
+        np.ones_like(selected) > 0 if candidate is None else candidate,
+        times,
+        np.arange(selected.shape[1] + 1.0),
+    )
 
 
-def real_detail(loss, seconds=0.6):
-    """Details of a real loss on something like speech; the student begins
+def maps_of(*parts, **options):
+    """The maps of a real loss on something like speech; the student begins
     better than the teacher and ends worse."""
+    loss = DistillationLoss(*parts, **options)
     torch.manual_seed(0)
-    clean = torch.tensor(voiced(seconds, 150))[None]
+    clean = torch.tensor(voiced(0.6, 150))[None]
     noise = 0.05 * torch.randn_like(clean)
-    fade = torch.linspace(0, 1, clean.shape[1])
-    _, detail = loss(
-        clean + fade * noise, clean + 0.3 * noise, clean, return_detail=True
-    )
-    return detail
+    student = clean + torch.linspace(0, 1, clean.shape[1]) * noise
+    signals = student, clean + 0.3 * noise, clean
+    return band_maps(loss, loss(*signals, return_detail=True)[1])
 
 
-def outline_path(figure, axes=0):
-    """The path that was drawn around the selected patches."""
-    (patch,) = (
-        p
-        for p in figure.axes[axes].patches
-        if (p.get_gid() or "").startswith("selected")
-    )
-    return patch.get_path()
-
-
-def test_spectrogram_puts_a_tone_where_it_belongs():
+def test_spectrogram_puts_a_tone_where_and_a_click_when_it_belongs():
     tone = np.sin(2 * np.pi * 3000 / RATE * np.arange(RATE))
-    figure = spectrogram_figure(tone, RATE)
-    (axes,) = figure.axes
-    (image,) = axes.images
-    assert image.origin == "lower"
-    left, right, bottom, top = image.get_extent()
-    rows = image.get_array().shape[0]
-    row = int(np.argmax(image.get_array()[:, 60]))
-    assert bottom + (row + 0.5) * (top - bottom) / rows == pytest.approx(3.0)
-    assert axes.get_xlabel() == "time (s)"
-    assert axes.get_ylabel() == "frequency (kHz)"
+    click = np.zeros(RATE)
+    click[63 * 128] = 1.0  # the middle of a frame
+    peaks = []
+    for signal in (tone, click):
+        (axes,) = spectrogram_figure(signal, RATE).axes
+        levels = axes.images[0].get_array()
+        left, right, bottom, top = axes.images[0].get_extent()
+        row, column = np.argmax(levels[:, 60]), np.argmax(levels[10])
+        width = (right - left) / levels.shape[1]
+        height = (top - bottom) / levels.shape[0]
+        peaks.append(
+            (bottom + (row + 0.5) * height, left + (column + 0.5) * width)
+        )
+    assert peaks[0][0] == pytest.approx(3.0)  # kHz
+    assert peaks[1][1] == pytest.approx(63 * 128 / RATE)
+    assert axes.images[0].origin == "lower"
     assert axes.get_xlim() == (0.0, 1.0) and axes.get_ylim() == (0.0, 8.0)
 
 
-def test_spectrogram_puts_a_click_when_it_happens():
-    click = np.zeros(RATE)
-    click[63 * 128] = 1.0  # the middle of a frame
-    figure = spectrogram_figure(click, RATE)
-    (image,) = figure.axes[0].images
-    left, right, _, _ = image.get_extent()
-    columns = image.get_array().shape[1]
-    column = int(np.argmax(image.get_array()[10]))
-    when = left + (column + 0.5) * (right - left) / columns
-    assert when == pytest.approx(63 * 128 / RATE)
-
-
 def test_one_colour_range_for_all_signals():
-    signals = [voiced(0.3, 100), 0.01 * voiced(0.3, 100)]
+    signals = [voiced(0.3, 100), 0.01 * voiced(0.3, 100), np.zeros(300)]
     levels = colour_range(signals)
     limits = {
         spectrogram_figure(signal, RATE, levels).axes[0].images[0].get_clim()
         for signal in signals
     }
     assert limits == {levels}
-    assert levels[1] >= max(spectrogram(s).max() for s in signals)
-
-
-def test_silence_and_short_signals_can_be_drawn():
-    assert spectrogram(np.zeros(300)).max() == -120
-    to_svg(spectrogram_figure(np.zeros(300), RATE), "short", "silence")
-
-
-def test_every_lonely_selected_patch_gets_four_sides():
-    selected = np.zeros((9, 7))
-    selected[1::3, 1::2] = 1
-    figure = knowledge_gap_figure(detail_of(selected))
-    assert len(outline_path(figure).vertices) == 2 * 4 * selected.sum()
+    assert levels[1] >= spectrogram(signals[0]).max()
+    assert spectrogram(signals[2]).max() == -120  # silence
 
 
 def test_outline_encloses_exactly_the_selected_patches():
-    generator = np.random.default_rng(3)
-    selected = generator.random((30, 12)) < 0.6
-    band = band_maps(detail_of(selected))[0]
+    selected = np.random.default_rng(3).random((30, 12)) < 0.6
+    band = band_of(selected)
     upright = [s for s in outline(band) if s[0, 0] == s[1, 0]]
     centres = (band.times[1:] + band.times[:-1]) / 2
-    for patch in range(12):
-        low = band.edges_khz[patch]
+    for patch, low in enumerate(band.edges_khz[:-1]):
         borders = [s[0, 0] for s in upright if s[0, 1] == low]
         crossed = [sum(b < centre for b in borders) for centre in centres]
         assert [count % 2 == 1 for count in crossed] == list(selected[:, patch])
@@ -138,104 +115,93 @@ def test_outline_encloses_exactly_the_selected_patches():
 def test_colours_are_symmetric_and_other_patches_are_empty():
     gap = np.array([[-1.0, 0.2], [3.0, 0.0], [5.0, 5.0]])
     candidate = np.array([[True, True], [True, True], [False, False]])
-    figure = knowledge_gap_figure(detail_of(gap > 0, gap, candidate))
+    figure = knowledge_gap_figure([band_of(gap > 0, gap, candidate)])
     mesh = figure.axes[0].collections[-1]
     low, high = mesh.get_clim()
     assert low == -high and 0 < high <= 3.0  # the 5s are no candidates
     assert mesh.get_array().mask.sum() == 2
-    assert figure.axes[1].get_ylabel() == "knowledge gap"
 
 
 def test_pixels_are_red_where_the_teacher_is_better(tmp_path):
     gap = np.array([[1.0], [-1.0]]).repeat(20, axis=0)
-    figure = knowledge_gap_figure(detail_of(np.ones((40, 1)), gap))
-    image = Image.open(save_png(figure, tmp_path / "gap.png", dpi=72))
+    figure = knowledge_gap_figure([band_of(np.ones((40, 1)), gap)])
+    path = save_png(figure, tmp_path / "gap.png", dpi=72)
+    image = Image.open(path).convert("RGB")
     axes = figure.axes[0].get_window_extent()
     middle = int(image.height - (axes.y0 + axes.y1) / 2)
-    quarter = (axes.x1 - axes.x0) / 4
-    pixels = image.convert("RGB")
-    red, _, blue = pixels.getpixel((int(axes.x0 + quarter), middle))
-    assert red > blue + 60
-    red, _, blue = pixels.getpixel((int(axes.x0 + 3 * quarter), middle))
-    assert blue > red + 60
+    for place, better in ((0.25, "red"), (0.75, "blue")):
+        x = axes.x0 + place * (axes.x1 - axes.x0)
+        red, _, blue = image.getpixel((int(x), middle))
+        assert (red - blue if better == "red" else blue - red) > 60
 
 
 def test_bands_that_overlap_get_a_panel_each():
-    detail = real_detail(DistillationLoss(DFKD(), TopGap(0.8)))
-    figure = knowledge_gap_figure(detail)
-    titles = [axes.get_title(loc="left") for axes in figure.axes]
-    assert titles.count("low band") == titles.count("high band") == 1
-    for place, band in enumerate(band_maps(detail)):
-        quota = int(0.8 * band.candidate.sum())
-        assert band.selected.sum() >= quota > 0
-        path = outline_path(figure, 2 * place)
-        assert len(path.vertices) == 2 * len(outline(band))
+    maps = maps_of(DFKD(), TopGap(0.8))
+    figure = knowledge_gap_figure(maps)
+    for axes, band in zip(figure.axes[::1], maps):
+        assert axes.get_title(loc="left") == f"{band.name} band"
+        assert band.selected.sum() >= int(0.8 * band.candidate.sum()) > 0
+        (patch,) = axes.patches
+        assert len(patch.get_path().vertices) == 2 * len(outline(band))
 
 
 def test_disjoint_bands_share_a_panel():
     host = MagnitudeL2(patch_bins=(10, 40), band_edges_hz=(2000,))
-    detail = real_detail(DistillationLoss(host, TopGap(0.5)))
-    figure = knowledge_gap_figure(detail)
-    assert len(figure.axes) == 2  # one panel, one colour bar
-    assert figure.axes[0].get_ylim()[1] == pytest.approx(8.0, abs=0.05)
-    only = knowledge_gap_figure(detail, bands=["low"])
-    assert only.axes[0].get_ylim()[1] == pytest.approx(2.0, abs=0.05)
+    maps = maps_of(host, TopGap(0.5))
+    for shown, top in ((maps, 8.0), (maps[:1], 2.0)):
+        figure = knowledge_gap_figure(shown)
+        assert len(figure.axes) == 2  # one panel, one colour bar
+        assert figure.axes[0].get_ylim()[1] == pytest.approx(top, abs=0.05)
 
 
 def test_patches_of_several_frames_fill_the_same_time():
-    host = MagnitudeL2(patch_bins=20, patch_frames=4)
-    detail = real_detail(DistillationLoss(host, SoftGap()))
-    (band,) = band_maps(detail, patch_frames=4)
+    (band,) = maps_of(MagnitudeL2(patch_bins=20, patch_frames=4), SoftGap())
     assert band.times[-1] == pytest.approx(0.6, abs=4 * 0.008)
     soft = band.weight[band.candidate]
     assert 0 < band.selected.sum() < len(soft)
-    assert (soft[soft > 0.5] <= 1).all()
 
 
 def test_close_up_shows_where_the_teacher_is_ahead():
     gap = np.zeros((100, 3))
-    gap[60:70] = 2.0
-    gap[10:20] = -9.0
-    band = band_maps(detail_of(np.ones((100, 3)), gap))
-    begin, end = widest_gap(band, 0.08)
-    assert begin == pytest.approx(60 * 0.008 - 0.004)
-    assert end - begin == pytest.approx(0.08)
-    figure = knowledge_gap_figure(detail_of(gap > 0, gap), span=(begin, end))
-    assert figure.axes[0].get_xlim() == (begin, end)
-    begin, end = widest_gap(band, 0.08, end=0.3)
-    assert end <= 0.31
+    gap[60:70], gap[10:20] = 2.0, -9.0
+    maps = [band_of(np.ones((100, 3)), gap)]
+    span = widest_gap(maps, 0.08)
+    assert span == pytest.approx((60 * 0.008 - 0.004, 70 * 0.008 - 0.004))
+    assert knowledge_gap_figure(maps, span).axes[0].get_xlim() == span
+    assert widest_gap(maps, 0.08, end=0.3)[1] <= 0.31
 
 
 def test_overview_holds_spectrograms_and_maps():
     signals = {name: voiced(0.6, 150) for name in ("noisy", "clean")}
-    detail = real_detail(DistillationLoss(DFKD(), TopGap(0.8)))
-    titles = [
-        axes.get_title(loc="left")
-        for axes in overview_figure(signals, RATE, detail).axes
+    figure = overview_figure(signals, RATE, maps_of(DFKD(), TopGap(0.8)))
+    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    gaps = [f"knowledge gap, {name} band" for name in ("low", "high")]
+    assert [title for title in titles if title] == ["noisy", "clean", *gaps]
+
+
+def test_charts_show_what_was_logged():
+    log = [
+        {"epoch": 1, "train": {"loss": 1.0, "selected_share_all": 0.8}},
+        {"epoch": 2, "train": {"loss": None, "extra_term": 0.5}, "valid": {}},
+        {"epoch": 3, "valid": {"pesq": 2.0, "loss": float("inf")}},
     ]
-    assert [title for title in titles if title] == [
-        "noisy",
-        "clean",
-        "knowledge gap, low band",
-        "knowledge gap, high band",
-    ]
+    found = {chart.name: chart for chart in charts(log)}
+    assert list(found) == ["loss", "terms", "share", "pesq"]
+    assert found["loss"].curves["training"] == [(1, 1.0)]
+    assert np.isnan(found["loss"].curves["validation"][0][1])
+    assert found["terms"].curves == {"extra term": [(2, 0.5)]}
+    assert found["share"].percent and "2 at epoch 3" in found["pesq"].alt
 
 
 def test_curves_leave_gaps_and_start_with_one_point():
-    nan = float("nan")
-    points = [(1, 0.5), (2, nan), (3, 0.25)]
-    figure = curves_figure({"low": points, "high": []}, "T", percent=True)
-    axes = figure.axes[0]
+    points = [(1, 0.5), (2, float("nan")), (3, 0.25)]
+    chart = Chart("share", "T", {"low": points, "high": []}, percent=True)
+    (axes,) = curves_figure(chart).axes
     assert np.isnan(axes.lines[0].get_ydata()[1])
-    assert axes.get_ylim() == (0, 1.02)
-    figure.draw_without_rendering()
-    labels = [label.get_text() for label in axes.get_yticklabels()]
-    assert "50 %" in labels or "40 %" in labels
-    lonely = curves_figure({"loss": [(2, 0.5)]}, "T")
-    lonely.draw_without_rendering()
-    low, high = lonely.axes[0].get_xlim()
-    ticks = [t for t in lonely.axes[0].get_xticks() if low <= t <= high]
-    assert ticks == [2]
+    assert axes.yaxis.get_major_formatter()(0.5) == "50 %"
+    (axes,) = curves_figure(Chart("loss", "T", {"loss": [(2, 0.5)]})).axes
+    low, high = axes.get_xlim()
+    assert [t for t in axes.get_xticks() if low <= t <= high] == [2]
 
 
 def test_score_figure_leaves_out_what_failed():
@@ -244,38 +210,33 @@ def test_score_figure_leaves_out_what_failed():
         "student": {"pesq": {"mean": None, "ci95": [None, None]}},
         "teacher": {"pesq": {"mean": 2.0, "ci95": [None, None]}},
     }
-    axes = score_figure(scores, "pesq", "PESQ").axes[0]
+    (axes,) = score_figure(scores, "pesq").axes
     assert [text.get_text() for text in axes.texts] == ["1.50", "2.00"]
     assert len(axes.lines) == 3  # a dot and an interval, and a dot
 
 
 def test_gain_figure_orders_files_and_marks_examples():
     gains = {"a": 0.5, "b": -0.25, "c": 0.125}
-    figure = gain_figure(gains, {"a": "best", "b": "worst"}, "PESQ gain")
-    axes = figure.axes[0]
+    (axes,) = gain_figure(gains, {"a": "best", "b": "worst"}).axes
     steps = [patch for patch in axes.patches if hasattr(patch, "get_data")]
     heights = sum(patch.get_data().values for patch in steps)
     assert heights.tolist() == [-0.25, 0.125, 0.5]
-    bars = {bar.get_x() + bar.get_width() / 2: bar for bar in axes.patches[2:]}
-    assert {x: bar.get_height() for x, bar in bars.items()} == {
-        1.0: -0.25,
-        3.0: 0.5,
-    }
-    assert "3 test files" in axes.get_xlabel()
+    bars = [bar for (bar,) in axes.containers]
+    marked = {bar.get_center()[0]: bar.get_height() for bar in bars}
+    assert marked == {1.0: -0.25, 3.0: 0.5}
 
 
-def test_svg_takes_its_colours_from_the_page():
-    figure = curves_figure({"loss": [(1, 0.5), (2, 0.25)]}, "Loss")
-    svg = to_svg(figure, "x1", 'a "quoted" <picture>')
+def test_svg_takes_its_colours_from_the_page_and_leaves_no_state():
+    before = dict(matplotlib.rcParams)
+    chart = Chart("loss", "Loss", {"loss": [(1, 0.5)]})
+    svg, same = (
+        to_svg(curves_figure(chart), "x1", 'a "quoted" <picture>')
+        for _ in range(2)
+    )
+    assert svg == same
     assert 'aria-label="a &quot;quoted&quot; &lt;picture&gt;"' in svg
     assert "var(--series-1)" in svg and "var(--ink)" in svg
     assert "http" not in svg and "<style" not in svg and "metadata" not in svg
     assert 'id="x1-' in svg and 'id="axes' not in svg
-    assert svg.endswith("</svg>")
-
-
-def test_no_global_state_is_left_behind():
-    before = dict(matplotlib.rcParams)
-    to_svg(spectrogram_figure(voiced(0.1, 100), RATE), "a", "b")
     assert dict(matplotlib.rcParams) == before
     assert not _pylab_helpers.Gcf.figs
