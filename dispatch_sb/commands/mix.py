@@ -56,20 +56,18 @@ def _mix_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _mix(arguments: argparse.Namespace) -> str:
-    from dispatch_sb.commands.interrupts import terminated_like_interrupted
     from dispatch_sb.data.own_speech import mix_folders
 
-    with terminated_like_interrupted():
-        count = mix_folders(
-            [arguments.speech, *arguments.more_speech],
-            [arguments.noise, *arguments.more_noise],
-            arguments.output,
-            arguments.hours,
-            tuple(arguments.snr),
-            arguments.level,
-            arguments.segment,
-            arguments.seed,
-        )
+    count = mix_folders(
+        [arguments.speech, *arguments.more_speech],
+        [arguments.noise, *arguments.more_noise],
+        arguments.output,
+        arguments.hours,
+        tuple(arguments.snr),
+        arguments.level,
+        arguments.segment,
+        arguments.seed,
+    )
     return (
         f"{arguments.output} holds {count} pairs: record a teacher on "
         f"{arguments.output}/noisy, train with --train_pairs "

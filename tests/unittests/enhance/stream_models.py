@@ -41,13 +41,12 @@ def write_model_folder(model, folder):
         "arguments": model.config,
     }
     (folder / "config.json").write_text(json.dumps({"model": description}))
-    return folder
 
 
-def noise(seconds, rate, channels, band=0.3, seed=0):
+def noise(seconds, rate, channels, band=0.3):
     """Noise below `band` of half the sample rate that fades in and out,
     [samples, channels]."""
-    rng, samples = np.random.default_rng(seed), round(seconds * rate)
+    rng, samples = np.random.default_rng(0), round(seconds * rate)
     spectrum = np.fft.rfft(rng.standard_normal((samples, channels)), axis=0)
     spectrum[int(band * len(spectrum)) :] = 0
     signal = np.fft.irfft(spectrum, samples, axis=0)
