@@ -41,16 +41,16 @@ def _profile(arguments: argparse.Namespace) -> str:
     if arguments.model:
         models = {arguments.model: _open(arguments.model)}
     else:
+        sizes = arguments.size or "TBSML"
         models = {
             f"FastEnhancer-{size}": FastEnhancer.from_size(size)
-            for size in arguments.size or "TBSML"
+            for size in sizes
         }
-    return format_profiles(
-        [
-            costs.profile_model(model, name, arguments.seconds, arguments.runs)
-            for name, model in models.items()
-        ]
-    )
+    profiles = [
+        costs.profile_model(model, name, arguments.seconds, arguments.runs)
+        for name, model in models.items()
+    ]
+    return format_profiles(profiles)
 
 
 def _open(source: str):
