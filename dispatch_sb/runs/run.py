@@ -15,10 +15,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from speechbrain.utils.checkpoints import Checkpointer
 from torch import nn
 
-from dispatch_sb.data import located_manifest, manifest_hash
+from dispatch_sb.data import manifest_hash
 from dispatch_sb.data.files import atomic_path
 from dispatch_sb.models.interface import load_weights, state_hash
 from dispatch_sb.runs.settings import Settings
@@ -260,6 +259,8 @@ class Run:
         Nothing else is constructed, not even the teacher. The recipe can name
         any code: open only runs that you trust.
         """
+        from speechbrain.utils.checkpoints import Checkpointer
+
         saved = self.folder / "save"
         checkpoint = Checkpointer(saved).find_checkpoint(max_key="pesq")
         if checkpoint is None:
@@ -315,6 +316,8 @@ class Run:
     def test_files(self) -> dict[str, dict[str, Any]]:
         """What the test manifest says of each file, by id, with the paths of
         clean and noisy file as they are here."""
+        from dispatch_sb.data import located_manifest
+
         return located_manifest(self.manifest("test"), self.data_root)
 
     def locate(self, name: str | os.PathLike) -> Path | None:
