@@ -119,8 +119,7 @@ class LiveEnhancer:
 
     def _enhance(self, samples: np.ndarray) -> np.ndarray:
         """The next ``[block]`` of the delayed output."""
-        # Sound cards reuse their buffer: the copy is ours.
-        batch = torch.tensor(samples[None], device=self._state.tail.device)
+        batch = torch.as_tensor(samples[None], device=self._state.tail.device)
         ready, self._state = self.enhancer(batch, self._state)
         ready = np.concatenate([self._ready, ready[0].cpu().numpy()])
         made, self._ready = np.split(ready, [len(samples)])

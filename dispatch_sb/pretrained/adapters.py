@@ -9,6 +9,7 @@ import inspect
 from collections.abc import Mapping
 
 import torch
+from speechbrain.utils.callchains import lengths_arg_exists
 from torch import nn
 
 INTERFACES = (
@@ -50,8 +51,6 @@ class SpectralMaskModel(nn.Module):
         self.resynth = resynth
         normalizes = "normalize_wavs" in inspect.signature(resynth).parameters
         self.level_option = {"normalize_wavs": False} if normalizes else {}
-        from speechbrain.utils.callchains import lengths_arg_exists
-
         self.takes_lengths = lengths_arg_exists(enhance_model.forward)
 
     def forward(self, noisy: torch.Tensor) -> torch.Tensor:

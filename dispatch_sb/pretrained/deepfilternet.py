@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from scipy.signal import resample_poly
 from torch import nn
 
 SOURCE = "deepfilternet3"  # what load_teacher and open_model know it by
@@ -100,8 +101,6 @@ def change_rate(samples: np.ndarray, rate: int, new_rate: int) -> np.ndarray:
     >>> change_rate(np.ones(100, np.float32), 16000, 48000).shape
     (300,)
     """
-    from scipy.signal import resample_poly  # slow import, rarely needed
-
     common = math.gcd(rate, new_rate)
     return resample_poly(samples, new_rate // common, rate // common)
 

@@ -4,9 +4,9 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
-import logging
 import os
 
+from speechbrain.utils.logger import get_logger
 from torch import nn
 
 from dispatch_sb.pretrained import deepfilternet
@@ -18,7 +18,7 @@ from dispatch_sb.pretrained.probe import estimate_delay, forgets_level
 from dispatch_sb.pretrained.recorded import RecordedTeacher, is_recording
 from dispatch_sb.pretrained.sources import open_source
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 
 def load_teacher(

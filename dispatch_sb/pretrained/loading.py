@@ -4,11 +4,14 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
-from __future__ import annotations
-
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from hyperpyyaml import load_hyperpyyaml
+from speechbrain.utils.checkpoints import get_default_hook
+from speechbrain.utils.parameter_transfer import (
+    DEFAULT_TRANSFER_HOOKS,
+    Pretrainer,
+)
 from torch import nn
 
 from dispatch_sb.models.interface import load_weights
@@ -20,9 +23,6 @@ from dispatch_sb.pretrained.adapters import (
 from dispatch_sb.pretrained.plain_data import build_own as build_own
 from dispatch_sb.pretrained.plain_data import load_own, read_config
 from dispatch_sb.pretrained.sources import EXPECTED, Finder
-
-if TYPE_CHECKING:
-    from speechbrain.utils.parameter_transfer import Pretrainer
 
 
 def load_model(find: Finder, source: str, kind: str = "Teacher") -> nn.Module:
@@ -90,8 +90,6 @@ def _load_speechbrain(interface: str | None, find: Finder) -> nn.Module:
 
 def _execute_yaml(path: Path) -> dict:
     """What a ``hyperparams.yaml`` constructs."""
-    from hyperpyyaml import load_hyperpyyaml
-
     try:
         with open(path, encoding="utf-8") as stream:
             hparams = load_hyperpyyaml(stream)
@@ -119,9 +117,6 @@ def load_pretrained(pretrainer: Pretrainer, find: Finder) -> None:
     find : callable
         File name to path.
     """
-    from speechbrain.utils.checkpoints import get_default_hook
-    from speechbrain.utils.parameter_transfer import DEFAULT_TRANSFER_HOOKS
-
     plain = DEFAULT_TRANSFER_HOOKS[nn.Module]
     for name, target in pretrainer.loadables.items():
         if not pretrainer.is_loadable(name):

@@ -5,7 +5,6 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
-import logging
 import os
 import re
 from collections.abc import Callable, Sequence
@@ -21,10 +20,11 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
+from speechbrain.utils.logger import get_logger
 
 from dispatch_sb.pretrained.network import is_reachable
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 # Finds one file of a model by its name, wherever the model comes from; None if
 # the model has no such file.

@@ -8,6 +8,7 @@ import json
 
 import numpy as np
 import torch
+from safetensors.torch import save_file
 
 from dispatch_sb.models import FastEnhancer
 
@@ -35,7 +36,7 @@ def random_model(**changes):
 def write_model_folder(model, folder):
     """A model folder as `dispatch-sb export` writes it, without the card."""
     folder.mkdir(parents=True)
-    torch.save(model.state_dict(), folder / "enhance_model.ckpt")
+    save_file(model.state_dict(), folder / "model.safetensors")
     description = {
         "class": "dispatch_sb.models.FastEnhancer",
         "arguments": model.config,

@@ -18,6 +18,7 @@ import soundfile
 import torch
 from stream_models import noise, random_model, write_model_folder
 
+from dispatch_sb import load_student
 from dispatch_sb.enhance.jobs import (
     ABANDONED,
     enhance_jobs,
@@ -25,7 +26,6 @@ from dispatch_sb.enhance.jobs import (
     plan_jobs,
     summarise,
 )
-from dispatch_sb.pretrained.opening import open_model
 
 
 @pytest.fixture
@@ -123,7 +123,7 @@ def test_a_broken_file_costs_only_itself_in_any_number_of_processes(here):
     os.truncate("in/cut.flac", 9000)
     Path("in/text.flac").write_text("no audio")
     Path("in/link.wav").symlink_to("nowhere.wav")
-    load = partial(open_model, "model")
+    load = partial(load_student, "model")
     for workers in (1, 2):
         plan = plan_jobs(["in"], str(workers))
         outcomes = enhance_jobs(load, plan.jobs, workers)

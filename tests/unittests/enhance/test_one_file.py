@@ -109,12 +109,13 @@ def test_a_format_that_does_not_fit_the_file_is_named(tmp_path, paths):
     assert list(tmp_path.iterdir()) == [paths[0]]
 
 
-def test_values_that_are_no_numbers_become_silence(paths):
+@pytest.mark.parametrize("enhancer", [IDENTITY, CHUNKED])
+def test_values_that_are_no_numbers_become_silence(paths, enhancer):
     signal = noise(2, 16000, 1)
     spoiled = signal.copy()
     spoiled[1000:1010], spoiled[9000] = np.nan, np.inf
     soundfile.write(paths[0], spoiled, 16000, "FLOAT")
-    assert enhance_file(IDENTITY, *paths) == (2.0, 11)
+    assert enhance_file(enhancer, *paths) == (2.0, 11)
     signal[1000:1010] = signal[9000] = 0
     made = soundfile.read(paths[1], always_2d=True)[0]
     assert np.abs(made - signal).max() < 2e-3
