@@ -17,7 +17,7 @@ from typing import Any
 
 from torch import nn
 
-from dispatch_sb.data import manifest_hash
+from dispatch_sb.data import located_manifest, manifest_hash
 from dispatch_sb.data.files import atomic_path
 from dispatch_sb.models.interface import load_weights, state_hash
 from dispatch_sb.runs.settings import Settings
@@ -316,8 +316,6 @@ class Run:
     def test_files(self) -> dict[str, dict[str, Any]]:
         """What the test manifest says of each file, by id, with the paths of
         clean and noisy file as they are here."""
-        from dispatch_sb.data import located_manifest
-
         return located_manifest(self.manifest("test"), self.data_root)
 
     def locate(self, name: str | os.PathLike) -> Path | None:
