@@ -67,6 +67,8 @@ def _live(arguments: argparse.Namespace) -> str:
     if arguments.block_ms is not None:
         block = round(arguments.block_ms * enhancer.sample_rate / 1000)
     live = LiveEnhancer(enhancer, block)
+    if not arguments.input:
+        sys.stderr.write("Use headphones. Ctrl-C ends it.\n")
     seconds = 0.1 if sys.stderr.isatty() else 5.0  # between two lines
     with tqdm(bar_format="{desc}", mininterval=seconds, miniters=1) as line:
 
@@ -79,7 +81,6 @@ def _live(arguments: argparse.Namespace) -> str:
             paced = not arguments.fast
             live_sound.live_from_file(live, source, target, paced, update)
             return live.report()
-        sys.stderr.write("Use headphones. Ctrl-C ends it.\n")
         latencies = live_sound.live_from_microphone(
             live,
             arguments.microphone,

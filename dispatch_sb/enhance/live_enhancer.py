@@ -5,6 +5,7 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
+import itertools
 import math
 import time
 from collections import deque
@@ -87,7 +88,7 @@ class LiveEnhancer:
     def line(self) -> str:
         """The present state, in one line."""
         given, made = (f"{_meter(v)} {v:3.0f} dB" for v in self._levels)
-        recent = list(self.times)[-100:] or [0.0]
+        recent = list(itertools.islice(reversed(self.times), 100)) or [0.0]
         factor = float(np.mean(recent)) / self.block_seconds
         return (
             f"in {given}  out {made}  real-time factor {factor:.3f}  "

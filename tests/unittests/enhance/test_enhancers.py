@@ -5,19 +5,13 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
-from pathlib import Path
-
 import pytest
 import torch
 from stream_models import random_model
 from torch import nn
 
-from dispatch_sb.data import read_audio
 from dispatch_sb.enhance import ChunkedEnhancer, StreamingEnhancer, enhancer_of
-from dispatch_sb.pretrained import load_teacher
 
-RECIPE = Path(__file__).resolve().parents[3] / "recipes" / "VoiceBank"
-PRETRAINED = RECIPE / "pretrained" / "fastenhancer-b-16k"
 HOPS = pytest.mark.parametrize("hop", [256, 160, 100])
 
 
@@ -34,15 +28,6 @@ def run(enhancer, signal, sizes):
 def whole(model, signal):
     """What the model makes of the signal at once."""
     return model(signal)
-
-
-def test_a_minute_of_speech_equals_offline():
-    model = load_teacher(str(PRETRAINED)).model
-    speech = torch.from_numpy(read_audio(PRETRAINED / "example.wav"))
-    minute = speech.repeat(20)[None, : 60 * 16000]
-    enhanced = run(StreamingEnhancer(model), minute, 1600)
-    assert (enhanced - whole(model, minute)).abs().max() < 1e-4
-    assert (enhanced - minute).abs().max() > 0.1  # it did enhance
 
 
 @HOPS
