@@ -66,17 +66,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         part; 130 after Ctrl-C or a `kill`.
     """
     arguments = build_parser().parse_args(argv)
+    command, run = (arguments.__dict__.pop(key) for key in ("command", "run"))
     try:
         with _terminated_like_interrupted():
-            text = arguments.run(arguments)
+            text = run(arguments)
     except (ValueError, OSError, RuntimeError, ImportError) as error:
-        sys.stderr.write(f"dispatch-sb {arguments.command}: {error}\n")
+        sys.stderr.write(f"dispatch-sb {command}: {error}\n")
         return 1
     except Unfinished as error:
         sys.stdout.write(f"{error}\n")
         return 1
     except KeyboardInterrupt:
-        sys.stderr.write(f"dispatch-sb {arguments.command}: interrupted\n")
+        sys.stderr.write(f"dispatch-sb {command}: interrupted\n")
         return 130
     if text:  # nothing may follow audio on standard output
         sys.stdout.write(text + "\n")
