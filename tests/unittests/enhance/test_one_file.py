@@ -34,13 +34,6 @@ def paths(tmp_path):
     return tmp_path / "in.wav", tmp_path / "new" / "out.wav"
 
 
-def lag_of(first, second):
-    """Samples by which the second signal is later, by cross-correlation."""
-    spectra = [np.fft.rfft(x, 2 * len(first)) for x in (first, second)]
-    lag = int(np.fft.irfft(spectra[0].conj() * spectra[1]).argmax())
-    return lag if lag < len(first) else lag - 2 * len(first)
-
-
 @pytest.mark.parametrize(
     "rate, channels, samples",
     [(8000, 2, 12345), (11025, 3, 9999), (44100, 2, 44101), (96000, 1, 96003)],
@@ -52,8 +45,8 @@ def test_length_channels_and_time_are_kept(paths, rate, channels, samples):
     enhance_file(IDENTITY, *paths)
     made, made_rate = soundfile.read(paths[1], always_2d=True)
     assert made_rate == rate and made.shape == signal.shape
-    assert {lag_of(a, b) for a, b in zip(signal.T, made.T)} == {0}
-    assert np.abs(made - signal).max() < 2e-3  # of a peak of 0.3
+    # Of a peak of 0.3; one sample late would be 0.06 and more.
+    assert np.abs(made - signal).max() < 2e-3
 
 
 @pytest.mark.parametrize("enhancer", [IDENTITY, CHUNKED])
