@@ -7,8 +7,11 @@ Authors
 """
 
 import argparse
+import contextlib
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 
 from dispatch_sb import __version__
 from dispatch_sb.commands import COMMANDS
@@ -60,23 +63,39 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         Exit status: 0; 1 if the sub-command failed for a reason that it
         could name, which is then on standard error, or did its work in
-        part; 130 after Ctrl-C.
+        part; 130 after Ctrl-C or a `kill`.
     """
     arguments = build_parser().parse_args(argv)
+    command, run = (arguments.__dict__.pop(key) for key in ("command", "run"))
     try:
-        text = arguments.run(arguments)
+        with _terminated_like_interrupted():
+            text = run(arguments)
     except (ValueError, OSError, RuntimeError, ImportError) as error:
-        sys.stderr.write(f"dispatch-sb {arguments.command}: {error}\n")
+        sys.stderr.write(f"dispatch-sb {command}: {error}\n")
         return 1
     except Unfinished as error:
         sys.stdout.write(f"{error}\n")
         return 1
     except KeyboardInterrupt:
-        sys.stderr.write(f"dispatch-sb {arguments.command}: interrupted\n")
+        sys.stderr.write(f"dispatch-sb {command}: interrupted\n")
         return 130
     if text:  # nothing may follow audio on standard output
         sys.stdout.write(text + "\n")
     return 0
+
+
+@contextlib.contextmanager
+def _terminated_like_interrupted() -> Iterator[None]:
+    """Inside, SIGTERM raises KeyboardInterrupt, as Ctrl-C does: Python would
+    otherwise end at once and leave temporary files behind."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may set handlers
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 if __name__ == "__main__":

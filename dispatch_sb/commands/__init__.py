@@ -4,32 +4,11 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
-from dispatch_sb.commands import (
-    demo,
-    doctor,
-    enhance,
-    evaluate,
-    export,
-    live,
-    mix,
-    onnx,
-    profile,
-    push,
-    record,
-)
+from importlib import import_module
 
-COMMANDS = (
-    enhance.COMMAND,
-    live.COMMAND,
-    demo.COMMAND,
-    mix.COMMAND,
-    record.COMMAND,
-    evaluate.COMMAND,
-    export.COMMAND,
-    push.COMMAND,
-    onnx.COMMAND,
-    profile.COMMAND,
-    doctor.COMMAND,
+NAMES = "enhance live demo mix record evaluate export push onnx profile doctor"
+COMMANDS = tuple(
+    import_module(f"{__name__}.{name}").COMMAND for name in NAMES.split()
 )
 
 __all__ = ["COMMANDS"]

@@ -5,13 +5,18 @@ Authors
 """
 
 import argparse
+import os
+import sys
 
 from dispatch_sb.commands.command import Command, Unfinished
 from dispatch_sb.commands.model_option import add_model_arguments, model_loader
 
+PIPE = "-"
+
 
 def _enhance_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
+    add = parser.add_argument
+    add(
         "inputs",
         metavar="IN",
         nargs="+",
@@ -19,38 +24,38 @@ def _enhance_arguments(parser: argparse.ArgumentParser) -> None:
         "for standard input; any rate, number of channels and format that "
         "libsndfile reads",
     )
-    parser.add_argument(
+    add(
         "output",
         metavar="OUT",
         help="file (one input, and a suffix such as .wav), folder (structure "
         "kept), or - for standard output",
     )
     add_model_arguments(parser)
-    parser.add_argument(
+    add(
         "--format",
         help="wav, flac, ogg, opus, mp3, …; default: that of OUT's suffix, "
         "or of each input (WAV if it can be read but not written)",
     )
-    parser.add_argument(
+    add(
         "--overwrite",
         action="store_true",
         help="make outputs again that exist; default: they are kept, so that "
         "the same command goes on after an interruption",
     )
-    parser.add_argument(
+    add(
         "--workers",
         type=int,
         default=1,
         help="processes of one thread each; default: 1, with torch's threads",
     )
-    parser.add_argument(
+    add(
         "--chunk-seconds",
         type=float,
         default=30.0,
         help="models that are not causal (SpeechBrain's) get chunks of so "
         "many seconds (30), faded into each other",
     )
-    parser.add_argument(
+    add(
         "--overlap-seconds",
         type=float,
         default=2.0,
@@ -59,57 +64,53 @@ def _enhance_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _enhance(arguments: argparse.Namespace) -> str:
-    from dispatch_sb.commands.interrupts import terminated_like_interrupted
-    from dispatch_sb.enhance.jobs import enhance_jobs
-    from dispatch_sb.enhance.outcomes import summarise
-    from dispatch_sb.enhance.pipes import PIPE
-    from dispatch_sb.enhance.plan import plan_jobs
+    from dispatch_sb.enhance.jobs import enhance_jobs, plan_jobs, summarise
 
+    inputs, output = arguments.inputs, arguments.output
+    wanted, overwrite = arguments.format, arguments.overwrite
     load = model_loader(arguments)
     lengths = arguments.chunk_seconds, arguments.overlap_seconds
-    with terminated_like_interrupted():
-        if PIPE in arguments.inputs or arguments.output == PIPE:
-            return _enhance_pipe(arguments, load, lengths)
-        plan = plan_jobs(
-            arguments.inputs,
-            arguments.output,
-            arguments.format,
-            arguments.overwrite,
-        )
-        outcomes = []
-        if plan.jobs:
-            outcomes = enhance_jobs(
-                load, plan.jobs, arguments.workers, None, *lengths
-            )
+    if PIPE in inputs or output == PIPE:
+        return _enhance_pipe(inputs, output, wanted, overwrite, load, lengths)
+    plan, outcomes = plan_jobs(inputs, output, wanted, overwrite), {}
+    if plan.jobs:
+        outcomes = enhance_jobs(load, plan.jobs, arguments.workers, *lengths)
     text, failed = summarise(plan, outcomes)
     if failed:
         raise Unfinished(text)
     return text
 
 
-def _enhance_pipe(arguments, load, lengths) -> str:
+def _enhance_pipe(inputs, output, wanted, overwrite, load, lengths) -> str:
     """From standard input, to standard output, or both."""
-    import sys
-    from pathlib import Path
-
     from tqdm import tqdm
 
+    from dispatch_sb.data.formats import is_audio_name
     from dispatch_sb.enhance.chunked import enhancer_of
-    from dispatch_sb.enhance.pipes import PIPE, check_pipe, enhance_pipe
+    from dispatch_sb.enhance.one_file import enhance_file
 
-    source, target = check_pipe(arguments.inputs, arguments.output)
-    if target != PIPE and Path(target).exists() and not arguments.overwrite:
-        return f"{target} exists and was kept (--overwrite replaces it)."
-    source = sys.stdin.buffer if source == PIPE else source
-    stream = sys.stdout.buffer if target == PIPE else target
-    if hasattr(source, "isatty") and source.isatty():
-        raise ValueError("standard input is a terminal: pipe audio into it.")
-    if hasattr(stream, "isatty") and stream.isatty():
-        raise ValueError("standard output is a terminal: redirect it.")
+    if len(inputs) > 1 or os.path.isdir(inputs[0]):
+        raise ValueError(
+            "a pipe carries one file: give one input and one output, "
+            "or a folder to write to."
+        )
+    if output != PIPE:
+        if os.path.isdir(output) or not is_audio_name(output):
+            raise ValueError(
+                f"{output} is no audio file's name: what comes from standard "
+                "input needs one, such as enhanced.wav."
+            )
+        if os.path.exists(output) and not overwrite:
+            return f"{output} exists and was kept (--overwrite replaces it)."
+    source = sys.stdin.buffer if inputs[0] == PIPE else inputs[0]
+    target = sys.stdout.buffer if output == PIPE else output
+    for stream in (source, target):
+        if hasattr(stream, "isatty") and stream.isatty():
+            raise ValueError(f"{stream.name} is a terminal: pipe audio there.")
     enhancer = enhancer_of(load(), *lengths)
     with tqdm(unit="s", desc="Enhancing", disable=None) as bar:
-        enhance_pipe(enhancer, source, stream, arguments.format, bar.update)
-    return "" if target == PIPE else f"{target} is written."
+        enhance_file(enhancer, source, target, wanted, bar.update)
+    return "" if output == PIPE else f"{output} is written."
 
 
 COMMAND = Command(

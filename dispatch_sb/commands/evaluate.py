@@ -10,39 +10,39 @@ from dispatch_sb.commands.command import Command
 
 
 def _evaluate_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "model", help="the folder of a model or of a run, or a hub id"
+    add = parser.add_argument
+    add(
+        "source",
+        metavar="model",
+        help="the folder of a model or of a run, or a hub id",
     )
-    parser.add_argument("--revision", help="of a hub id: commit, tag or branch")
-    parser.add_argument("--clean", required=True, help="folder of clean speech")
-    parser.add_argument(
-        "--noisy", required=True, help="folder of the same files with noise"
-    )
-    parser.add_argument(
-        "--output", required=True, help="receives scores.json and enhanced/"
-    )
-    parser.add_argument("--device", default="cpu", help="cpu (default) or cuda")
-    parser.add_argument(
-        "--workers", type=int, help="processes that score; default: all CPUs"
-    )
-    parser.add_argument(
+    add("--revision", help="of a hub id: commit, tag or branch")
+    for option, help in (
+        ("--clean", "folder of clean speech"),
+        ("--noisy", "folder of the same files with noise"),
+        ("--output", "receives scores.json and enhanced/"),
+    ):
+        add(option, dest=f"{option[2:]}_folder", required=True, help=help)
+    add("--device", default="cpu", help="cpu (default) or cuda")
+    add("--workers", type=int, help="processes that score; default: all CPUs")
+    add(
         "--metrics",
         help="names with commas between them, such as pesq,stoi,composite,"
         "dnsmos; default: all",
     )
-    parser.add_argument(
+    add(
         "--scores-cache",
         metavar="FILE",
         help="keep scores in this file, and take from it those of files that "
         "were scored before; default: scores.jsonl in the output",
     )
-    parser.add_argument(
+    add(
         "--wer",
         metavar="RECOGNISER",
         help="also score the word error rate: folder or hub id of a "
         "SpeechBrain EncoderDecoderASR; its YAML is executed",
     )
-    parser.add_argument(
+    add(
         "--words",
         help="what is said: a folder of text files, a JSON file, or a file "
         "with a name and its words on each line",
@@ -53,20 +53,7 @@ def _evaluate(arguments: argparse.Namespace) -> str:
     from dispatch_sb.scoring import format_table
     from dispatch_sb.scoring.evaluation import evaluate_folders
 
-    scores = evaluate_folders(
-        arguments.model,
-        arguments.clean,
-        arguments.noisy,
-        arguments.output,
-        revision=arguments.revision,
-        device=arguments.device,
-        workers=arguments.workers,
-        wer=arguments.wer,
-        words=arguments.words,
-        metrics=arguments.metrics,
-        scores_cache=arguments.scores_cache,
-    )
-    return format_table(scores)
+    return format_table(evaluate_folders(**vars(arguments)))
 
 
 COMMAND = Command(

@@ -10,27 +10,18 @@ from dispatch_sb.commands.command import Command
 
 
 def _mix_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
+    add = parser.add_argument
+    add(
         "speech",
         metavar="SPEECH",
         help="folder of clean speech, 16 kHz mono, searched recursively",
     )
-    parser.add_argument(
-        "noise", metavar="NOISE", help="folder of noise, likewise"
-    )
-    parser.add_argument(
-        "output", metavar="OUT", help="folder: receives clean/ and noisy/"
-    )
-    parser.add_argument(
-        "--hours", type=float, required=True, help="of mixtures, about"
-    )
-    parser.add_argument(
-        "--more-speech", nargs="+", default=[], help="other folders of speech"
-    )
-    parser.add_argument(
-        "--more-noise", nargs="+", default=[], help="other folders of noise"
-    )
-    parser.add_argument(
+    add("noise", metavar="NOISE", help="folder of noise, likewise")
+    add("output", metavar="OUT", help="folder: receives clean/ and noisy/")
+    add("--hours", type=float, required=True, help="of mixtures, about")
+    add("--more-speech", nargs="+", default=[], help="other folders of speech")
+    add("--more-noise", nargs="+", default=[], help="other folders of noise")
+    add(
         "--snr",
         nargs=2,
         type=float,
@@ -38,7 +29,7 @@ def _mix_arguments(parser: argparse.ArgumentParser) -> None:
         metavar=("LOW", "HIGH"),
         help="signal-to-noise ratio in dB (-5 15)",
     )
-    parser.add_argument(
+    add(
         "--level",
         nargs=2,
         type=float,
@@ -46,30 +37,28 @@ def _mix_arguments(parser: argparse.ArgumentParser) -> None:
         help="RMS of the mixtures in dB below full scale, such as -35 -15; "
         "default: the speech keeps its level",
     )
-    parser.add_argument(
+    add(
         "--segment",
         type=float,
         metavar="SECONDS",
         help="length of the mixtures; default: whole utterances",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of all choices")
+    add("--seed", type=int, default=0, help="of all choices")
 
 
 def _mix(arguments: argparse.Namespace) -> str:
-    from dispatch_sb.commands.interrupts import terminated_like_interrupted
     from dispatch_sb.data.own_speech import mix_folders
 
-    with terminated_like_interrupted():
-        count = mix_folders(
-            [arguments.speech, *arguments.more_speech],
-            [arguments.noise, *arguments.more_noise],
-            arguments.output,
-            arguments.hours,
-            tuple(arguments.snr),
-            arguments.level,
-            arguments.segment,
-            arguments.seed,
-        )
+    count = mix_folders(
+        [arguments.speech, *arguments.more_speech],
+        [arguments.noise, *arguments.more_noise],
+        arguments.output,
+        arguments.hours,
+        tuple(arguments.snr),
+        arguments.level,
+        arguments.segment,
+        arguments.seed,
+    )
     return (
         f"{arguments.output} holds {count} pairs: record a teacher on "
         f"{arguments.output}/noisy, train with --train_pairs "

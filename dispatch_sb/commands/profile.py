@@ -10,24 +10,21 @@ from dispatch_sb.commands.command import Command
 
 
 def _profile_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
+    add = parser.add_argument
+    add(
         "model",
         nargs="?",
         help="folder of a model of dispatch-sb or of a run, or a hub id; "
         "without it, the sizes of FastEnhancer",
     )
-    parser.add_argument(
-        "--size",
-        choices=["T", "B", "S", "M", "L"],
-        help="one size of FastEnhancer only",
-    )
-    parser.add_argument(
+    add("--size", choices=[*"TBSML"], help="one size of FastEnhancer only")
+    add(
         "--seconds",
         type=float,
         default=10.0,
         help="length of the signal that the speed is measured on (10)",
     )
-    parser.add_argument(
+    add(
         "--runs",
         type=int,
         default=5,

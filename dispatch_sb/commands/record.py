@@ -11,43 +11,39 @@ from dispatch_sb.commands.command import Command
 
 
 def _record_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
+    add = parser.add_argument
+    add(
         "source",
         metavar="SOURCE",
         help="the teacher, as teacher_source in a recipe: a folder, a hub id, "
         "or whatever load_teacher loads. SpeechBrain's own folders are code: "
         "use only what you trust",
     )
-    parser.add_argument(
+    add(
         "noisy",
         metavar="NOISY",
         help="folder of noisy files, searched recursively",
     )
-    parser.add_argument(
+    add(
         "output",
         metavar="OUT",
         help="folder for the recordings: then the teacher_source of a recipe",
     )
-    parser.add_argument("--revision", help="of a hub id: commit, tag or branch")
-    parser.add_argument("--device", default="cpu", help="cpu (default) or cuda")
-    parser.add_argument(
-        "--workers",
-        type=int,
-        default=1,
-        help="processes of one thread each (1)",
-    )
-    parser.add_argument(
+    add("--revision", help="of a hub id: commit, tag or branch")
+    add("--device", default="cpu", help="cpu (default) or cuda")
+    add("--workers", type=int, default=1, help="processes of one thread (1)")
+    add(
         "--delay",
         type=int,
         default=0,
         help="samples by which the teacher's output lags, removed (0)",
     )
-    parser.add_argument(
+    add(
         "--resample",
         action="store_true",
         help="let a teacher of another sample rate work at its own rate",
     )
-    parser.add_argument(
+    add(
         "--force",
         action="store_true",
         help="record again what is of another teacher, of noisy files that "
@@ -56,7 +52,6 @@ def _record_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _record(arguments: argparse.Namespace) -> str:
-    from dispatch_sb.commands.interrupts import terminated_like_interrupted
     from dispatch_sb.enhance.recording import record_folder
     from dispatch_sb.pretrained import load_teacher
 
@@ -67,15 +62,14 @@ def _record(arguments: argparse.Namespace) -> str:
         delay=arguments.delay,
         resample=arguments.resample,
     )
-    with terminated_like_interrupted():
-        made, kept = record_folder(
-            load,
-            arguments.noisy,
-            arguments.output,
-            arguments.workers,
-            arguments.force,
-            arguments.device,
-        )
+    made, kept = record_folder(
+        load,
+        arguments.noisy,
+        arguments.output,
+        arguments.workers,
+        arguments.force,
+        arguments.device,
+    )
     there = f", {kept} were there already" if kept else ""
     return (
         f"{made} files recorded{there}. Train with --teacher_source "

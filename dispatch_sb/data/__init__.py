@@ -1,8 +1,14 @@
 """Audio files, manifests, and SpeechBrain datasets made of them.
 
+What needs SpeechBrain, which takes a second to import, is fetched when it is
+first asked for.
+
 Authors
  * The dispatch-sb contributors, 2026
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from dispatch_sb.data.audio import (
     AudioInfo,
@@ -21,12 +27,14 @@ from dispatch_sb.data.manifest import (
     write_pair_manifest,
     write_single_manifest,
 )
-from dispatch_sb.data.mixing import DynamicMixture, write_mixtures
-from dispatch_sb.data.pipeline import (
-    check_fills_a_batch,
-    located_manifest,
-    pair_dataset,
-)
+
+if TYPE_CHECKING:
+    from dispatch_sb.data.mixing import DynamicMixture, write_mixtures
+    from dispatch_sb.data.pipeline import (
+        check_fills_a_batch,
+        located_manifest,
+        pair_dataset,
+    )
 
 __all__ = [
     "AudioInfo",
@@ -49,3 +57,12 @@ __all__ = [
     "write_pair_manifest",
     "write_single_manifest",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """What is imported only when it is used (PEP 562)."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    mixtures = name in ("DynamicMixture", "write_mixtures")
+    module = import_module(f"{__name__}.{'mixing' if mixtures else 'pipeline'}")
+    return getattr(module, name)

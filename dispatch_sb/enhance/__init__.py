@@ -1,4 +1,4 @@
-"""Streaming: enhancement of sound that is still arriving.
+"""Enhancement of files of any length, and of sound that is still arriving.
 
 Authors
  * The dispatch-sb contributors, 2026

@@ -1,5 +1,5 @@
-"""Many files are enhanced, here or in several processes; what fails is
-recorded and the rest goes on.
+"""Many files are enhanced: which into which, here or in several processes;
+what fails is recorded and the rest goes on.
 
 Authors
  * The dispatch-sb contributors, 2026
@@ -7,57 +7,251 @@ Authors
 
 import contextlib
 import functools
+import glob
 import math
+import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import soundfile
 from torch import nn
 from tqdm import tqdm
 
+from dispatch_sb.data.files import audio_files, map_files
+from dispatch_sb.data.formats import (
+    SUFFIXES,
+    Layout,
+    choose_layout,
+    format_of,
+    is_audio_name,
+)
 from dispatch_sb.enhance.chunked import (
     CHUNK_SECONDS,
     OVERLAP_SECONDS,
     enhancer_of,
 )
-from dispatch_sb.enhance.one_file import enhance_file
-from dispatch_sb.enhance.plan import Job
+from dispatch_sb.enhance.one_file import Enhanced, enhance_file
+from dispatch_sb.enhance.sound_files import UNKNOWN_LENGTH, open_audio
 from dispatch_sb.processes import Failure, WorkerPool
 
 ABANDONED = 600  # seconds without growth: nobody writes this file any more
 
 
-class Outcome(NamedTuple):
-    """What became of a job.
+class Job(NamedTuple):
+    """One file to enhance.
 
     Arguments
     ---------
-    job : Job
-        Source, target, layout.
+    source, target : pathlib.Path
+        Read and written.
+    layout : Layout
+        Format to write.
     seconds : float
-        Duration of the audio that was enhanced; 0 if it failed.
-    replaced : int
-        Values that were NaN or infinite, and became silence.
-    problem : str
-        Why it failed; empty if it did not.
+        Duration that the header promises; 0 if it promises none.
+    fallback : bool
+        Whether it becomes WAV because its own format cannot be written.
     """
 
-    job: Job
-    seconds: float = 0.0
-    replaced: int = 0
-    problem: str = ""
+    source: Path
+    target: Path
+    layout: Layout
+    seconds: float
+    fallback: bool = False
+
+
+class Plan(NamedTuple):
+    """What is to be done.
+
+    Arguments
+    ---------
+    jobs : list of Job
+        Files to enhance.
+    kept : list of pathlib.Path
+        Outputs that exist already.
+    problems : dict
+        Reasons by source, for files that cannot be read.
+    """
+
+    jobs: list[Job]
+    kept: list[Path]
+    problems: dict[Path, str]
+
+
+def plan_jobs(
+    inputs: Sequence[str | os.PathLike],
+    output: str | os.PathLike,
+    wanted: str | None = None,
+    overwrite: bool = False,
+) -> Plan:
+    """Finds the inputs, and gives each its output.
+
+    ``output`` is a file if a single file is the input and its suffix is that
+    of an audio format. Otherwise it is a folder, in which the structure of a
+    folder or of a glob's matches is kept; of several folders each gets one of
+    its own name. Files below the output folder are no inputs.
+
+    Arguments
+    ---------
+    inputs : sequence of str or os.PathLike
+        Files, folders (searched recursively) and glob patterns.
+    output : str or os.PathLike
+        File or folder to write.
+    wanted : str, optional
+        A format or suffix, such as ``"flac"``; default: as each input has.
+    overwrite : bool
+        Whether outputs that exist are made again.
+
+    Returns
+    -------
+    Plan
+        Jobs, outputs that stay, and files that cannot be read.
+
+    Raises
+    ------
+    FileNotFoundError
+        If an input does not exist or holds no audio.
+    ValueError
+        If an output would replace an input or be written twice, or the
+        output is no folder where it has to be.
+    """
+    output = Path(output)
+    names_file = is_audio_name(output) and not output.is_dir()
+    if wanted is not None:
+        format_of(wanted)
+    if len(inputs) == 1 and os.path.isfile(inputs[0]) and names_file:
+        if wanted and format_of(wanted) != format_of(output.suffix):
+            raise ValueError(
+                f"{output} and --format {wanted} contradict each other: give "
+                "the file that suffix, or leave --format out."
+            )
+        targets = {Path(inputs[0]): output}
+        return _plan(targets, wanted or output.suffix, overwrite, renamed=False)
+    targets = _targets(inputs, output)
+    if names_file or (output.exists() and not output.is_dir()):
+        raise ValueError(
+            f"{output} is a file: several inputs, or a folder, need a folder "
+            "to write to."
+        )
+    return _plan(targets, wanted, overwrite, renamed=True)
+
+
+def _targets(inputs, output: Path) -> dict[Path, Path]:
+    """The path to write by the path to read, the suffix unchanged."""
+    targets = {}
+    for item in inputs:
+        path = Path(os.path.abspath(item))
+        if path.is_dir():
+            root = path.parent if len(inputs) > 1 else path
+            found = _audio_below(path, output)
+        elif path.exists():
+            root, found = path.parent, [path]
+        else:
+            root, found = _matches(os.fspath(item))
+        if not found:
+            raise FileNotFoundError(
+                f"{item} holds no audio file: check the path, and that the "
+                "names end in .wav, .flac, .ogg, .mp3, …."
+            )
+        for file in found:
+            targets.setdefault(_shown(file), output / file.relative_to(root))
+    return targets
+
+
+def _audio_below(folder: Path, output: Path) -> list[Path]:
+    """Audio files below a folder, less earlier outputs."""
+    goal = Path(os.path.realpath(output))
+    if Path(os.path.realpath(folder)) == goal:
+        raise ValueError(
+            f"{folder} is the input and the output: write to another folder."
+        )
+    return [
+        file
+        for file in audio_files(folder, SUFFIXES)
+        if not Path(os.path.realpath(file.parent)).is_relative_to(goal)
+    ]
+
+
+def _matches(pattern: str) -> tuple[Path, list[Path]]:
+    """The fixed beginning of a glob pattern, and the audio that it finds."""
+    if not glob.has_magic(pattern):
+        raise FileNotFoundError(f"{pattern} does not exist: check the path.")
+    root = Path(os.path.abspath(pattern))
+    while glob.has_magic(str(root)):
+        root = root.parent
+    found = glob.glob(pattern, recursive=True)
+    paths = sorted(Path(os.path.abspath(path)) for path in found)
+    return root, [p for p in paths if p.is_file() and is_audio_name(p)]
+
+
+def _shown(path: Path) -> Path:
+    """A path as a user would write it: relative if it lies below."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
+def _plan(targets, wanted, overwrite: bool, renamed: bool) -> Plan:
+    """Looks at every header, and sorts the files; a format that is not the
+    source's changes the suffix if targets may be renamed."""
+    looked = map_files(
+        functools.partial(_look, wanted), targets, "Looking at the files"
+    )
+    plan, taken = Plan([], [], {}), {}
+    sources = {os.path.realpath(path) for path in targets}
+    for (source, target), found in zip(targets.items(), looked):
+        if isinstance(found, str):
+            plan.problems[source] = found
+            continue
+        layout, seconds = found
+        if layout.suffix and renamed:
+            target = target.with_suffix(layout.suffix)
+        _check(source, target, sources, taken)
+        taken[target] = source
+        if target.exists() and not overwrite:
+            plan.kept.append(target)
+        else:
+            fallback = bool(layout.suffix) and wanted is None
+            plan.jobs.append(Job(source, target, layout, seconds, fallback))
+    return plan
+
+
+def _look(wanted: str | None, path: Path) -> tuple[Layout, float] | str:
+    """How a file is to be written and its duration, or what is wrong."""
+    try:
+        with open_audio(path) as file:
+            layout = choose_layout(file.format, file.subtype, wanted)
+            known = file.frames < UNKNOWN_LENGTH
+            return layout, file.frames / file.samplerate if known else 0.0
+    except (OSError, ValueError, soundfile.SoundFileError) as error:
+        return str(error)
+
+
+def _check(source: Path, target: Path, sources: set, taken: dict) -> None:
+    """Raises if writing a target would destroy something."""
+    if target in taken:
+        raise ValueError(
+            f"{taken[target]} and {source} would both become {target}: "
+            "rename one, or enhance them into two folders."
+        )
+    if os.path.realpath(target) in sources:
+        raise ValueError(
+            f"{target} is an input itself: write to another folder, the "
+            "originals are never replaced."
+        )
+    if target.is_dir():
+        raise ValueError(f"{target} is a folder, not a file: move it away.")
 
 
 def enhance_jobs(
     load: Callable[[], nn.Module],
     jobs: Sequence[Job],
     workers: int = 1,
-    progress: bool | None = None,
     chunk_seconds: float = CHUNK_SECONDS,
     overlap_seconds: float = OVERLAP_SECONDS,
-) -> list[Outcome]:
-    """Does many jobs, with a progress bar over the duration of all audio.
+) -> dict[Job, Enhanced | str]:
+    """Does many jobs, in a terminal with a progress bar over the duration of
+    all audio.
 
     Arguments
     ---------
@@ -69,15 +263,14 @@ def enhance_jobs(
         From `plan_jobs`.
     workers : int
         Processes, of one thread each; 1: this one, with torch's threads.
-    progress : bool, optional
-        Whether the bar is shown; default: in a terminal.
     chunk_seconds, overlap_seconds : float
         For models that cannot stream, see `ChunkedEnhancer`.
 
     Returns
     -------
-    list of Outcome
-        In the order in which they finish.
+    dict
+        Of each job what became of it, or why it failed; in the order in
+        which they finish.
 
     Raises
     ------
@@ -87,41 +280,86 @@ def enhance_jobs(
     """
     if workers < 1:
         raise ValueError(f"workers is {workers}: give 1 or more.")
-    remove_abandoned(jobs)
+    _remove_abandoned(jobs)
     start = functools.partial(_start, load, chunk_seconds, overlap_seconds)
-    bar = tqdm(
+    outcomes = {}
+    with tqdm(
         total=sum(job.seconds for job in jobs),
         unit="s",
         desc="Enhancing",
-        disable=None if progress is None else not progress,
+        disable=None,
         bar_format="{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} s "
         "of audio [{elapsed}<{remaining}{postfix}]",
-    )
-    with bar:
-        if min(workers, len(jobs)) <= 1:
-            outcomes = _run_here(start, jobs, bar.update)
+    ) as bar:
+        if min(workers, len(jobs)) > 1:
+            done = _run_in_processes(start, jobs, workers, bar.update)
         else:
-            outcomes = _run_in_processes(start, jobs, workers, bar.update)
-        done = []
-        for outcome in outcomes:
-            done.append(outcome)
-            bar.set_postfix_str(f"{len(done)}/{len(jobs)} files", False)
-        return done
+            enhancer = start()
+            done = ((job, _do(enhancer, job, bar.update)) for job in jobs)
+        for job, outcome in done:
+            outcomes[job] = outcome
+            bar.set_postfix_str(f"{len(outcomes)}/{len(jobs)} files", False)
+    return outcomes
 
 
-def remove_abandoned(jobs: Sequence[Job]) -> None:
-    """Deletes the unfinished files that a killed process left behind.
-
-    Arguments
-    ---------
-    jobs : sequence of Job
-        Their targets' folders are looked at.
-    """
+def _remove_abandoned(jobs: Sequence[Job]) -> None:
+    """Deletes the unfinished files that a killed process left behind."""
     for folder in {job.target.parent for job in jobs}:
         for path in folder.glob(".*.partial"):
             with contextlib.suppress(OSError):
                 if time.time() - path.stat().st_mtime > ABANDONED:
                     path.unlink()
+
+
+def _start(load, chunk_seconds, overlap_seconds):
+    """What enhances; made once in each process."""
+    return enhancer_of(load(), chunk_seconds, overlap_seconds)
+
+
+def _run_in_processes(start, jobs, workers, advance) -> Iterator[tuple]:
+    """Jobs side by side; a process that dies costs the one that it had."""
+
+    def clean(index, process):
+        partial_of(jobs[index].target, process).unlink(missing_ok=True)
+
+    with WorkerPool(workers, math.inf, start) as pool:
+        calls = [(job,) for job in jobs]
+        for index, outcome in pool.run(_do, calls, advance, clean):
+            failed = isinstance(outcome, Failure)
+            yield jobs[index], problem_of(outcome) if failed else outcome
+
+
+def _do(enhancer, job: Job, advance) -> Enhanced | str:
+    """One job; whatever is wrong with its files is told in a sentence."""
+    try:
+        return enhance_file(
+            enhancer, job.source, job.target, job.layout, advance
+        )
+    except (OSError, ValueError, RuntimeError) as error:
+        return " ".join(str(error).split()) or type(error).__name__
+
+
+def partial_of(target: Path, process: int) -> Path:
+    """The unfinished file of a process, see `atomic_path`.
+
+    Arguments
+    ---------
+    target : pathlib.Path
+        What it was to become.
+    process : int
+        Its id.
+
+    Returns
+    -------
+    pathlib.Path
+        A hidden file beside the target.
+
+    Example
+    -------
+    >>> partial_of(Path("out/a.wav"), 42).name
+    '.a.wav.42.partial'
+    """
+    return target.with_name(f".{target.name}.{process}.partial")
 
 
 def problem_of(failure: Failure) -> str:
@@ -150,75 +388,50 @@ def problem_of(failure: Failure) -> str:
     )
 
 
-def _start(load, chunk_seconds, overlap_seconds):
-    """What enhances; made once in each process."""
-    return enhancer_of(load(), chunk_seconds, overlap_seconds)
-
-
-def _run_here(start, jobs, advance) -> Iterator[Outcome]:
-    """One job after the other, in this process."""
-    enhancer = start()
-    for job in jobs:
-        yield _do(enhancer, job, advance)
-
-
-def _run_in_processes(start, jobs, workers, advance) -> Iterator[Outcome]:
-    """Jobs side by side; a process that dies costs the one that it had."""
-
-    def clean(index, process):
-        partial_of(jobs[index].target, process).unlink(missing_ok=True)
-
-    with WorkerPool(workers, math.inf, start) as pool:
-        calls = [(job,) for job in jobs]
-        for index, outcome in pool.run(_do, calls, advance, clean):
-            if isinstance(outcome, Failure):
-                outcome = Outcome(jobs[index], problem=problem_of(outcome))
-            yield outcome
-
-
-def _do(enhancer, job: Job, advance) -> Outcome:
-    """One job; whatever is wrong with its files is part of the outcome."""
-    told = 0.0
-
-    def tell(seconds):
-        nonlocal told
-        told += seconds
-        advance(seconds)
-
-    try:
-        seconds, replaced = enhance_file(
-            enhancer, job.source, job.target, job.layout, tell
-        )
-    except (OSError, ValueError, RuntimeError) as error:
-        advance(job.seconds - told)  # so that the bar still reaches its end
-        return Outcome(job, problem=_one_line(error))
-    return Outcome(job, seconds, replaced)
-
-
-def _one_line(error: Exception) -> str:
-    """An exception as one sentence."""
-    text = " ".join(str(error).split())
-    return text or type(error).__name__
-
-
-def partial_of(target: Path, process: int) -> Path:
-    """The unfinished file of a process, see `atomic_path`.
+def summarise(
+    plan: Plan, outcomes: Mapping[Job, Enhanced | str]
+) -> tuple[str, int]:
+    """Says what was done, what was kept and what failed.
 
     Arguments
     ---------
-    target : pathlib.Path
-        What it was to become.
-    process : int
-        Its id.
+    plan : Plan
+        From `plan_jobs`.
+    outcomes : Mapping[Job, Enhanced or str]
+        From `enhance_jobs`.
 
     Returns
     -------
-    pathlib.Path
-        A hidden file beside the target.
+    tuple of (str, int)
+        The text, and how many files failed.
 
     Example
     -------
-    >>> partial_of(Path("out/a.wav"), 42).name
-    '.a.wav.42.partial'
+    >>> summarise(Plan([], ["a.wav"], {}), {})[0]
+    '0 files enhanced; 1 existed: kept (--overwrite replaces).'
     """
-    return target.with_name(f".{target.name}.{process}.partial")
+    done, failed, notes = [], dict(plan.problems), []
+    for job, outcome in outcomes.items():
+        if isinstance(outcome, str):
+            failed[job.source] = outcome
+            continue
+        done.append(outcome.seconds)
+        if outcome.replaced:
+            notes.append(
+                f"note: {job.source} has {outcome.replaced} samples that are "
+                "no finite numbers; they became silence."
+            )
+        if job.fallback:
+            notes.append(
+                f"note: {job.target} is WAV, since the format of {job.source} "
+                "can be read but not written."
+            )
+    text = f"{len(done)} file{'s' * (len(done) != 1)} enhanced"
+    text += f" ({sum(done):,.1f} s of audio)" if done else ""
+    if plan.kept:
+        text += f"; {len(plan.kept)} existed: kept (--overwrite replaces)"
+    text += f"; {len(failed)} failed" if failed else ""
+    for source, reason in failed.items():
+        named = "" if reason.startswith(str(source)) else f"{source}: "
+        notes.append(f"failed: {named}{reason}")
+    return "\n".join([f"{text}.", *notes]), len(failed)

@@ -1,20 +1,23 @@
 """Enhancement while one listens: blocks of one length in and out, a constant
-time late, with the time that they take.
+time late, with levels, drops and the time that the blocks take.
 
 Authors
  * The dispatch-sb contributors, 2026
 """
 
-import contextlib
+import itertools
 import math
 import time
-from collections.abc import Iterator
+from collections import deque
 
 import numpy as np
 import torch
 
 from dispatch_sb.enhance.enhancer import StreamingEnhancer
-from dispatch_sb.enhance.live_figures import LiveFigures
+
+REMEMBERED = 1 << 16  # blocks whose times are kept: 17 minutes of 16 ms
+SILENCE = -99.0  # dB re full scale, shown for less
+METER = 10  # characters, 6 dB each
 
 
 class LiveEnhancer:
@@ -22,7 +25,8 @@ class LiveEnhancer:
 
     A `StreamingEnhancer` gives what is ready, now more and now less. Here
     ``delay`` zeros come first, just so many that every block finds its
-    samples: ``latency - gcd(block, hop)`` of the enhancer.
+    samples: ``latency - gcd(block, hop)`` of the enhancer. Only the last
+    block may be shorter.
 
     Arguments
     ---------
@@ -41,12 +45,13 @@ class LiveEnhancer:
     -------
     >>> from dispatch_sb.models import FastEnhancer
     >>> live = LiveEnhancer(StreamingEnhancer(FastEnhancer.from_size("T")))
-    >>> live(np.zeros(256, dtype=np.float32)).shape
+    >>> live(np.full(256, 0.1, dtype=np.float32)).shape
     (256,)
     >>> live.delay, live.latency  # samples; the block itself has to arrive
     (256, 512)
-    >>> live.figures.blocks
-    1
+    >>> live.line()
+    'in [######....] -20 dB  out [..........] -99 dB  real-time factor ...  \
+0 of 1 blocks dropped'
     """
 
     def __init__(self, enhancer: StreamingEnhancer, block: int | None = None):
@@ -56,59 +61,80 @@ class LiveEnhancer:
         self.enhancer = enhancer
         self.block = block
         self.sample_rate = enhancer.sample_rate
+        self.block_seconds = block / self.sample_rate
         self.delay = enhancer.latency - math.gcd(block, enhancer.hop)
         self.latency = self.delay + block
-        self.figures = LiveFigures(block / self.sample_rate)
-        self._warm_up()
-        self._state = enhancer.initial_state()
-        self._ready = np.zeros(self.delay, dtype=np.float32)
+        self.blocks = self.dropped = 0
+        self.times: deque[float] = deque(maxlen=REMEMBERED)  # seconds each
+        self._reset()
+        for _ in range(10):  # the first calls are slow: better before sound
+            self._enhance(np.zeros(block, dtype=np.float32))
+        self._reset()
 
     def __call__(self, samples: np.ndarray) -> np.ndarray:
         """Takes the next block, float32 ``[block]``; returns ``[block]``."""
         began = time.perf_counter()
-        ready, self._state = self.enhancer(self._batch(samples), self._state)
-        ready = np.concatenate([self._ready, ready[0].cpu().numpy()])
-        given, self._ready = ready[: self.block], ready[self.block :]
-        self.figures.add(time.perf_counter() - began, samples, given)
-        return given
+        made = self._enhance(samples)
+        self.times.append(time.perf_counter() - began)
+        self.blocks += 1
+        self._levels = _level(samples), _level(made)
+        return made
 
     def finish(self) -> np.ndarray:
         """What is still inside when the sound ends: ``[delay]``."""
         rest = self.enhancer.finish(self._state)[0].cpu().numpy()
         return np.concatenate([self._ready, rest])
 
-    def _batch(self, samples: np.ndarray) -> torch.Tensor:
-        """[samples] to [1, samples] on the model's device."""
-        device = self.enhancer.model.stft.window.device
-        # Sound cards reuse their buffer: the copy is ours.
-        return torch.tensor(samples, dtype=torch.float32, device=device)[None]
+    def line(self) -> str:
+        """The present state, in one line."""
+        given, made = (f"{_meter(v)} {v:3.0f} dB" for v in self._levels)
+        recent = list(itertools.islice(reversed(self.times), 100)) or [0.0]
+        factor = float(np.mean(recent)) / self.block_seconds
+        return (
+            f"in {given}  out {made}  real-time factor {factor:.3f}  "
+            f"{self.dropped} of {self.blocks} blocks dropped"
+        )
 
-    def _warm_up(self) -> None:
-        """The first calls are slow: better before the sound starts."""
-        state = self.enhancer.initial_state()
-        for _ in range(10):
-            silence = np.zeros(self.block, dtype=np.float32)
-            _, state = self.enhancer(self._batch(silence), state)
+    def report(self) -> str:
+        """What was measured, in a few lines."""
+        times = 1000 * np.array(self.times or [0.0])
+        share = times.mean() / 1000 / self.block_seconds
+        algorithm, block, total = (
+            1000 * samples / self.sample_rate
+            for samples in (self.delay, self.block, self.latency)
+        )
+        return (
+            f"{self.blocks} blocks of {block:.1f} ms, {self.dropped} dropped.\n"
+            f"Processing per block: median {np.median(times):.2f} ms, "
+            f"99 % within {np.percentile(times, 99):.2f} ms, longest "
+            f"{times.max():.2f} ms; real-time factor {share:.3f}.\n"
+            f"Latency: {algorithm:.1f} ms algorithm + {block:.1f} ms block "
+            f"= {total:.1f} ms, without processing and sound card."
+        )
+
+    def _reset(self) -> None:
+        """As before the first sample."""
+        self._state = self.enhancer.initial_state()
+        self._ready = np.zeros(self.delay, dtype=np.float32)
+        self._levels = SILENCE, SILENCE
+
+    def _enhance(self, samples: np.ndarray) -> np.ndarray:
+        """The next ``[block]`` of the delayed output."""
+        batch = torch.as_tensor(samples[None], device=self._state.tail.device)
+        ready, self._state = self.enhancer(batch, self._state)
+        ready = np.concatenate([self._ready, ready[0].cpu().numpy()])
+        made, self._ready = np.split(ready, [len(samples)])
+        return made
 
 
-@contextlib.contextmanager
-def one_thread() -> Iterator[None]:
-    """Inside the block torch uses one thread: blocks are too small for more.
+def _level(samples: np.ndarray) -> float:
+    """Root mean square of samples, in dB re full scale."""
+    power = float(np.square(samples, dtype=np.float64).sum())
+    power /= max(len(samples), 1)
+    return max(10 * math.log10(power), SILENCE) if power > 0 else SILENCE
 
-    Yields
-    ------
-    None
-        Nothing.
 
-    Example
-    -------
-    >>> with one_thread():
-    ...     torch.get_num_threads()
-    1
-    """
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+def _meter(decibels: float) -> str:
+    """A level as a bar, from -60 dB to 0."""
+    steps = min(max(math.floor(METER + decibels / 6), 0), METER)
+    return "[" + "#" * steps + "." * (METER - steps) + "]"

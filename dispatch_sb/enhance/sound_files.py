@@ -1,25 +1,29 @@
-"""Audio files of any format in and out, block by block.
+"""Audio files of any format, rate and length, block by block.
 
 Authors
  * The dispatch-sb contributors, 2026
 """
 
+import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 import soundfile
+import soxr
 
-from dispatch_sb.data import probe
+from dispatch_sb.data.audio import probe
+from dispatch_sb.data.files import atomic_path
 from dispatch_sb.data.formats import Layout
 
-BYTES = {"PCM_16": 2, "PCM_24": 3, "PCM_32": 4, "FLOAT": 4, "DOUBLE": 8}
-PCM_BITS = {"PCM_U8": 8, "PCM_S8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
+BITS = {"PCM_16": 16, "PCM_24": 24, "PCM_32": 32, "FLOAT": 32, "DOUBLE": 64}
 UNKNOWN_LENGTH = 1 << 62  # libsndfile's answer to headers without a length
 LARGEST_WAV = 0xFFFF0000  # bytes; the header counts with 32 bits
 MP3_FRAME = 1152  # samples; an MP3's header may promise one or two too many
 BLOCK_VALUES = 1 << 16  # samples of all channels together
+PATH = (str, os.PathLike)  # else it is a binary file
 
 
 def open_audio(source: str | os.PathLike | BinaryIO) -> soundfile.SoundFile:
@@ -43,18 +47,16 @@ def open_audio(source: str | os.PathLike | BinaryIO) -> soundfile.SoundFile:
     ValueError
         If it is no audio, or truncated.
     """
-    if isinstance(source, (str, os.PathLike)):
-        try:
-            probe(source)
-            return soundfile.SoundFile(os.fspath(source))
-        except TypeError as error:  # soundfile's word for headerless files
-            raise ValueError(
-                f"{source} has no header that says its rate: convert it to WAV."
-            ) from error
     try:
-        source.seek(0)
-        return soundfile.SoundFile(source)
-    except soundfile.SoundFileError as error:
+        if not isinstance(source, PATH):
+            return soundfile.SoundFile(source)
+        probe(source)
+        return soundfile.SoundFile(os.fspath(source))
+    except TypeError as error:  # soundfile's word for headerless files
+        raise ValueError(
+            f"{source} has no header that says its rate: convert it to WAV."
+        ) from error
+    except soundfile.SoundFileError as error:  # a path's are probe's
         raise ValueError(
             "standard input is no audio file that libsndfile reads "
             f"({error.error_string.rstrip('.')})."
@@ -86,12 +88,9 @@ def read_blocks(file: soundfile.SoundFile) -> Iterator[np.ndarray]:
             taken += len(block)
             yield block
     except soundfile.SoundFileError as error:
-        seconds = taken / file.samplerate
-        reason = str(getattr(error, "error_string", error)).rstrip(".")
         raise ValueError(
-            f"it is damaged near {seconds:.1f} s"
-            + (f" ({reason})" if reason else "")
-            + ": copy it again, or delete it."
+            f"it is damaged near {taken / file.samplerate:.1f} s ({error}): "
+            "copy it again, or delete it."
         ) from error
     slack = 2 * MP3_FRAME if file.format == "MP3" else 0
     if taken + slack < file.frames < UNKNOWN_LENGTH:
@@ -101,19 +100,56 @@ def read_blocks(file: soundfile.SoundFile) -> Iterator[np.ndarray]:
         )
 
 
-def create_audio(
+def resampled(
+    blocks: Iterable[np.ndarray], from_rate: int, to_rate: int, channels: int
+) -> Iterator[np.ndarray]:
+    """A signal at another rate, block by block (soxr, HQ, which compensates
+    its own delay).
+
+    Arguments
+    ---------
+    blocks : iterable of np.ndarray
+        float32 ``[samples, channels]``.
+    from_rate, to_rate : int
+        In Hz.
+    channels : int
+        Of the signal.
+
+    Yields
+    ------
+    np.ndarray
+        What is ready, of the same form.
+
+    Example
+    -------
+    >>> second = np.zeros((48000, 1), dtype=np.float32)
+    >>> sum(map(len, resampled([second], 48000, 16000, 1)))
+    16000
+    """
+    if from_rate == to_rate:
+        yield from blocks
+        return
+    stream = soxr.ResampleStream(from_rate, to_rate, channels, "float32", "HQ")
+    for block in blocks:
+        yield stream.resample_chunk(block)
+    yield stream.resample_chunk(np.zeros((0, channels), np.float32), last=True)
+
+
+@contextlib.contextmanager
+def audio_writer(
     target: str | os.PathLike | BinaryIO,
     layout: Layout,
     sample_rate: int,
     channels: int,
     samples: int = 0,
-) -> soundfile.SoundFile:
-    """Opens a file for writing.
+) -> Iterator[Callable[[np.ndarray], None]]:
+    """Writes a file block by block; integers are rounded to nearest, and clip.
 
     Arguments
     ---------
     target : str or os.PathLike or BinaryIO
-        Path, or a binary file that can seek.
+        A path, where the file appears when it is complete (missing folders
+        are made), or a binary file that can seek.
     layout : Layout
         Format and subtype.
     sample_rate : int
@@ -123,45 +159,51 @@ def create_audio(
     samples : int
         Of each channel, if it is known.
 
-    Returns
-    -------
-    soundfile.SoundFile
-        To be closed by the caller.
+    Yields
+    ------
+    callable
+        Takes the next float32 block ``[samples, channels]``, full scale 1.0.
 
     Raises
     ------
     ValueError
         If the format does not hold so many channels or samples, or that rate.
+
+    Example
+    -------
+    >>> path = getfixture("tmp_path") / "new" / "silence.wav"
+    >>> with audio_writer(path, Layout("WAV", "PCM_16", ""), 8000, 2) as write:
+    ...     write(np.zeros((5, 2), dtype=np.float32))
+    >>> soundfile.info(path).frames
+    5
     """
     name, subtype, _ = layout
-    size = samples * channels * BYTES.get(subtype, 1)
+    bits = BITS.get(subtype, 8)
+    size = samples * channels * bits // 8
     if name in ("WAV", "WAVEX") and LARGEST_WAV < size < UNKNOWN_LENGTH:
         raise ValueError("it would be a WAV of over 4 GB: take --format w64.")
-    try:
-        return soundfile.SoundFile(
-            target, "w", sample_rate, channels, subtype, format=name
-        )
-    except soundfile.SoundFileError as error:
-        raise ValueError(
-            f"{name} ({subtype}) cannot hold {channels} channel(s) at "
-            f"{sample_rate} Hz, or the folder cannot be written "
-            f"({error.error_string.rstrip('.')}): try another --format."
-        ) from error
-
-
-def write_block(file: soundfile.SoundFile, block: np.ndarray) -> None:
-    """Appends samples; integers are rounded to nearest, and clip.
-
-    Arguments
-    ---------
-    file : soundfile.SoundFile
-        Open for writing.
-    block : np.ndarray
-        float32 ``[samples, channels]``, full scale 1.0.
-    """
-    bits = PCM_BITS.get(file.subtype)
-    if bits is not None:  # libsndfile would round down
+    with contextlib.ExitStack() as stack:
+        if isinstance(target, PATH):
+            Path(target).parent.mkdir(parents=True, exist_ok=True)
+            target = stack.enter_context(atomic_path(target))
+        try:
+            file = soundfile.SoundFile(
+                target, "w", sample_rate, channels, subtype, format=name
+            )
+        except soundfile.SoundFileError as error:
+            raise ValueError(
+                f"{name} ({subtype}) cannot hold {channels} channel(s) at "
+                f"{sample_rate} Hz, or the folder cannot be written "
+                f"({error.error_string.rstrip('.')}): try another --format."
+            ) from error
+        stack.enter_context(file)
         full = 2.0 ** (bits - 1)
-        block = np.rint(block.astype(np.float64) * full).clip(-full, full - 1)
-        block = block.astype(np.int32) << (32 - bits)
-    file.write(block)
+
+        def write(block):
+            if subtype.startswith("PCM_"):  # libsndfile would round down
+                block = np.rint(block.astype(np.float64) * full)
+                block = block.clip(-full, full - 1).astype(np.int32)
+                block = block << (32 - bits)
+            file.write(block)
+
+        yield write

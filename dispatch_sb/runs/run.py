@@ -15,7 +15,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from speechbrain.utils.checkpoints import Checkpointer
 from torch import nn
 
 from dispatch_sb.data import located_manifest, manifest_hash
@@ -260,6 +259,8 @@ class Run:
         Nothing else is constructed, not even the teacher. The recipe can name
         any code: open only runs that you trust.
         """
+        from speechbrain.utils.checkpoints import Checkpointer
+
         saved = self.folder / "save"
         checkpoint = Checkpointer(saved).find_checkpoint(max_key="pesq")
         if checkpoint is None:

@@ -4,51 +4,64 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
+import subprocess
+import sys
+
 import pytest
 
 import dispatch_sb
 from dispatch_sb import cli
 
 
-def test_help_names_every_command(capsys):
-    with pytest.raises(SystemExit) as stop:
-        cli.main(["--help"])
-    assert stop.value.code == 0
-    shown = " ".join(capsys.readouterr().out.split())
-    for command in cli.COMMANDS:
-        assert command.name in shown and command.summary in shown
-
-
-def test_version(capsys):
-    with pytest.raises(SystemExit):
-        cli.main(["--version"])
-    assert capsys.readouterr().out.strip() == dispatch_sb.__version__
-
-
-@pytest.mark.parametrize("argv", [[], ["sing"], ["profile", "--size", "XL"]])
-def test_wrong_usage_ends_with_status_2(argv, capsys):
+@pytest.mark.parametrize(
+    "argv, status",
+    [
+        (["--version"], 0),
+        (["--help"], 0),
+        *(([command.name, "--help"], 0) for command in cli.COMMANDS),
+        ([], 2),
+        (["sing"], 2),
+        (["profile", "--size", "XL"], 2),
+    ],
+)
+def test_help_and_wrong_usage(argv, status, capsys):
     with pytest.raises(SystemExit) as stop:
         cli.main(argv)
-    assert stop.value.code == 2
-    assert "usage: dispatch-sb" in capsys.readouterr().err
+    assert stop.value.code == status
+    told = capsys.readouterr()
+    shown = " ".join((told.err if status else told.out).split())
+    if argv == ["--version"]:
+        assert shown == dispatch_sb.__version__
+        return
+    assert "usage: dispatch-sb" in shown
+    for command in cli.COMMANDS:
+        if argv == ["--help"]:
+            assert command.name in shown and command.summary in shown
+        elif argv == [command.name, "--help"]:
+            assert f"examples: dispatch-sb {command.name}" in shown
 
 
-def test_profile_shows_one_size(capsys):
-    argv = ["profile", "--size", "T", "--seconds", "0.5", "--runs", "1"]
-    assert cli.main(argv) == 0
+def test_enhancing_imports_no_speechbrain():
+    rooms = "dispatch_sb.enhance.jobs, dispatch_sb.enhance.live_sound"
+    check = f"import sys, {rooms}; print(*sys.modules)"
+    output = subprocess.check_output([sys.executable, "-c", check], text=True)
+    assert not {"speechbrain", "scipy", "torchaudio"} & set(output.split())
+
+
+def test_profile_shows_one_size_or_all(capsys, monkeypatch):
+    argv = ["profile", "--seconds", "0.5", "--runs", "1"]
+    assert cli.main([*argv, "--size", "T"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[1].startswith("FastEnhancer-T")
     assert "22 K" in lines[1] and lines[2] == ""
 
-
-def test_profile_shows_all_sizes_without_arguments(capsys, monkeypatch):
     from dispatch_sb.models import costs
 
     def quick(model, name, seconds, runs):
         return costs.Profile(name, 1, 1.0, 1.0, 1.0, 1.0)
 
     monkeypatch.setattr(costs, "profile_model", quick)
-    assert cli.main(["profile"]) == 0
+    assert cli.main(argv) == 0
     lines = capsys.readouterr().out.splitlines()
     names = [line.split()[0] for line in lines[1:6]]
     assert names == [f"FastEnhancer-{size}" for size in "TBSML"]

@@ -8,6 +8,7 @@ import json
 
 import numpy as np
 import torch
+from safetensors.torch import save_file
 
 from dispatch_sb.models import FastEnhancer
 
@@ -35,19 +36,18 @@ def random_model(**changes):
 def write_model_folder(model, folder):
     """A model folder as `dispatch-sb export` writes it, without the card."""
     folder.mkdir(parents=True)
-    torch.save(model.state_dict(), folder / "enhance_model.ckpt")
+    save_file(model.state_dict(), folder / "model.safetensors")
     description = {
         "class": "dispatch_sb.models.FastEnhancer",
         "arguments": model.config,
     }
     (folder / "config.json").write_text(json.dumps({"model": description}))
-    return folder
 
 
-def noise(seconds, rate, channels, band=0.3, seed=0):
+def noise(seconds, rate, channels, band=0.3):
     """Noise below `band` of half the sample rate that fades in and out,
     [samples, channels]."""
-    rng, samples = np.random.default_rng(seed), round(seconds * rate)
+    rng, samples = np.random.default_rng(0), round(seconds * rate)
     spectrum = np.fft.rfft(rng.standard_normal((samples, channels)), axis=0)
     spectrum[int(band * len(spectrum)) :] = 0
     signal = np.fft.irfft(spectrum, samples, axis=0)

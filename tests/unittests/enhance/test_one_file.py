@@ -1,0 +1,175 @@
+"""Files and pipes of any rate, channels, format and length, enhanced block by
+block.
+
+Authors
+ * The dispatch-sb contributors, 2026
+"""
+
+import io
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from stream_models import identity_model, noise, random_model
+from torch import nn
+
+from dispatch_sb.data.audio import UNKNOWN_SIZE
+from dispatch_sb.data.formats import Layout
+from dispatch_sb.enhance import ChunkedEnhancer, enhancer_of
+from dispatch_sb.enhance.one_file import enhance_blocks, enhance_file
+from dispatch_sb.enhance.sound_files import (
+    BLOCK_VALUES,
+    audio_writer,
+    read_blocks,
+)
+
+IDENTITY = enhancer_of(identity_model())
+CHUNKED = ChunkedEnhancer(nn.Identity())
+
+
+@pytest.fixture
+def paths(tmp_path):
+    """Where a file is, and where its enhanced version goes."""
+    return tmp_path / "in.wav", tmp_path / "new" / "out.wav"
+
+
+@pytest.mark.parametrize(
+    "rate, channels, samples",
+    [(8000, 2, 12345), (11025, 3, 9999), (44100, 2, 44101), (96000, 1, 96003)],
+)
+def test_length_channels_and_time_are_kept(paths, rate, channels, samples):
+    # 0.14 of 48 kHz is 6.7 kHz: all of it fits the model's rate.
+    signal = noise(samples / rate, rate, channels, band=0.14)
+    soundfile.write(paths[0], signal, rate, "FLOAT")
+    enhance_file(IDENTITY, *paths)
+    made, made_rate = soundfile.read(paths[1], always_2d=True)
+    assert made_rate == rate and made.shape == signal.shape
+    # Of a peak of 0.3; one sample late would be 0.06 and more.
+    assert np.abs(made - signal).max() < 2e-3
+
+
+@pytest.mark.parametrize("enhancer", [IDENTITY, CHUNKED])
+@pytest.mark.parametrize("rate", [16000, 44100])
+def test_the_shortest_files_keep_their_length(paths, rate, enhancer):
+    for samples in (0, 1, 7, 300):
+        soundfile.write(paths[0], np.zeros((samples, 2)), rate)
+        enhance_file(enhancer, *paths)
+        assert soundfile.info(paths[1]).frames == samples
+
+
+def test_equals_the_model_on_the_whole_file(paths):
+    model, signal = random_model(), noise(6, 16000, 2, band=0.9)
+    soundfile.write(paths[0], signal, 16000, "FLOAT")
+    enhance_file(enhancer_of(model), *paths)
+    with torch.no_grad():
+        expected = model(torch.from_numpy(signal.T)).T.numpy()
+    assert 0.01 < np.abs(expected - signal).max()  # it does something
+    made = soundfile.read(paths[1], dtype="float32")[0]
+    np.testing.assert_allclose(made, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "suffix, subtype, exact",
+    [
+        (".wav", "PCM_U8", True),
+        (".wav", "PCM_16", True),
+        (".wav", "DOUBLE", True),
+        (".flac", "PCM_24", True),
+        (".ogg", "VORBIS", False),
+        (".mp3", "MPEG_LAYER_III", False),
+    ],
+)
+def test_format_and_subtype_are_the_inputs(paths, suffix, subtype, exact):
+    path, target = (path.with_suffix(suffix) for path in paths)
+    soundfile.write(path, noise(1, 16000, 1), 16000, subtype)
+    enhance_file(CHUNKED, path, target)
+    made, given = soundfile.info(target), soundfile.info(path)
+    assert (made.format, made.subtype) == (given.format, subtype)
+    if exact:  # bit for bit
+        samples = (soundfile.read(file)[0] for file in (path, target))
+        np.testing.assert_array_equal(*samples)
+
+
+def test_a_format_that_does_not_fit_the_file_is_named(tmp_path, paths):
+    soundfile.write(paths[0], np.zeros((100, 3)), 44100)
+    with pytest.raises(ValueError, match="MP3"):
+        enhance_file(IDENTITY, paths[0], tmp_path / "out.mp3")
+    layout = Layout("WAV", "FLOAT", "")
+    with pytest.raises(ValueError, match="w64"):
+        with audio_writer(io.BytesIO(), layout, 48000, 2, 600_000_000):
+            pass
+    assert list(tmp_path.iterdir()) == [paths[0]]
+
+
+@pytest.mark.parametrize("enhancer", [IDENTITY, CHUNKED])
+def test_values_that_are_no_numbers_become_silence(paths, enhancer):
+    signal = noise(2, 16000, 1)
+    spoiled = signal.copy()
+    spoiled[1000:1010], spoiled[9000] = np.nan, np.inf
+    soundfile.write(paths[0], spoiled, 16000, "FLOAT")
+    assert enhance_file(enhancer, *paths) == (2.0, 11)
+    signal[1000:1010] = signal[9000] = 0
+    made = soundfile.read(paths[1], always_2d=True)[0]
+    assert np.abs(made - signal).max() < 2e-3
+
+
+class Broken(nn.Module):
+    """Returns no numbers."""
+
+    def forward(self, waveform):
+        return waveform / 0
+
+
+@pytest.mark.parametrize(
+    "suffix, model, part",
+    [
+        (".wav", nn.Identity(), 0.5),
+        (".flac", nn.Identity(), 0.5),
+        (".mp3", nn.Identity(), 0.5),
+        (".wav", Broken(), 1),
+    ],
+)
+def test_what_is_damaged_leaves_no_file(paths, suffix, model, part):
+    path, target = paths[0].with_suffix(suffix), paths[1]
+    soundfile.write(path, noise(5, 16000, 1), 16000)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * part)])
+    with pytest.raises(ValueError):
+        enhance_file(ChunkedEnhancer(model), path, target)
+    assert not target.parent.exists() or not list(target.parent.iterdir())
+
+
+def test_hours_need_no_more_memory_than_minutes(paths):
+    soundfile.write(paths[0], np.zeros((600 * 8000, 4), np.int16), 8000)
+    with soundfile.SoundFile(paths[0]) as file:
+        read = [block.size for block in read_blocks(file)]
+        file.seek(0)
+        blocks = enhance_blocks(CHUNKED, read_blocks(file), 8000, 4)
+        made = [block.size for block in blocks]
+    assert sum(read) == sum(made) == 4 * 600 * 8000
+    assert max(read) <= BLOCK_VALUES and max(made) <= 4 * 60 * 8000
+
+
+def test_pipes_in_and_out_with_a_wrong_length_in_the_header(paths):
+    wav, signal = io.BytesIO(), noise(1, 44100, 2, band=0.3)
+    soundfile.write(wav, signal, 44100, "PCM_16", format="WAV")
+    content = bytearray(wav.getvalue())
+    size = content.index(b"data") + 4
+    for promised in (UNKNOWN_SIZE, 0x7FFFF000):  # ffmpeg's and sox's
+        content[size : size + 4] = promised.to_bytes(4, "little")
+        output = io.BytesIO()
+        result = enhance_file(IDENTITY, io.BytesIO(content), output)
+        assert result == (1.0, 0)
+        output.seek(0)
+        made, rate = soundfile.read(output)
+        assert rate == 44100 and np.abs(made - signal).max() < 2e-3
+    enhance_file(IDENTITY, io.BytesIO(content), paths[1], "flac")
+    assert soundfile.info(paths[1]).format == "FLAC"
+
+
+def test_no_audio_in_a_pipe_sends_nothing_out():
+    output = io.BytesIO()
+    with pytest.raises(ValueError):
+        enhance_file(IDENTITY, io.BytesIO(b"no sound"), output)
+    assert output.getvalue() == b""
