@@ -21,7 +21,7 @@ from dispatch_sb.data import (
     write_pair_manifest,
 )
 from dispatch_sb.data.words import read_words
-from dispatch_sb.pretrained.opening import open_model
+from dispatch_sb.pretrained import load
 from dispatch_sb.runs.provenance import describe_models, provenance
 from dispatch_sb.runs.run import Run
 from dispatch_sb.scoring import (
@@ -261,7 +261,7 @@ def evaluate_folders(
 
 def _open_at(rate: int, source: str, revision: str | None, device: str):
     """A model of that sample rate."""
-    model = open_model(source, revision, device)
+    model = load(source, revision, device)
     if model.sample_rate != rate:
         raise ValueError(
             f"The model {source} is for {model.sample_rate} Hz, these files "

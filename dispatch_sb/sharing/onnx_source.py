@@ -12,7 +12,7 @@ import yaml
 from huggingface_hub import ModelCard
 from torch import nn
 
-from dispatch_sb.pretrained.opening import open_model
+from dispatch_sb.pretrained import load
 from dispatch_sb.pretrained.sources import open_source
 from dispatch_sb.runs.run import Run, is_run
 from dispatch_sb.sharing.example import median_example
@@ -45,7 +45,7 @@ class CardedModel(NamedTuple):
 def open_with_card(
     source: str | os.PathLike, revision: str | None = None
 ) -> CardedModel:
-    """Loads a model as `open_model` does, with its card and example.
+    """Loads a model as `load` does, with its card and example.
 
     Arguments
     ---------
@@ -59,7 +59,7 @@ def open_with_card(
     CardedModel
         Model, name, licence, example.
     """
-    model = open_model(source, revision)
+    model = load(source, revision)
     name = Path(source).resolve().name
     if is_run(source):
         return CardedModel(model, name, UNKNOWN, _example_of_run(source))

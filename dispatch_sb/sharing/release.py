@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from dispatch_sb.data.audio import read_audio
-from dispatch_sb.pretrained.folder import write_model_folder
+from dispatch_sb.pretrained import save
 from dispatch_sb.runs.run import Run
 from dispatch_sb.sharing.card import model_card
 from dispatch_sb.sharing.claims import (
@@ -97,7 +97,7 @@ def export_run(
     seeds = {body["seed"] for body in scores.values() if "seed" in body}
     readme = model_card(**{"seeds": sorted(seeds), **card, "scores": scores})
     noisy = read_audio(example, run.student.sample_rate)
-    return write_model_folder(run.student, folder, readme, noisy)
+    return save(run.student, folder, readme, noisy)
 
 
 def read_scores(pairs: list[str]) -> dict[str, dict]:

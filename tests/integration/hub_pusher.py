@@ -17,7 +17,7 @@ from hub_state import User, sha256
 from hub_worker import loopback_environment
 
 from dispatch_sb.models import FastEnhancer
-from dispatch_sb.pretrained import write_model_folder
+from dispatch_sb.pretrained import save
 from dispatch_sb.sharing import model_card
 
 WRITE, READ, LIMITED = "hf_write", "hf_read", "hf_limited"
@@ -123,7 +123,7 @@ def complete_folder(folder: Path, seed: int = 1) -> Path:
         channels=8, depth=1, blocks=1, block_channels=4, block_bins=4, heads=2
     )
     example = np.linspace(-0.1, 0.1, 1600)
-    return write_model_folder(model, folder, card, example)
+    return save(model, folder, card, example)
 
 
 def upload_of(name: str, path: Path) -> str:

@@ -13,7 +13,7 @@ import sys
 import torch
 
 from dispatch_sb.models import FastEnhancer
-from dispatch_sb.pretrained import load_teacher, write_model_folder
+from dispatch_sb.pretrained import load_teacher, save
 
 # Loads teachers as told on its standard input, one JSON line each.
 WORKER = """
@@ -90,7 +90,7 @@ def model_folder(folder, seed):
     model = FastEnhancer(
         channels=8, depth=1, blocks=1, block_channels=4, block_bins=4, heads=2
     )
-    return write_model_folder(model, folder, "# Tiny")
+    return save(model, folder, "# Tiny")
 
 
 def expected(folder) -> list:

@@ -10,7 +10,7 @@ from torch import nn
 from dispatch_sb.demo.models import enhance, open_models
 from dispatch_sb.losses import MagnitudeL2
 from dispatch_sb.models import FastEnhancer
-from dispatch_sb.pretrained import write_model_folder
+from dispatch_sb.pretrained import save
 from dispatch_sb.runs.run import Run
 from dispatch_sb.training.checkpoints import AtomicCheckpointer
 
@@ -29,7 +29,7 @@ def folder(tmp_path_factory):
     torch.manual_seed(5)
     folder = tmp_path_factory.mktemp("recipe") / "pretrained" / "big"
     folder.parent.mkdir()
-    write_model_folder(FastEnhancer(channels=8), folder, card="# Big\n")
+    save(FastEnhancer(channels=8), folder, card="# Big\n")
     return folder
 
 
@@ -67,7 +67,7 @@ def test_a_run_that_noted_no_teacher_says_so(run, tmp_path):
 
 
 def test_a_teacher_can_be_named_instead(run, folder, tmp_path):
-    write_model_folder(FastEnhancer(channels=16), tmp_path / "other", card="#")
+    save(FastEnhancer(channels=16), tmp_path / "other", card="#")
     models = open_models(run[0], tmp_path / "other")
     assert models.sources["teacher"] == str(tmp_path / "other")
     assert isinstance(models.loss.host, MagnitudeL2)
@@ -88,7 +88,7 @@ def test_of_two_models_the_loss_is_said_to_be_the_recipes(folder):
 def test_a_teacher_of_another_rate_is_converted_and_said_so(folder, tmp_path):
     torch.manual_seed(7)
     narrow = FastEnhancer(channels=8, n_fft=256, hop=128, sample_rate=8000)
-    write_model_folder(narrow, tmp_path / "narrow", card="# 8 kHz\n")
+    save(narrow, tmp_path / "narrow", card="# 8 kHz\n")
     models = open_models(folder, tmp_path / "narrow")
     assert "works at 8000 Hz" in models.notes[0]
     enhanced, _ = enhance(models.teacher, np.ones(4001, "float32"), "teacher")

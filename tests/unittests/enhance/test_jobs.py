@@ -24,7 +24,7 @@ from dispatch_sb.enhance.jobs import (
 )
 from dispatch_sb.enhance.outcomes import summarise
 from dispatch_sb.enhance.plan import plan_jobs
-from dispatch_sb.pretrained.opening import open_model
+from dispatch_sb.pretrained import load
 
 
 class Deadly(torch.nn.Module):
@@ -56,11 +56,11 @@ def folder(tmp_path):
 
 
 def test_a_broken_file_costs_only_itself_in_any_number_of_processes(folder):
-    load = partial(open_model, str(folder / "model"))
+    start = partial(load, str(folder / "model"))
     for workers in (1, 2):
         target = folder / str(workers)
         plan = plan_jobs([folder / "in"], target)
-        text, failed = summarise(plan, enhance_jobs(load, plan.jobs, workers))
+        text, failed = summarise(plan, enhance_jobs(start, plan.jobs, workers))
         head, line = text.splitlines()
         assert all(told in head for told in ("3 files", "3.0 s", "1 failed"))
         assert failed == 1 and str(folder / "in" / "b.flac") in line

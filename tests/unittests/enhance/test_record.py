@@ -15,7 +15,7 @@ from teacher_data import write_pairs, write_teacher
 
 from dispatch_sb.cli import main
 from dispatch_sb.data import ManifestError, read_audio, write_audio
-from dispatch_sb.enhance.recording import record_folder, record_parts
+from dispatch_sb.enhance.record_teacher import record_folder, record_parts
 from dispatch_sb.pretrained import FrozenTeacher, load_teacher
 from dispatch_sb.pretrained.recorded import RecordedTeacher
 from dispatch_sb.pretrained.recording_checks import check_recordings

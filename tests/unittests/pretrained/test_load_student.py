@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 import dispatch_sb
 from dispatch_sb import load_student
 from dispatch_sb.models import FastEnhancer
-from dispatch_sb.pretrained import load_teacher, write_model_folder
+from dispatch_sb.pretrained import load_teacher, save
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -32,7 +32,7 @@ def model():
 
 @pytest.fixture
 def folder(model, tmp_path):
-    return write_model_folder(model, tmp_path / "tiny", "# Tiny")
+    return save(model, tmp_path / "tiny", "# Tiny")
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def test_yaml_and_pickles_of_the_folder_do_not_run(folder, model, noisy):
         "torch.nn.Linear",
         "dispatch_sb.models.nn.Linear",
         "dispatch_sb.models.interface.load_weights",
-        "dispatch_sb.pretrained.opening.open_model",
+        "dispatch_sb.pretrained.loading.load",
         None,
     ],
 )

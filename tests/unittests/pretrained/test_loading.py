@@ -18,8 +18,8 @@ from speechbrain.inference.separation import SepformerSeparation
 from torch import nn
 
 from dispatch_sb.models import FastEnhancer
-from dispatch_sb.pretrained import load_teacher, write_model_folder
-from dispatch_sb.pretrained.loading import build_own
+from dispatch_sb.pretrained import load_teacher, save
+from dispatch_sb.pretrained.folder import _built as build_own
 from dispatch_sb.pretrained.probe import voice_like
 
 TINY = dict(
@@ -37,7 +37,7 @@ def noisy():
 @pytest.fixture
 def own_folder(tmp_path):
     torch.manual_seed(0)
-    return write_model_folder(FastEnhancer(**TINY), tmp_path / "own", "# Card")
+    return save(FastEnhancer(**TINY), tmp_path / "own", "# Card")
 
 
 @pytest.fixture

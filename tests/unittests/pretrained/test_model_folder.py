@@ -15,7 +15,7 @@ from torch import nn
 from dispatch_sb.data.audio import read_audio
 from dispatch_sb.models import FastEnhancer
 from dispatch_sb.pretrained import folder as folder_module
-from dispatch_sb.pretrained import load_teacher, write_model_folder
+from dispatch_sb.pretrained import load_teacher, save
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def enhanced(model, noisy):
 
 
 def test_the_layout_is_complete(model, noisy, tmp_path):
-    path = write_model_folder(model, tmp_path / "tiny", "# Card", noisy[0])
+    path = save(model, tmp_path / "tiny", "# Card", noisy[0])
     assert sorted(os.listdir(path)) == [
         "README.md",
         "config.json",
@@ -64,7 +64,7 @@ def test_the_layout_is_complete(model, noisy, tmp_path):
 
 
 def test_speechbrain_loads_it_bit_for_bit(model, noisy, tmp_path):
-    path = write_model_folder(model, tmp_path / "tiny", "# Card", noisy[0])
+    path = save(model, tmp_path / "tiny", "# Card", noisy[0])
     loaded = WaveformEnhancement.from_hparams(
         source=str(path), run_opts={"device": "cpu"}
     )
@@ -75,7 +75,7 @@ def test_speechbrain_loads_it_bit_for_bit(model, noisy, tmp_path):
 
 
 def test_speechbrain_loads_it_strictly(model, tmp_path):
-    path = write_model_folder(model, tmp_path / "tiny", "# Card")
+    path = save(model, tmp_path / "tiny", "# Card")
     state = torch.load(path / "enhance_model.ckpt")
     lost = list(state)[0]
     del state[lost]
@@ -87,13 +87,13 @@ def test_speechbrain_loads_it_strictly(model, tmp_path):
 
 
 def test_load_teacher_loads_it_bit_for_bit(model, noisy, tmp_path):
-    path = write_model_folder(model, tmp_path / "tiny", "# Card")
+    path = save(model, tmp_path / "tiny", "# Card")
     assert load_teacher(path)(noisy).equal(enhanced(model, noisy))
 
 
 def test_another_rate_travels_along(tmp_path, noisy):
     model = FastEnhancer(channels=8, block_channels=4, sample_rate=8000)
-    path = write_model_folder(model, tmp_path / "tiny", "# Card", noisy[0])
+    path = save(model, tmp_path / "tiny", "# Card", noisy[0])
     loaded = WaveformEnhancement.from_hparams(
         source=str(path), run_opts={"device": "cpu"}
     )
@@ -104,12 +104,12 @@ def test_another_rate_travels_along(tmp_path, noisy):
 
 
 def test_a_folder_is_replaced_and_other_files_stay(model, noisy, tmp_path):
-    path = write_model_folder(model, tmp_path / "tiny", "# Old", noisy[0])
+    path = save(model, tmp_path / "tiny", "# Old", noisy[0])
     (path / "notes").mkdir()
     (path / "notes" / "why.txt").write_text("because")
     torch.manual_seed(1)
     other = FastEnhancer(**model.config)
-    write_model_folder(other, path, "# New")
+    save(other, path, "# New")
     assert (path / "README.md").read_text() == "# New"
     assert (path / "notes" / "why.txt").read_text() == "because"
     assert not (path / "example.wav").exists()  # it belonged to the old one
@@ -117,22 +117,22 @@ def test_a_folder_is_replaced_and_other_files_stay(model, noisy, tmp_path):
     assert os.listdir(tmp_path) == ["tiny"]
 
 
-@pytest.mark.parametrize("step", ["_write_files", "_move_into_place"])
+@pytest.mark.parametrize("step", ["_write_files"])
 def test_an_interruption_leaves_the_old_folder_whole(
     model, noisy, tmp_path, monkeypatch, step
 ):
-    path = write_model_folder(model, tmp_path / "tiny", "# Old")
+    path = save(model, tmp_path / "tiny", "# Old")
     expected = load_teacher(path)(noisy)
     torch.manual_seed(1)
     monkeypatch.setattr(folder_module, step, _full_disk)
     with pytest.raises(OSError, match="No space"):
-        write_model_folder(FastEnhancer(**model.config), path, "# New")
+        save(FastEnhancer(**model.config), path, "# New")
     assert load_teacher(path)(noisy).equal(expected)
     assert os.listdir(tmp_path) == ["tiny"]
 
 
 def test_a_failed_move_puts_the_old_folder_back(model, tmp_path, monkeypatch):
-    path = write_model_folder(model, tmp_path / "tiny", "# Old")
+    path = save(model, tmp_path / "tiny", "# Old")
     replace, calls = os.replace, []
 
     def fail_second(source, target):
@@ -144,7 +144,7 @@ def test_a_failed_move_puts_the_old_folder_back(model, tmp_path, monkeypatch):
     monkeypatch.setattr(folder_module.os, "replace", fail_second)
     # Without an example nothing else renames a file in between.
     with pytest.raises(OSError, match="No space"):
-        write_model_folder(model, path, "# New")
+        save(model, path, "# New")
     assert (path / "README.md").read_text() == "# Old"
     assert os.listdir(tmp_path) == ["tiny"]
 
@@ -156,5 +156,5 @@ def _full_disk(*arguments):
 
 def test_models_that_nobody_could_load_again_are_refused(tmp_path):
     with pytest.raises(ValueError, match="Linear is not one of dispatch_sb"):
-        write_model_folder(nn.Linear(2, 2), tmp_path / "tiny", "# Card")
+        save(nn.Linear(2, 2), tmp_path / "tiny", "# Card")
     assert os.listdir(tmp_path) == []

@@ -16,7 +16,7 @@ import torch
 from dispatch_sb.data import read_audio
 from dispatch_sb.pretrained import load_teacher
 from dispatch_sb.pretrained.onnx_teacher import OnnxTeacher
-from dispatch_sb.pretrained.opening import open_model
+from dispatch_sb.pretrained import load
 from dispatch_sb.runs.provenance import state_hash
 
 ROOT = Path(__file__).parents[3]
@@ -74,7 +74,7 @@ def test_a_model_of_whole_waveforms_gets_the_batch(path):
     teacher = load_teacher(write(path, WHOLE))
     noisy = SPEECH.repeat(3, 1)
     assert torch.allclose(teacher(noisy), 0.5 * noisy)
-    assert open_model(path)(noisy).equal(teacher(noisy))
+    assert load(path)(noisy).equal(teacher(noisy))
     assert teacher.model.delay == 0
 
 

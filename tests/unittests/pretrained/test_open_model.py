@@ -11,8 +11,8 @@ import torch
 from finished_run import TINY, write_run
 
 from dispatch_sb.models import FastEnhancer
-from dispatch_sb.pretrained import write_model_folder
-from dispatch_sb.pretrained.opening import open_model
+from dispatch_sb.pretrained import save
+from dispatch_sb.pretrained import load
 from dispatch_sb.runs.run import Run
 
 
@@ -24,7 +24,7 @@ def model():
 
 @pytest.fixture
 def folder(model, tmp_path):
-    return write_model_folder(model, tmp_path / "tiny", "# Tiny")
+    return save(model, tmp_path / "tiny", "# Tiny")
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def noisy():
 @torch.no_grad()
 def test_a_run_is_its_best_student(tmp_path, noisy):
     run = write_run(tmp_path)
-    opened = open_model(run, device="cpu")
+    opened = load(run, device="cpu")
     assert opened(noisy).equal(Run.open(run).student(noisy))
     assert (opened.sample_rate, opened.hop, opened.latency) == (16000, 256, 512)
     assert not opened.training
@@ -45,9 +45,9 @@ def test_a_run_is_its_best_student(tmp_path, noisy):
 @torch.no_grad()
 def test_a_model_folder_with_or_without_safetensors(folder, model, noisy):
     (folder / "hyperparams.yaml").write_text("trap: !apply:os.abort []\n")
-    assert open_model(folder)(noisy).equal(model(noisy))
+    assert load(folder)(noisy).equal(model(noisy))
     (folder / "model.safetensors").unlink()
-    opened = open_model(str(folder))
+    opened = load(str(folder))
     assert opened(noisy).equal(model(noisy))
     assert opened.sample_rate == 8000
 
@@ -56,7 +56,7 @@ def test_a_model_folder_with_or_without_safetensors(folder, model, noisy):
 def test_a_speechbrain_folder_answers_at_its_own_rate(folder, model, noisy):
     config = {"speechbrain_interface": "WaveformEnhancement"}
     (folder / "config.json").write_text(json.dumps(config))
-    opened = open_model(folder)
+    opened = load(folder)
     assert opened(noisy).equal(model(noisy))
     assert opened.sample_rate == 8000
 
@@ -64,8 +64,8 @@ def test_a_speechbrain_folder_answers_at_its_own_rate(folder, model, noisy):
 def test_errors_speak_of_a_model(folder):
     (folder / "model.safetensors").write_bytes(b"")
     with pytest.raises(ValueError, match=f"Model {folder}: .*safetensors"):
-        open_model(folder)
+        load(folder)
     (folder / "config.json").unlink()
     (folder / "hyperparams.yaml").unlink()
     with pytest.raises(FileNotFoundError, match="is no pretrained folder"):
-        open_model(folder)
+        load(folder)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from dispatch_sb.models import FastEnhancer
-from dispatch_sb.pretrained import write_model_folder
+from dispatch_sb.pretrained import save
 from dispatch_sb.sharing import model_card
 from dispatch_sb.sharing.upload import Push, check_export
 
@@ -28,7 +28,7 @@ def folder(tmp_path):
         data=[{"name": "own recordings", "licence": "CC0-1.0"}],
         scores={"excerpt": {"student": {"pesq": pesq}}},
     )
-    return write_model_folder(FastEnhancer(**SMALL), tmp_path / "model", card)
+    return save(FastEnhancer(**SMALL), tmp_path / "model", card)
 
 
 def test_what_is_missing_is_told_at_once(folder):

@@ -34,7 +34,7 @@ from dispatch_sb.losses import (
     WaveformL1,
 )
 from dispatch_sb.pretrained import FrozenTeacher
-from dispatch_sb.pretrained.clean import CleanTeacher
+from dispatch_sb.pretrained.teacher import CleanTeacher
 from dispatch_sb.training.distillation_mixin import DistillationMixin
 from dispatch_sb.training.schedules import Linear
 
