@@ -13,8 +13,12 @@ import pytest
 import torch
 
 from dispatch_sb.data import read_audio
-from dispatch_sb.pretrained import deepfilternet, estimate_delay, load_teacher
-from dispatch_sb.pretrained import load
+from dispatch_sb.pretrained import (
+    deepfilternet,
+    estimate_delay,
+    load,
+    load_teacher,
+)
 
 ROOT = Path(__file__).parents[3]
 SHIPPED = ROOT / "recipes/VoiceBank/pretrained/fastenhancer-b-16k"

@@ -14,9 +14,8 @@ import pytest
 import torch
 
 from dispatch_sb.data import read_audio
-from dispatch_sb.pretrained import load_teacher
+from dispatch_sb.pretrained import load, load_teacher
 from dispatch_sb.pretrained.onnx_teacher import OnnxTeacher
-from dispatch_sb.pretrained import load
 from dispatch_sb.runs.provenance import state_hash
 
 ROOT = Path(__file__).parents[3]

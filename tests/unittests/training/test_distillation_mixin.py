@@ -23,7 +23,6 @@ from distilling_brains import (
     same,
     weights,
 )
-from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from dispatch_sb.losses import (
