@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Protocol
 
+import torch
 import yaml
 
 AUDIO_WORDS = set(
@@ -22,7 +23,12 @@ DIRECTIONS = set(
     "in input last new next old out output prev previous updated".split()
 )
 AXES = ("batch", "bins", "frames", "parts")
-WINDOWS = ("hann", "sqrt_hann", "hamming", "rectangular")
+WINDOWS = {
+    "hann": torch.hann_window,
+    "sqrt_hann": lambda samples: torch.hann_window(samples).sqrt(),
+    "hamming": torch.hamming_window,
+    "rectangular": torch.ones,
+}
 
 
 class Port(Protocol):

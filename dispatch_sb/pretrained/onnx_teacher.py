@@ -16,13 +16,12 @@ from torch.nn import functional as F
 
 from dispatch_sb.pretrained.onnx_signature import (
     AXES,
-    Spectral,
+    WINDOWS,
     find_signature,
     read_description,
 )
 
 GPU = "CUDAExecutionProvider"
-CPU = "CPUExecutionProvider"
 TYPES = {
     "tensor(float)": np.float32,
     "tensor(float16)": np.float16,
@@ -144,7 +143,7 @@ class OnnxTeacher(nn.Module):
         settings = {
             "n_fft": spectral.n_fft,
             "hop_length": spectral.hop,
-            "window": _window(spectral),
+            "window": WINDOWS[spectral.window](spectral.n_fft),
             "center": True,
         }
         # A reflected edge needs more samples than half a window.
@@ -219,9 +218,8 @@ class OnnxTeacher(nn.Module):
                 self._spectra(session, torch.zeros(1, 4 * said.spectral.n_fft))
                 return None
             self.hop = block
-            hop = self._samples(session, torch.zeros(1, block or 16000)).shape[
-                1
-            ]
+            silence = torch.zeros(1, block or 16000)
+            hop = self._samples(session, silence).shape[1]
         except Exception as error:  # onnxruntime's own classes, by version
             raise ValueError(f"it does not run ({error})") from error
         if block and (hop > block or said.hop not in (None, hop)):
@@ -232,42 +230,27 @@ class OnnxTeacher(nn.Module):
         return hop if block else None
 
     def _session(self, kind: str) -> onnxruntime.InferenceSession:
-        """The session for tensors of a kind of device."""
-        if kind not in self._sessions:
-            on_gpu = kind == "cuda"
-            on_gpu = on_gpu and GPU in onnxruntime.get_available_providers()
-            providers = [GPU, CPU] if on_gpu else [CPU]
-            self._sessions[kind] = _open_session(self.path, providers)
+        """The session of one thread for tensors of a kind of device."""
+        if kind in self._sessions:
+            return self._sessions[kind]
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = 3  # errors: they also come as exceptions
+        providers = ["CPUExecutionProvider"]
+        if kind == "cuda" and GPU in onnxruntime.get_available_providers():
+            providers.insert(0, GPU)
+        try:
+            self._sessions[kind] = onnxruntime.InferenceSession(
+                str(self.path), options, providers=providers
+            )
+        except Exception as error:  # onnxruntime's own classes, by version
+            raise ValueError(
+                f"{self.path} is damaged, or no ONNX file that this "
+                f"onnxruntime reads ({error}): download or export it again."
+            ) from error
         return self._sessions[kind]
-
-
-def _open_session(path: Path, providers: list[str]):
-    """A session of one thread."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3  # errors: they also come as exceptions
-    try:
-        return onnxruntime.InferenceSession(
-            str(path), options, providers=providers
-        )
-    except Exception as error:  # onnxruntime's own classes, by version
-        raise ValueError(
-            f"{path} is damaged, or no ONNX file that this onnxruntime reads "
-            f"({error}): download or export it again."
-        ) from error
 
 
 def _sizes(port) -> list[int | None]:
     """A shape, with None for sizes that are free."""
     return [size if isinstance(size, int) else None for size in port.shape]
-
-
-def _window(spectral: Spectral) -> torch.Tensor:
-    """The window of an STFT, [n_fft]."""
-    if spectral.window == "rectangular":
-        return torch.ones(spectral.n_fft)
-    if spectral.window == "hamming":
-        return torch.hamming_window(spectral.n_fft)
-    window = torch.hann_window(spectral.n_fft)
-    return window.sqrt() if spectral.window == "sqrt_hann" else window
