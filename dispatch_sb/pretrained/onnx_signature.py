@@ -114,7 +114,7 @@ def read_description(path: Path, metadata: Mapping[str, str]) -> dict:
         If the YAML holds something else.
     """
     own = {}
-    if {"sample_rate", "hop", "latency"} <= set(metadata):
+    if {"sample_rate", "hop", "latency", "states"} <= set(metadata):
         own["sample_rate"] = int(metadata["sample_rate"])
         own["delay"] = int(metadata["latency"]) - int(metadata["hop"])
     beside = path.with_suffix(".yaml")
