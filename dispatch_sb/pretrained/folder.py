@@ -23,7 +23,7 @@ from torch import nn
 
 from dispatch_sb.data.audio import write_audio
 from dispatch_sb.models.interface import load_state, load_weights
-from dispatch_sb.pretrained.sources import EXPECTED, Finder
+from dispatch_sb.pretrained.sources import Finder
 
 MODELS = "dispatch_sb.models"
 SAFETENSORS = "model.safetensors"
@@ -170,7 +170,10 @@ def load_own(
         raise ValueError('config.json: "model" must hold "class", "arguments"')
     path = next(filter(None, map(find, files)), None)
     if path is None:
-        raise FileNotFoundError(f"{files[-1]} is missing: {EXPECTED}.")
+        raise FileNotFoundError(
+            f"{' or '.join(files)} is missing: download the model again, or "
+            "export it again with today's dispatch-sb, which writes it."
+        )
     model = _built(description)
     if path.name == CHECKPOINT:
         load_weights(model, path)

@@ -8,8 +8,10 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
+import contextlib
 import logging
 import os
+from collections.abc import Iterator
 
 import torch
 from torch import nn
@@ -215,7 +217,7 @@ def load_student(
     torch.Size([1, 16000])
     """
     find, _ = open_source(source, revision, savedir, keys=("config.json",))
-    try:
+    with _naming(source), torch.random.fork_rng(devices=[]):
         config = read_config(find("config.json"))
         if "model" not in config:
             raise ValueError(
@@ -223,15 +225,7 @@ def load_student(
                 "dispatch_sb.pretrained.load_teacher loads SpeechBrain's "
                 "folders, and runs the code in their YAML"
             )
-        with torch.random.fork_rng(devices=[]):
-            model = load_own(config["model"], find, [SAFETENSORS])
-    except FileNotFoundError as error:
-        raise FileNotFoundError(
-            f"Model {source}: {SAFETENSORS} is missing: export the model "
-            "again with today's dispatch-sb, which writes it."
-        ) from error
-    except ValueError as error:
-        raise ValueError(f"Model {source}: {error}") from error
+        model = load_own(config["model"], find, [SAFETENSORS])
     return model.eval().to(device or "cpu")
 
 
@@ -254,7 +248,7 @@ def _opened(
     if is_recording(source):
         return RecordedTeacher(source, delay, sample_rate), None, True
     find, commit = open_source(source, revision, savedir)
-    try:
+    with _naming(source):
         config = read_config(find("config.json"))
         if "model" in config:
             return load_own(config["model"], find), commit, True
@@ -262,6 +256,13 @@ def _opened(
 
         interface = config.get("speechbrain_interface")
         return load_speechbrain(interface, find), commit, False
+
+
+@contextlib.contextmanager
+def _naming(source) -> Iterator[None]:
+    """Says of what is wrong with files whose they are."""
+    try:
+        yield
     except FileNotFoundError as error:
         raise FileNotFoundError(f"Model {source}: {error}") from error
     except ValueError as error:
