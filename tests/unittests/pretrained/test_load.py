@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 
 import dispatch_sb
 from dispatch_sb.data import write_audio
-from dispatch_sb.models import FastEnhancer
+from dispatch_sb.models import FastEnhancer, interface
 from dispatch_sb.pretrained import load, load_student, load_teacher, save
 from dispatch_sb.runs.run import Run
 
@@ -107,6 +107,7 @@ def test_the_two_files_of_a_student_are_enough(folder, model, noisy, tmp_path):
         ({"model": {"class": "torch.nn.Linear"}}, "torch.nn.Linear"),
         ({"model": {"class": "dispatch_sb.models.nn.Linear"}}, "nn.Linear"),
         ({"model": {"class": "dispatch_sb.models.interface.os.system"}}, "os."),
+        ({"model": {"class": "dispatch_sb.models.interface.Conv1d"}}, "not a"),
         (
             {"model": {"class": "dispatch_sb.models.interface.load_weights"}},
             "load_weights",
@@ -124,7 +125,11 @@ def test_the_two_files_of_a_student_are_enough(folder, model, noisy, tmp_path):
         ("{", "config.json"),
     ],
 )
-def test_what_describes_no_model_of_ours_is_refused(folder, config, named):
+def test_what_describes_no_model_of_ours_is_refused(
+    folder, monkeypatch, config, named
+):
+    # A name that a module of ours merely imports is not ours.
+    monkeypatch.setattr(interface, "Conv1d", torch.nn.Conv1d, raising=False)
     text = config if isinstance(config, str) else json.dumps(config)
     (folder / "config.json").write_text(text)
     with pytest.raises(ValueError, match=named):
