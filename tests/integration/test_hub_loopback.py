@@ -7,34 +7,16 @@ Authors
 """
 
 import pytest
-import torch
 from hub_worker import model_folder, same
-from hyperpyyaml import load_hyperpyyaml
+from pretrained_folders import WAVEFORM, write_folder
 
-RESNET = """
-sample_rate: 16000
-enhance_model: !new:speechbrain.lobes.models.EnhanceResnet.EnhanceResnet
-    channel_counts: [4]
-    dense_count: 1
-    dense_nodes: 16
-modules:
-    enhance_model: !ref <enhance_model>
-pretrainer: !new:speechbrain.utils.parameter_transfer.Pretrainer
-    loadables:
-        enhance_model: !ref <enhance_model>
-    paths:
-        enhance_model: lab/resnet/enhance_model.ckpt
-"""
+# The place in a YAML is not where its file is taken from.
+ELSEWHERE = "    paths:\n        enhance_model: other/id/enhance_model.ckpt\n"
 
 
 def resnet_folder(folder, seed):
     """A folder of SpeechBrain's, without config.json."""
-    folder.mkdir()
-    (folder / "hyperparams.yaml").write_text(RESNET)
-    torch.manual_seed(seed)
-    network = load_hyperpyyaml(RESNET)["enhance_model"]
-    torch.save(network.state_dict(), folder / "enhance_model.ckpt")
-    return folder
+    return write_folder(folder, WAVEFORM + ELSEWHERE, seed=seed)
 
 
 @pytest.mark.parametrize("kind", [model_folder, resnet_folder])
