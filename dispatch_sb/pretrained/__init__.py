@@ -7,8 +7,9 @@ Authors
 
 from dispatch_sb.pretrained.folder import save
 from dispatch_sb.pretrained.frozen import FrozenTeacher
-from dispatch_sb.pretrained.loading import load, load_student, load_teacher
+from dispatch_sb.pretrained.loading import load, load_teacher
 from dispatch_sb.pretrained.probe import estimate_delay
+from dispatch_sb.pretrained.student import load_student
 
 __all__ = [
     "FrozenTeacher",

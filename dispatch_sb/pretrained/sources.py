@@ -5,12 +5,13 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
+import contextlib
 import logging
 import os
 import re
 import socket
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -210,6 +211,31 @@ class HubModel:
             f"{constants.ENDPOINT} {why}: connect to the network once, or "
             "copy its files here and give their folder as the source."
         )
+
+
+@contextlib.contextmanager
+def naming(source: str | os.PathLike) -> Iterator[None]:
+    """Says of what is wrong with files whose they are.
+
+    Arguments
+    ---------
+    source : str or path
+        The folder or hub id.
+
+    Example
+    -------
+    >>> with naming("lab/big"):
+    ...     raise ValueError("config.json is not JSON")
+    Traceback (most recent call last):
+    ...
+    ValueError: Model lab/big: config.json is not JSON
+    """
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"Model {source}: {error}") from error
+    except ValueError as error:
+        raise ValueError(f"Model {source}: {error}") from error
 
 
 def answers(url: str) -> bool:

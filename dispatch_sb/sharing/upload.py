@@ -22,8 +22,8 @@ from huggingface_hub.utils.sha import git_hash
 from tqdm import tqdm
 
 from dispatch_sb.models.interface import load_weights, state_hash
-from dispatch_sb.pretrained import load_student
 from dispatch_sb.pretrained.folder import FILES
+from dispatch_sb.pretrained.student import load_student
 from dispatch_sb.sharing.card import card_on_hub
 
 HUB = constants.ENDPOINT
