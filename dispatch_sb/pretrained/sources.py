@@ -222,6 +222,16 @@ def naming(source: str | os.PathLike) -> Iterator[None]:
     source : str or path
         The folder or hub id.
 
+    Yields
+    ------
+    None
+        Its files are read within.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As within, after the name.
+
     Example
     -------
     >>> with naming("lab/big"):
