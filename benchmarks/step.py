@@ -24,7 +24,7 @@ import speechbrain as sb
 import torch
 
 from dispatch_sb.data import pair_dataset, write_audio, write_pair_manifest
-from dispatch_sb.enhance.recording import record_folder
+from dispatch_sb.enhance.record_teacher import record_folder
 from dispatch_sb.losses import DistillationLoss, EnhancementLoss, MagnitudeL2
 from dispatch_sb.models import FastEnhancer
 from dispatch_sb.pretrained import load_teacher

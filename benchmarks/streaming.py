@@ -32,7 +32,7 @@ from dispatch_sb.data import read_audio
 from dispatch_sb.enhance import StreamingEnhancer
 from dispatch_sb.models import FastEnhancer
 from dispatch_sb.models.costs import count_parameters
-from dispatch_sb.pretrained.opening import open_model
+from dispatch_sb.pretrained import load
 from dispatch_sb.sharing.onnx_file import largest_difference, onnx_bytes
 from dispatch_sb.sharing.onnx_runtime import OnnxEnhancer, open_session
 
@@ -243,7 +243,7 @@ def main():
         for size in "TB"
     }
     if options.model:
-        models[Path(options.model).name] = open_model(options.model)
+        models[Path(options.model).name] = load(options.model)
     speech = read_audio(options.speech)[: round(16000 * options.seconds)]
     gtcrn = None if options.alone else gtcrn_content(options.gtcrn)
     contestants, parity = contestants_of(models, gtcrn, speech)

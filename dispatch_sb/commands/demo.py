@@ -36,7 +36,6 @@ def _demo_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _demo(arguments: argparse.Namespace) -> str:
-    from dispatch_sb.commands.interrupts import terminated_like_interrupted
     from dispatch_sb.demo.gradio_page import build_page, serve
     from dispatch_sb.demo.models import open_models
     from dispatch_sb.demo.sample_recording import find_example
@@ -52,8 +51,7 @@ def _demo(arguments: argparse.Namespace) -> str:
     browser = not arguments.no_browser
     address = serve(page, arguments.host, arguments.port, browser, example)
     print(f"The page is at {address} (Ctrl+C ends it).", flush=True)
-    with terminated_like_interrupted():  # recordings are deleted
-        page.block_thread()
+    page.block_thread()
     return "The page is closed."
 
 

@@ -50,7 +50,7 @@ def model_loader(arguments: argparse.Namespace) -> Callable:
     """
     import torch
 
-    from dispatch_sb.pretrained.opening import open_model
+    from dispatch_sb.pretrained import load
 
     source = arguments.model or os.environ.get(MODEL_VARIABLE)
     if not source:
@@ -63,6 +63,4 @@ def model_loader(arguments: argparse.Namespace) -> Callable:
             f"there is no {arguments.device} here (torch sees no GPU): leave "
             "--device out."
         )
-    return functools.partial(
-        open_model, source, arguments.revision, arguments.device
-    )
+    return functools.partial(load, source, arguments.revision, arguments.device)

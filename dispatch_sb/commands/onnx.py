@@ -26,11 +26,11 @@ def _onnx_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _onnx(arguments: argparse.Namespace) -> str:
     from dispatch_sb.data import read_audio
-    from dispatch_sb.pretrained.opening import open_model
+    from dispatch_sb.pretrained import load
     from dispatch_sb.sharing.onnx_file import card_and_example, write_onnx
 
     output = _check(arguments.output)
-    model = open_model(arguments.model, arguments.revision)
+    model = load(arguments.model, arguments.revision)
     card, example = card_and_example(arguments.model, arguments.revision)
     audio = arguments.audio or example
     if audio is None:

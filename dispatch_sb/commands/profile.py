@@ -54,9 +54,9 @@ def _profile(arguments: argparse.Namespace) -> str:
 
 def _open(source: str):
     """A model whose latency is known."""
-    from dispatch_sb.pretrained.opening import open_model
+    from dispatch_sb.pretrained import load
 
-    model = open_model(source)
+    model = load(source)
     if not hasattr(model, "latency"):
         raise ValueError(
             f"{source} does not state its latency: only models of "

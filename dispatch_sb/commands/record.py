@@ -52,7 +52,7 @@ def _record_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _record(arguments: argparse.Namespace) -> str:
-    from dispatch_sb.enhance.recording import record_folder
+    from dispatch_sb.enhance.record_teacher import record_folder
     from dispatch_sb.pretrained import load_teacher
 
     load = functools.partial(

@@ -14,8 +14,7 @@ import torch
 from torch import nn
 
 from dispatch_sb.losses import DFKD, DistillationLoss, TopGap
-from dispatch_sb.pretrained import FrozenTeacher
-from dispatch_sb.pretrained.opening import open_model
+from dispatch_sb.pretrained import FrozenTeacher, load
 from dispatch_sb.runs.run import Run, is_run
 
 
@@ -73,7 +72,7 @@ def open_models(
     FileNotFoundError, ValueError, ConnectionError
         If one of them cannot be opened: which, why, and the remedy.
     """
-    network = open_model(str(student), student_revision)
+    network = load(str(student), student_revision)
     rate = getattr(network, "sample_rate", 16000)
     networks, sources = {"student": network}, {"student": str(student)}
     loss, notes = None, []
@@ -90,7 +89,7 @@ def open_models(
             )
     if teacher is not None:
         sources["teacher"] = str(teacher)
-        master = open_model(str(teacher), teacher_revision)
+        master = load(str(teacher), teacher_revision)
         notes += _teacher_notes(master, rate)
         networks["teacher"] = FrozenTeacher(
             master, sample_rate=rate, resample=True

@@ -5,14 +5,17 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
-from dispatch_sb.pretrained.folder import write_model_folder
+from dispatch_sb.pretrained.folder import save
 from dispatch_sb.pretrained.frozen import FrozenTeacher
-from dispatch_sb.pretrained.hub import load_teacher
+from dispatch_sb.pretrained.loading import load, load_teacher
 from dispatch_sb.pretrained.probe import estimate_delay
+from dispatch_sb.pretrained.student import load_student
 
 __all__ = [
     "FrozenTeacher",
     "estimate_delay",
+    "load",
+    "load_student",
     "load_teacher",
-    "write_model_folder",
+    "save",
 ]

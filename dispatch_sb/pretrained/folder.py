@@ -1,28 +1,37 @@
-"""A model becomes a folder in the hub's layout, which ``load_student``,
-``load_teacher`` and SpeechBrain's ``WaveformEnhancement`` all load.
+"""Our own models as folders in the hub's layout, which SpeechBrain's
+``WaveformEnhancement`` loads too: written whole or not at all, and read from
+plain data, of which nothing is executed.
 
 Authors
  * The dispatch-sb contributors, 2026
 """
 
+import importlib
 import json
 import os
 import shutil
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import safetensors.torch
 import torch
 import yaml
+from safetensors import SafetensorError
 from torch import nn
 
-import dispatch_sb.models
 from dispatch_sb.data.audio import write_audio
+from dispatch_sb.models.interface import load_state, load_weights
+from dispatch_sb.pretrained.sources import Finder
 
+MODELS = "dispatch_sb.models"
+SAFETENSORS = "model.safetensors"
+CHECKPOINT = "enhance_model.ckpt"
 FILES = (
     "hyperparams.yaml",
-    "enhance_model.ckpt",
-    "model.safetensors",
+    CHECKPOINT,
+    SAFETENSORS,
     "config.json",
     "README.md",
     "example.wav",
@@ -53,7 +62,7 @@ pretrainer: !new:speechbrain.utils.parameter_transfer.Pretrainer
 """
 
 
-def write_model_folder(
+def save(
     model: nn.Module,
     folder: str | os.PathLike,
     card: str,
@@ -92,65 +101,170 @@ def write_model_folder(
     -------
     >>> from dispatch_sb.models import FastEnhancer
     >>> folder = getfixture("tmp_path") / "tiny"
-    >>> path = write_model_folder(FastEnhancer.from_size("T"), folder, "# Tiny")
+    >>> path = save(FastEnhancer.from_size("T"), folder, "# Tiny")
     >>> sorted(file.name for file in path.iterdir())
     ['README.md', 'config.json', 'enhance_model.ckpt', 'hyperparams.yaml',
      'model.safetensors']
     """
-    description = describe(model)
+    description = _described(model)
     folder = Path(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    building = tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent)
-    building = Path(building)
+    place = tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent)
+    building, old = Path(place, "new"), Path(place, "old")
     try:
-        building.chmod(0o755)  # mkdtemp's folders are private
-        _keep_other_files(folder, building)
+        if folder.is_dir():
+            # Also the folder's mode; what is ours there is replaced.
+            shutil.copytree(folder, building, symlinks=True)
+            for name in FILES:
+                (building / name).unlink(missing_ok=True)
+        building.mkdir(exist_ok=True)
         _write_files(building, model, description, card, example)
-        _move_into_place(building, folder)
+        if folder.exists():
+            os.replace(folder, old)
+        os.replace(building, folder)
     finally:
-        shutil.rmtree(building, ignore_errors=True)
+        if old.exists() and not folder.exists():
+            os.replace(old, folder)
+        shutil.rmtree(place, ignore_errors=True)
     return folder
 
 
-def describe(model: nn.Module) -> dict:
-    """What ``config.json`` says of a model: enough to build it again.
+def load_own(
+    description: Mapping[str, Any],
+    find: Finder,
+    files: Sequence[str] = (SAFETENSORS, CHECKPOINT),
+) -> nn.Module:
+    """Builds one of our models and loads its weights.
 
     Arguments
     ---------
-    model : torch.nn.Module
-        Of ``dispatch_sb.models``.
+    description : mapping
+        ``"model"`` of its ``config.json``:
+        ``{"class": "dispatch_sb.models.Name", "arguments": {...}}``.
+    find : callable
+        File name to path, None for a file that is not there.
+    files : sequence of str
+        Where the weights may be; the first that is there counts.
+
+    Returns
+    -------
+    torch.nn.Module
+        In training mode, on the CPU.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none of these files.
+    ValueError
+        If the class is not a network of ``dispatch_sb.models``, or arguments
+        or weights are not its own.
+
+    Example
+    -------
+    >>> load_own({"class": "os.system", "arguments": {}}, Path)
+    Traceback (most recent call last):
+    ...
+    ValueError: ...'os.system' is not a model of dispatch_sb.models...
+    """
+    if not isinstance(description, Mapping):
+        raise ValueError('config.json: "model" must hold "class", "arguments"')
+    path = next(filter(None, map(find, files)), None)
+    if path is None:
+        raise FileNotFoundError(
+            f"{' or '.join(files)} is missing: download the model again, or "
+            "export it again with today's dispatch-sb, which writes it."
+        )
+    model = _built(description)
+    if path.name == CHECKPOINT:
+        load_weights(model, path)
+        return model
+    try:
+        state = safetensors.torch.load_file(path)
+    except SafetensorError as error:
+        raise ValueError(
+            f"{path} is damaged or no safetensors file ({error}): download or "
+            "export it again."
+        ) from error
+    load_state(model, state, path)
+    return model
+
+
+def read_config(path: Path | None) -> dict:
+    """Reads ``config.json``.
+
+    Arguments
+    ---------
+    path : pathlib.Path or None
+        The file.
 
     Returns
     -------
     dict
-        ``{"class": "dispatch_sb.models.Name", "arguments": {...}}``.
+        Nothing if there is no file, or no object in it.
+
+    Raises
+    ------
+    ValueError
+        If it is not JSON.
 
     Example
     -------
-    >>> from dispatch_sb.models import FastEnhancer
-    >>> describe(FastEnhancer.from_size("T"))["class"]
-    'dispatch_sb.models.FastEnhancer'
+    >>> read_config(None)
+    {}
     """
-    model_class = type(model)
-    package = dispatch_sb.models.__name__
-    inside = model_class.__module__.startswith(package + ".")
-    if not inside or not hasattr(model, "config"):
+    if path is None:
+        return {}
+    try:
+        config = json.loads(Path(path).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is not JSON ({error}): repair it") from error
+    return config if isinstance(config, dict) else {}
+
+
+def _described(model: nn.Module) -> dict:
+    """What ``config.json`` says of a model: enough to build it again."""
+    name = f"{MODELS}.{type(model).__name__}"
+    if _own_class(name) is not type(model):
+        name = f"{type(model).__module__}.{type(model).__qualname__}"
+    if _own_class(name) is not type(model) or not hasattr(model, "config"):
         raise ValueError(
-            f"{model_class.__module__}.{model_class.__qualname__} is not one "
-            f"of {package} with a config: only those can be loaded again from "
-            "their folder."
+            f"{name} is not one of {MODELS} with a config: only those can be "
+            "loaded again from their folder."
         )
-    public = getattr(dispatch_sb.models, model_class.__name__, None)
-    module = package if public is model_class else model_class.__module__
     # Through JSON, so that the YAML beside it holds the very same values.
-    return json.loads(
-        json.dumps(
-            {
-                "class": f"{module}.{model_class.__name__}",
-                "arguments": model.config,
-            }
+    return json.loads(json.dumps({"class": name, "arguments": model.config}))
+
+
+def _built(description: Mapping) -> nn.Module:
+    """One of our models, with fresh weights."""
+    path = str(description.get("class"))
+    model_class = _own_class(path)
+    if model_class is None:
+        raise ValueError(
+            f"config.json: the class {path!r} is not a model of {MODELS}: "
+            "update dispatch-sb, or load a SpeechBrain folder without "
+            '"model" in its config.json'
         )
-    )
+    try:
+        return model_class(**description.get("arguments", {}))
+    except (TypeError, RuntimeError, ArithmeticError, MemoryError) as error:
+        raise ValueError(
+            f"config.json: {path} does not take these arguments ({error})"
+        ) from error
+
+
+def _own_class(path: str) -> type | None:
+    """The class of that dotted path if it is a network of ours, else None."""
+    module_name, _, name = path.rpartition(".")
+    if module_name != MODELS and not module_name.startswith(MODELS + "."):
+        return None
+    try:
+        found = getattr(importlib.import_module(module_name), name, None)
+    except ImportError:
+        return None
+    # Names that our modules merely import are not ours.
+    is_network = isinstance(found, type) and issubclass(found, nn.Module)
+    return found if is_network and found.__module__.startswith(MODELS) else None
 
 
 def _write_files(building: Path, model, description, card, example) -> None:
@@ -176,42 +290,12 @@ def _write_files(building: Path, model, description, card, example) -> None:
     }
     for name, text in texts.items():
         (building / name).write_text(text, encoding="utf-8")
-    torch.save(state, building / "enhance_model.ckpt")
+    torch.save(state, building / CHECKPOINT)
     # For `load_student`, and for everyone who does not unpickle.
     tensors = safetensors.torch.save(state, metadata={"format": "pt"})
-    (building / "model.safetensors").write_bytes(tensors)
+    (building / SAFETENSORS).write_bytes(tensors)
     if example is not None:
         samples = torch.as_tensor(example).detach().cpu().float().numpy()
         write_audio(
             building / "example.wav", samples, model.sample_rate, "PCM_16"
         )
-
-
-def _keep_other_files(folder: Path, building: Path) -> None:
-    """Copies what is in an existing folder and not ours to replace."""
-    if not folder.is_dir():
-        return
-    for path in folder.iterdir():
-        if path.name in FILES:
-            continue
-        if path.is_dir() and not path.is_symlink():
-            shutil.copytree(path, building / path.name, symlinks=True)
-        else:
-            shutil.copy2(path, building / path.name, follow_symlinks=False)
-
-
-def _move_into_place(building: Path, folder: Path) -> None:
-    """Renames the new folder to its place; the old one goes last."""
-    old: Path | None = None
-    if folder.exists():
-        aside = tempfile.mkdtemp(prefix=building.name, dir=folder.parent)
-        old = Path(aside)
-        os.replace(folder, old)  # onto an empty folder
-    try:
-        os.replace(building, folder)
-    except OSError:
-        if old is not None:
-            os.replace(old, folder)
-        raise
-    if old is not None:
-        shutil.rmtree(old, ignore_errors=True)

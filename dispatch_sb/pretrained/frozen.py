@@ -9,8 +9,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from dispatch_sb.pretrained.teacher import Teacher
 
-class FrozenTeacher(nn.Module):
+
+class FrozenTeacher(Teacher):
     """Wraps any enhancement network as a teacher for distillation.
 
     ``Brain.fit`` calls ``modules.train()`` after ``on_stage_start``, so a bare
@@ -53,8 +55,6 @@ class FrozenTeacher(nn.Module):
     True
     """
 
-    live = True  # it enhances whatever it is given
-
     def __init__(
         self,
         model: nn.Module,
@@ -63,15 +63,13 @@ class FrozenTeacher(nn.Module):
         match_level: bool = False,
         resample: bool = False,
     ):
-        super().__init__()
+        super().__init__(sample_rate)
         if not isinstance(delay, int) or delay < 0:
             raise ValueError(
                 f"delay must be a non-negative number of samples, got {delay!r}"
             )
-        self.sample_rate = sample_rate
         self.delay = delay
         self.match_level = match_level
-        self.origin: dict = {}  # filled by load_teacher, for reports
         self.model = model
         model_rate = getattr(model, "sample_rate", sample_rate)
         if model_rate != sample_rate and not resample:

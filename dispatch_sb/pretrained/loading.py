@@ -1,165 +1,222 @@
-"""A pretrained folder's files become a network with its weights, all of them.
+"""The one way in: whatever holds an enhancement model becomes that model, or a
+frozen teacher.
+
+What one kind of source needs (SpeechBrain, onnxruntime) is imported when a
+source is of that kind.
 
 Authors
  * The dispatch-sb contributors, 2026
 """
 
-from pathlib import Path
+import logging
+import os
 
-from hyperpyyaml import load_hyperpyyaml
-from speechbrain.utils.checkpoints import get_default_hook
-from speechbrain.utils.parameter_transfer import (
-    DEFAULT_TRANSFER_HOOKS,
-    Pretrainer,
-)
 from torch import nn
 
-from dispatch_sb.models.interface import load_weights
-from dispatch_sb.pretrained.adapters import (
-    adapt,
-    guess_interface,
-    sample_rate_of,
-)
-from dispatch_sb.pretrained.plain_data import build_own as build_own
-from dispatch_sb.pretrained.plain_data import load_own, read_config
-from dispatch_sb.pretrained.sources import EXPECTED, Finder
+from dispatch_sb.pretrained.folder import load_own, read_config
+from dispatch_sb.pretrained.frozen import FrozenTeacher
+from dispatch_sb.pretrained.probe import estimate_delay, forgets_level
+from dispatch_sb.pretrained.recorded import RecordedTeacher, is_recording
+from dispatch_sb.pretrained.sources import naming, open_source
+from dispatch_sb.pretrained.teacher import CleanTeacher, Teacher
+from dispatch_sb.runs.run import Run, is_run
+
+logger = logging.getLogger(__name__)
 
 
-def load_model(find: Finder, source: str, kind: str = "Teacher") -> nn.Module:
-    """Builds the network of a pretrained folder and loads its weights.
+def load(
+    source: str | os.PathLike,
+    revision: str | None = None,
+    device: str | None = None,
+    savedir: str | os.PathLike | None = None,
+    sample_rate: int = 16000,
+) -> nn.Module:
+    """Loads an enhancement model from anything that holds one.
 
-    Our own models (``config.json`` has ``"model"``) are built from their class
-    and arguments, without executing the YAML. For SpeechBrain's folders the
-    YAML is executed: it is code, load only what you trust.
+    Our own models execute nothing. The YAML of a run, and of a folder of
+    SpeechBrain's own format, is code: load only what you trust.
 
     Arguments
     ---------
-    find : callable
-        File name to path, None for a file that is not there.
-    source : str
-        Where the files come from, for messages.
-    kind : str
-        What messages call it.
+    source : str or path
+        The ``output_folder`` of a training (its best student), a model's
+        folder, a hub id, or another of ``load_teacher``'s sources.
+    revision : str, optional
+        Of a hub id: commit, tag or branch.
+    device : str, optional
+        Where to put the model, such as ``"cuda"``.
+    savedir : str or path, optional
+        Where downloads are kept; by default ``huggingface_hub``'s cache.
+    sample_rate : int
+        In Hz, where the source states none.
 
     Returns
     -------
     torch.nn.Module
-        Waveforms in, waveforms out (or a tuple that begins with them), with an
-        attribute ``sample_rate`` in Hz where the folder states it.
+        Noisy waveforms [batch, samples] in, enhanced ones of the same shape
+        out, at ``model.sample_rate`` Hz; in evaluation mode. Our own models
+        also have ``hop`` and ``latency``, in samples. ``"clean"`` and
+        recordings cannot be run: ``model.live`` is False.
 
     Raises
     ------
     FileNotFoundError
-        If a file that is needed is not there.
+        If there is no such thing, or files are missing from it.
+    ConnectionError
+        If the hub cannot be reached and the files are not here yet.
+    ImportError
+        If the package that a source needs is not installed.
     ValueError
-        If the files contradict each other, or the interface is unknown.
+        If what is there cannot be used.
+
+    Example
+    -------
+    >>> load("no/such/model")
+    Traceback (most recent call last):
+    ...
+    FileNotFoundError: There is no folder no/such/model, ...
     """
-    try:
-        config = read_config(find("config.json"))
-        if "model" in config:
-            return load_own(config["model"], find)
-        return _load_speechbrain(config.get("speechbrain_interface"), find)
-    except FileNotFoundError as error:
-        raise FileNotFoundError(f"{kind} {source}: {error}") from error
-    except ValueError as error:
-        raise ValueError(f"{kind} {source}: {error}") from error
+    model, _, ours = _opened(source, revision, savedir, sample_rate)
+    if not ours:
+        rate = getattr(model, "sample_rate", sample_rate)
+        forgets = _tried_out(model, rate, source)
+        model = FrozenTeacher(model, sample_rate=rate, match_level=forgets)
+    return model.eval().to(device or "cpu")
 
 
-def _load_speechbrain(interface: str | None, find: Finder) -> nn.Module:
-    """A network from SpeechBrain's ``hyperparams.yaml`` and ``.ckpt`` files."""
-    hparams = _execute_yaml(_needed(find, "hyperparams.yaml"))
-    for key in ("modules", "pretrainer"):
-        if key not in hparams:
-            raise ValueError(f'hyperparams.yaml has no "{key}": {EXPECTED}')
-    interface = interface or guess_interface(hparams)
-    if interface is None:
-        raise ValueError(
-            "neither config.json nor the modules "
-            f"{sorted(hparams['modules'])} of hyperparams.yaml say which "
-            'interface it has: add {"speechbrain_interface": '
-            '"WaveformEnhancement"} (or another) as config.json'
-        )
-    model = adapt(interface, hparams)
-    load_pretrained(hparams["pretrainer"], find)
-    _check_covered(model, hparams["pretrainer"])
-    rate = sample_rate_of(hparams)
-    if rate is not None:
-        model.sample_rate = rate
-    return model
+def load_teacher(
+    source: str | os.PathLike,
+    revision: str | None = None,
+    savedir: str | os.PathLike | None = None,
+    device: str | None = None,
+    sample_rate: int = 16000,
+    resample: bool = False,
+    delay: int = 0,
+    match_level: bool | None = None,
+) -> Teacher:
+    """Loads a pretrained enhancement network as a frozen teacher.
 
+    A folder of enhanced files is a teacher too, a recorded one.
 
-def _execute_yaml(path: Path) -> dict:
-    """What a ``hyperparams.yaml`` constructs."""
-    try:
-        with open(path, encoding="utf-8") as stream:
-            hparams = load_hyperpyyaml(stream)
-    except Exception as error:  # YAML that is code raises anything
-        raise ValueError(
-            f"{path} does not load ({type(error).__name__}: {error}): check "
-            "it, and that the installed SpeechBrain has what it names"
-        ) from error
-    if not isinstance(hparams, dict):
-        raise ValueError(f"{path} holds no keys: {EXPECTED}")
-    return hparams
-
-
-def load_pretrained(pretrainer: Pretrainer, find: Finder) -> None:
-    """Loads what a ``Pretrainer`` lists, networks strictly.
-
-    ``Pretrainer.load_collected`` itself only warns of missing keys. Objects
-    with a loading hook of their own are loaded by it.
+    A folder of SpeechBrain's format executes its ``hyperparams.yaml``, which
+    may run any code: load only what you trust, and pin the revision. Our own
+    models execute nothing.
 
     Arguments
     ---------
-    pretrainer : speechbrain.utils.parameter_transfer.Pretrainer
-        From a ``hyperparams.yaml``. Of its ``paths`` only the file names
-        count: every file comes from the model's own folder and revision.
-    find : callable
-        File name to path.
+    source : str or path
+        A local folder, or a hub id such as
+        ``"speechbrain/metricgan-plus-voicebank"``; the ``output_folder`` of a
+        training; a folder of enhanced files with the names of the noisy ones;
+        an ONNX file; ``"deepfilternet3"``; or ``"clean"``, the clean speech
+        itself, a control.
+    revision : str, optional
+        Of a hub id: the commit (best: nothing changes under you, and a
+        downloaded teacher needs no network), a tag or a branch. Without it the
+        newest commit is taken and named in a warning.
+    savedir : str or path, optional
+        Where downloads are kept, by source and commit; by default
+        ``huggingface_hub``'s cache.
+    device : str, optional
+        Where to put the teacher, such as ``"cuda"``.
+    sample_rate : int
+        Of the data, in Hz.
+    resample : bool
+        Whether a teacher of another rate is resampled rather than refused.
+    delay : int
+        Samples by which the teacher's output lags behind its input.
+    match_level : bool, optional
+        Whether the level of the input is restored by a least-squares gain. By
+        default it is measured whether the teacher needs that.
+
+    Returns
+    -------
+    FrozenTeacher, CleanTeacher or RecordedTeacher
+        Waveforms [batch, samples] in and out; or what finds recordings. Its
+        ``origin`` says where it came from:
+        ``{"source": ..., "revision": commit or None}``.
+
+    Raises
+    ------
+    FileNotFoundError, ConnectionError, ImportError, ValueError
+        As for ``load``; also ValueError if the sample rate is another.
+
+    Example
+    -------
+    >>> load_teacher("clean").origin
+    {'source': 'clean', 'revision': None}
     """
-    plain = DEFAULT_TRANSFER_HOOKS[nn.Module]
-    for name, target in pretrainer.loadables.items():
-        if not pretrainer.is_loadable(name):
-            continue
-        file = str(pretrainer.paths.get(name, f"{name}.ckpt"))
-        path = _needed(find, file.rsplit("/", maxsplit=1)[-1])
-        hook = pretrainer.custom_hooks.get(name)
-        hook = hook or get_default_hook(target, DEFAULT_TRANSFER_HOOKS)
-        if hook is plain:
-            load_weights(target, path)
-        elif hook is not None:
-            hook(target, path)
-        else:
-            raise ValueError(
-                f"the pretrainer cannot load {name!r}, a "
-                f"{type(target).__name__}: give it an entry in custom_hooks"
-            )
+    model, commit, _ = _opened(source, revision, savedir, sample_rate, delay)
+    if isinstance(model, Teacher):
+        return model
+    rate = getattr(model, "sample_rate", sample_rate)
+    forgets = _tried_out(model, rate, source)
+    if match_level is None and forgets:
+        logger.info("Teacher %s normalises its level: undone", source)
+    teacher = FrozenTeacher(
+        model,
+        sample_rate=sample_rate,
+        delay=delay,
+        match_level=forgets if match_level is None else match_level,
+        resample=resample,
+    )
+    teacher.origin = {"source": str(source), "revision": commit}
+    return teacher if device is None else teacher.to(device)
 
 
-def _check_covered(model: nn.Module, pretrainer: Pretrainer) -> None:
-    """Raises if the pretrainer leaves some of the weights as initialised."""
-    loaded = {
-        id(parameter)
-        for target in pretrainer.loadables.values()
-        if isinstance(target, nn.Module)
-        for parameter in target.parameters()
-    }
-    random = [
-        name
-        for name, parameter in model.named_parameters()
-        if id(parameter) not in loaded
-    ]
-    if random:
-        raise ValueError(
-            "no file holds the weights of "
-            f"{', '.join(random)}: list their network among the loadables of "
-            "the pretrainer in hyperparams.yaml"
+def _opened(
+    source, revision, savedir, sample_rate: int, delay: int = 0
+) -> tuple[nn.Module, str | None, bool]:
+    """What a source holds, its commit on the hub, and whether it is ours: with
+    outputs as long and as loud as its inputs, or no network at all."""
+    name = str(source).lower()
+    if source == "clean":
+        return CleanTeacher(sample_rate), None, True
+    if name == "deepfilternet3":
+        from dispatch_sb.pretrained.deepfilternet import DeepFilterNet3
+
+        return DeepFilterNet3(sample_rate), None, False
+    if name.endswith(".onnx"):
+        return _opened_onnx(source, sample_rate), None, False
+    if is_run(source):
+        return Run.open(source).student, None, True
+    if is_recording(source):
+        return RecordedTeacher(source, delay, sample_rate), None, True
+    find, commit = open_source(source, revision, savedir)
+    with naming(source):
+        config = read_config(find("config.json"))
+        if "model" in config:
+            return load_own(config["model"], find), commit, True
+        from dispatch_sb.pretrained.speechbrain_folder import load_speechbrain
+
+        interface = config.get("speechbrain_interface")
+        return load_speechbrain(interface, find), commit, False
+
+
+def _opened_onnx(source: str | os.PathLike, sample_rate: int) -> nn.Module:
+    """An ONNX file's model, its delay measured if nothing states it."""
+    from dispatch_sb.pretrained.onnx_teacher import OnnxTeacher
+
+    model = OnnxTeacher(source, sample_rate)
+    if model.delay is None:
+        model.delay = estimate_delay(model, model.sample_rate)
+        logger.info(
+            "%s: %d Hz; its output is %d samples late, as measured",
+            source,
+            model.sample_rate,
+            model.delay,
         )
+    return model
 
 
-def _needed(find: Finder, name: str) -> Path:
-    """The path of a file that must be there."""
-    path = find(name)
-    if path is None:
-        raise FileNotFoundError(f"{name} is missing: {EXPECTED}.")
-    return path
+def _tried_out(model: nn.Module, sample_rate: int, source) -> bool:
+    """Runs a model once, so that what cannot run fails early; whether it
+    forgets the level of its input."""
+    try:
+        return forgets_level(model, sample_rate)
+    except Exception as error:  # a foreign network raises anything
+        raise ValueError(
+            f"Model {source} cannot enhance a waveform "
+            f"({type(error).__name__}: {error}): check that the "
+            "speechbrain_interface in its config.json is the right one."
+        ) from error

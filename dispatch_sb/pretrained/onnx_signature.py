@@ -6,13 +6,13 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Protocol
 
+import torch
 import yaml
 
 AUDIO_WORDS = set(
@@ -23,7 +23,12 @@ DIRECTIONS = set(
     "in input last new next old out output prev previous updated".split()
 )
 AXES = ("batch", "bins", "frames", "parts")
-WINDOWS = ("hann", "sqrt_hann", "hamming", "rectangular")
+WINDOWS = {
+    "hann": torch.hann_window,
+    "sqrt_hann": lambda samples: torch.hann_window(samples).sqrt(),
+    "hamming": torch.hamming_window,
+    "rectangular": torch.ones,
+}
 
 
 class Port(Protocol):
@@ -108,19 +113,20 @@ def read_description(path: Path, metadata: Mapping[str, str]) -> dict:
     ValueError
         If the YAML holds something else.
     """
-    own = _of_our_export(metadata)
+    own = {}
+    if {"sample_rate", "hop", "latency", "states"} <= set(metadata):
+        own["sample_rate"] = int(metadata["sample_rate"])
+        own["delay"] = int(metadata["latency"]) - int(metadata["hop"])
     beside = path.with_suffix(".yaml")
     if not beside.is_file():
         return own
     try:
         said = yaml.safe_load(beside.read_text(encoding="utf-8")) or {}
-        _check_keys(said, Signature)
-        for key in ("sample_rate", "hop", "window", "delay"):
-            _check_number(said, key, least=0 if key == "delay" else 1)
-        if said.get("spectral") is not None:
-            said["spectral"] = _spectral(said["spectral"])
+        _check(said, Signature, ("sample_rate", "hop", "window", "delay"))
         if not isinstance(said.get("states", {}), dict):
             raise ValueError("states must map names of inputs to outputs")
+        if said.get("spectral") is not None:
+            said["spectral"] = _spectral(said["spectral"])
     except (ValueError, TypeError, yaml.YAMLError) as error:
         raise ValueError(f"{beside} cannot be used: {error}.") from error
     return {**own, **said}
@@ -152,76 +158,51 @@ def find_signature(
         If what was said is not in the file, or the file is ambiguous.
     """
     states = said.get("states")
-    known = (set(), set())
-    if states is not None:
-        known = (set(states), set(states.values()))
-    sides = []
-    for key, ports, taken in zip(
-        ("audio_input", "audio_output"), (inputs, outputs), known
+    audio, rest = {}, {}
+    for side, ports, taken in (
+        ("input", inputs, set(states or {})),
+        ("output", outputs, set((states or {}).values())),
     ):
+        key = f"audio_{side}"
         names = {port.name for port in ports}
         missing = (taken | {said.get(key)}) - names - {None}
         if missing:
             raise ValueError(
-                f"it has no {key.removeprefix('audio_')} {min(missing)!r}, "
-                f"only {', '.join(sorted(names))}"
+                f"it has no {side} {min(missing)!r}, only "
+                f"{', '.join(sorted(names))}"
             )
         free = [port for port in ports if port.name not in taken]
-        audio = said.get(key) or _audio(free, key)
-        sides.append((audio, [port for port in free if port.name != audio]))
-    (audio_input, more_inputs), (audio_output, more_outputs) = sides
+        audio[key] = said.get(key) or _audio(free, key)
+        rest[side] = [port for port in free if port.name != audio[key]]
     if states is None:
-        states = _match_states(more_inputs, more_outputs)
-    elif more_inputs:
-        raise ValueError(f"the input {more_inputs[0].name} is not in states")
-    parts = {"audio_input": audio_input, "audio_output": audio_output}
-    return Signature(**{**said, **parts, "states": states})
+        states = _match_states(rest["input"], rest["output"])
+    elif rest["input"]:
+        raise ValueError(f"the input {rest['input'][0].name} is not in states")
+    return Signature(**{**said, **audio, "states": states})
 
 
-def _of_our_export(metadata: Mapping[str, str]) -> dict:
-    """What a file of ``dispatch-sb onnx`` says of itself; else nothing."""
-    if not {"sample_rate", "hop", "latency", "states"} <= set(metadata):
-        return {}
-    hop = int(metadata["hop"])
-    names = json.loads(metadata["states"])
-    return {
-        "audio_input": "samples",
-        "audio_output": "enhanced",
-        "states": {name: f"next_{name}" for name in names},
-        "sample_rate": int(metadata["sample_rate"]),
-        "hop": hop,
-        "delay": int(metadata["latency"]) - hop,
-    }
-
-
-def _check_keys(said, kind: type) -> None:
-    """Raises if something is no mapping of the fields of a class."""
+def _check(said, kind: type, numbers: Sequence[str]) -> None:
+    """Raises unless something maps fields of a class to values, and those that
+    are numbers to such."""
     allowed = [part.name for part in fields(kind)]
     if not isinstance(said, dict):
         raise ValueError(f"it must map {', '.join(allowed)} to values")
-    for key in said:
+    for key, value in said.items():
+        least = 0 if key == "delay" else 1
         if key not in allowed:
-            raise ValueError(
-                f"the key {key!r} is unknown, only {', '.join(allowed)} are "
-                "known"
-            )
-
-
-def _check_number(said: Mapping, key: str, least: int) -> None:
-    """Raises if a value is there that is no integer, or too small."""
-    value = said.get(key)
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    if value is not None and not (whole and value >= least):
-        raise ValueError(f"{key} must be an integer of at least {least}")
+            raise ValueError(f"{key} is none of {', '.join(allowed)}")
+        if value is None or key not in numbers:
+            continue
+        if type(value) is not int or value < least:
+            raise ValueError(f"{key} must be an integer of at least {least}")
 
 
 def _spectral(said) -> Spectral:
     """The section ``spectral`` of the YAML."""
-    _check_keys(said, Spectral)
+    _check(said, Spectral, ("n_fft", "hop"))
     for key in ("n_fft", "hop"):
         if said.get(key) is None:
             raise ValueError(f"spectral needs {key}")
-        _check_number(said, key, least=1)
     spectral = Spectral(**said)
     if spectral.window not in WINDOWS:
         raise ValueError(
@@ -235,7 +216,7 @@ def _spectral(said) -> Spectral:
 
 def _audio(ports: Sequence[Port], key: str) -> str:
     """The name of the port that is audio."""
-    named = [port for port in ports if _words(port.name) & AUDIO_WORDS]
+    named = [port for port in ports if _words(port) & AUDIO_WORDS]
     shaped = [port for port in ports if _like_waveform(port)]
     for candidates in (ports, named, shaped):
         if len(candidates) == 1:
@@ -247,16 +228,20 @@ def _audio(ports: Sequence[Port], key: str) -> str:
 def _match_states(
     inputs: Sequence[Port], outputs: Sequence[Port]
 ) -> dict[str, str]:
-    """The output that is each state's next value."""
-    by_name = _pairs(inputs, outputs, lambda i, o: _stem(i) == _stem(o))
-    if by_name is not None:
-        return by_name
+    """The output that is each state's next value: the only one of its name,
+    else that at its place in the file, else the only one of its shape."""
+    rules = [lambda i, o: _stem(i) == _stem(o)]
     if len(inputs) == len(outputs):
-        if all(map(_fits, inputs, outputs)):  # the order of the file
-            return {i.name: o.name for i, o in zip(inputs, outputs)}
-        by_shape = _pairs(inputs, outputs, _fits)
-        if by_shape is not None:
-            return by_shape
+        rules.append(lambda i, o: inputs.index(i) == outputs.index(o))
+        rules.append(lambda i, o: True)
+    for rule in rules:
+        found = [
+            [o.name for o in outputs if rule(i, o) and _fits(i, o)]
+            for i in inputs
+        ]
+        names = [names[0] for names in found if len(names) == 1]
+        if len(set(names)) == len(inputs):
+            return {i.name: name for i, name in zip(inputs, names)}
     raise ValueError(
         f"the inputs {', '.join(port.name for port in inputs)} do not match "
         f"the outputs {', '.join(port.name for port in outputs) or 'none'}: "
@@ -264,27 +249,11 @@ def _match_states(
     )
 
 
-def _pairs(inputs, outputs, match) -> dict[str, str] | None:
-    """Inputs with the only output that matches; None if one has none."""
-    pairs = {}
-    for port in inputs:
-        found = [o for o in outputs if match(port, o) and _fits(port, o)]
-        if len(found) != 1:
-            return None
-        pairs[port.name] = found[0].name
-    return pairs if len(set(pairs.values())) == len(pairs) else None
-
-
 def _fits(one: Port, other: Port) -> bool:
     """Whether two ports can have the same shape and type."""
-    return (
-        one.type == other.type
-        and len(one.shape) == len(other.shape)
-        and all(
-            a == b
-            for a, b in zip(one.shape, other.shape)
-            if isinstance(a, int) and isinstance(b, int)
-        )
+    sizes = zip(one.shape, other.shape)
+    return (one.type, len(one.shape)) == (other.type, len(other.shape)) and all(
+        a == b for a, b in sizes if isinstance(a, int) and isinstance(b, int)
     )
 
 
@@ -296,9 +265,9 @@ def _like_waveform(port: Port) -> bool:
     )
 
 
-def _words(name: str) -> set[str]:
+def _words(port: Port) -> set[str]:
     """The words of a name, in lower case."""
-    return set(re.findall(r"[a-z]+", name.lower()))
+    return set(re.findall(r"[a-z]+", port.name.lower()))
 
 
 def _stem(port: Port) -> list[str]:

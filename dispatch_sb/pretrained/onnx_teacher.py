@@ -16,13 +16,12 @@ from torch.nn import functional as F
 
 from dispatch_sb.pretrained.onnx_signature import (
     AXES,
-    Spectral,
+    WINDOWS,
     find_signature,
     read_description,
 )
 
 GPU = "CUDAExecutionProvider"
-CPU = "CPUExecutionProvider"
 TYPES = {
     "tensor(float)": np.float32,
     "tensor(float16)": np.float16,
@@ -86,8 +85,10 @@ class OnnxTeacher(nn.Module):
         try:
             self.signature = find_signature(ports, session.get_outputs(), said)
             self._ports = {p.name: (_sizes(p), TYPES[p.type]) for p in ports}
+            # Samples or frames that a run takes, None for all of an utterance;
+            # and samples that it gives.
             self.block = self._block()
-            self.hop = self._try_block()
+            self.hop = self._hop()
         except (ValueError, KeyError) as error:
             yaml = self.path.with_suffix(".yaml")
             raise ValueError(
@@ -127,15 +128,14 @@ class OnnxTeacher(nn.Module):
 
     def _samples(self, session, noisy: torch.Tensor) -> torch.Tensor:
         """Waveforms [batch, samples] through a model of waveforms."""
-        values = noisy.numpy()
-        if self.block is None:
-            return torch.from_numpy(self._blocks(session, [values])[0])
-        steps = -(-values.shape[1] // self.hop)
-        ends = (self.block - self.hop, steps * self.hop - values.shape[1])
-        values = np.pad(values, ((0, 0), ends))
-        starts = range(0, steps * self.hop, self.hop)
-        blocks = [values[:, k : k + self.block] for k in starts]
-        return torch.from_numpy(np.hstack(self._blocks(session, blocks)))
+        batch, samples = noisy.shape
+        block, hop = self.block or samples, self.hop or samples
+        noisy = F.pad(noisy, (block - hop, -samples % hop))
+        axes = len(self._ports[self.signature.audio_input][0])
+        lead = [batch, 1, 1, 1][: axes - 1]
+        blocks = noisy.unfold(1, block, hop).unbind(1)  # of (B, block)
+        answers = self._run(session, [x.reshape(*lead, -1) for x in blocks])
+        return torch.cat([x.reshape(batch, -1) for x in answers], dim=1)
 
     def _spectra(self, session, noisy: torch.Tensor) -> torch.Tensor:
         """Waveforms [batch, samples] through a model of spectra."""
@@ -143,31 +143,27 @@ class OnnxTeacher(nn.Module):
         settings = {
             "n_fft": spectral.n_fft,
             "hop_length": spectral.hop,
-            "window": _window(spectral),
+            "window": WINDOWS[spectral.window](spectral.n_fft),
             "center": True,
         }
         # A reflected edge needs more samples than half a window.
         noisy = F.pad(noisy, (0, max(spectral.n_fft - samples, 0)))
-        spectrum = torch.stft(noisy, **settings, return_complex=True)
-        parts = torch.view_as_real(spectrum)  # (B, F, T, 2)
-        size = self.block or parts.shape[2]
-        parts = F.pad(parts, (0, 0, 0, -parts.shape[2] % size))
+        parts = torch.stft(noisy, **settings, return_complex=True)
+        parts = torch.view_as_real(parts)  # (B, F, T, 2)
+        frames = parts.shape[2]
+        size = self.block or frames
+        blocks = F.pad(parts, (0, 0, 0, -frames % size)).split(size, dim=2)
         order = [AXES.index(axis) for axis in spectral.layout]
-        blocks = [
-            block.permute(order).numpy() for block in parts.split(size, dim=2)
-        ]
         back = [spectral.layout.index(axis) for axis in AXES]
-        answers = [
-            torch.from_numpy(answer).permute(back)
-            for answer in self._blocks(session, blocks)
-        ]
-        enhanced = torch.cat(answers, dim=2)[:, :, : spectrum.shape[2]]
-        enhanced = torch.view_as_complex(enhanced.contiguous())
+        answers = self._run(session, [block.permute(order) for block in blocks])
+        enhanced = torch.cat([x.permute(back) for x in answers], dim=2)
+        enhanced = torch.view_as_complex(enhanced[:, :, :frames].contiguous())
         return torch.istft(enhanced, **settings, length=samples)
 
-    def _blocks(self, session, blocks: list) -> list[np.ndarray]:
-        """Runs the model from its first state: audio of each run, float32."""
-        said, states = self.signature, {}
+    def _run(self, session, blocks: list) -> list[torch.Tensor]:
+        """Runs the model from its first state, block by block."""
+        said = self.signature
+        states = {}
         for name in said.states:
             sizes, kind = self._ports[name]
             states[name] = np.zeros([size or 1 for size in sizes], kind)
@@ -175,33 +171,21 @@ class OnnxTeacher(nn.Module):
         names = [said.audio_output, *said.states.values()]
         answers = []
         for block in blocks:
-            audio = block.astype(kind)
-            if not said.spectral:
-                audio = audio.reshape(*self._lead(len(block)), -1)
-            given = {said.audio_input: audio, **states}
+            given = {said.audio_input: block.numpy().astype(kind), **states}
             answer, *following = session.run(names, given)
             states = dict(zip(said.states, following))
-            if not said.spectral:
-                answer = answer.reshape(len(block), -1)
-            answers.append(answer.astype(np.float32))
+            answers.append(torch.from_numpy(answer.astype(np.float32)))
         return answers
-
-    def _lead(self, batch: int) -> list[int]:
-        """The axes before the samples, for so many waveforms."""
-        lead = self._ports[self.signature.audio_input][0][:-1]
-        return [batch if k == 0 else 1 for k in range(len(lead))]
 
     def _takes_batches(self) -> bool:
         """Whether one run may take several waveforms."""
         sizes, _ = self._ports[self.signature.audio_input]
-        first = not self.signature.spectral or (
-            self.signature.spectral.layout[0] == "batch"
-        )
-        free = len(sizes) > 1 and first and sizes[0] is None
-        return free and not self.signature.states
+        layout = self.signature.spectral and self.signature.spectral.layout
+        first = layout[0] == "batch" if layout else len(sizes) > 1
+        return first and sizes[0] is None and not self.signature.states
 
     def _block(self) -> int | None:
-        """Samples or frames of a run; None for all of an utterance."""
+        """Samples or frames that a run takes, as file and YAML say."""
         said = self.signature
         sizes, _ = self._ports[said.audio_input]
         if said.spectral:
@@ -220,72 +204,53 @@ class OnnxTeacher(nn.Module):
         if fixed is not None and said.window not in (None, fixed):
             raise ValueError(f"window is {said.window}, the file has {fixed}")
         block = fixed or said.window or said.hop
-        unsaid = said.states if block is None else not said.states
-        if unsaid and not said.hop:
+        # A stream of fixed blocks has states, and one with states has blocks.
+        if bool(block) != bool(said.states) and not said.hop:
             raise ValueError("nothing says how many samples a run takes: hop")
         return block
 
-    def _try_block(self) -> int | None:
-        """Runs one block of silence: how many new samples it gives."""
-        said = self.signature
-        if said.spectral:
-            size = said.spectral.n_fft // 2 + 1, self.block or 8
-            zeros = {"batch": 1, "bins": size[0], "frames": size[1]}
-            shape = [zeros.get(axis, 2) for axis in said.spectral.layout]
-        else:
-            shape = [1, self.block or 16000]
-        silence = np.zeros(shape, np.float32)
+    def _hop(self) -> int | None:
+        """Samples that a run gives, told by running a block of silence."""
+        said, block = self.signature, self.block
         try:
-            (answer,) = self._blocks(self._session("cpu"), [silence])
+            session = self._session("cpu")
+            if said.spectral:
+                self._spectra(session, torch.zeros(1, 4 * said.spectral.n_fft))
+                return None
+            self.hop = block
+            silence = torch.zeros(1, block or 16000)
+            hop = self._samples(session, silence).shape[1]
         except Exception as error:  # onnxruntime's own classes, by version
             raise ValueError(f"it does not run ({error})") from error
-        if said.spectral:
-            return None
-        hop = answer.shape[1] if self.block else None
-        if hop and (hop > self.block or said.hop not in (None, hop)):
+        if block and (hop > block or said.hop not in (None, hop)):
             raise ValueError(
-                f"a run of {self.block} samples gives {hop}, but hop is "
-                f"{said.hop or self.block}"
+                f"a run of {block} samples gives {hop}, but hop is "
+                f"{said.hop or block}"
             )
-        return hop
+        return hop if block else None
 
     def _session(self, kind: str) -> onnxruntime.InferenceSession:
-        """The session for tensors of a kind of device."""
-        if kind not in self._sessions:
-            on_gpu = kind == "cuda"
-            on_gpu = on_gpu and GPU in onnxruntime.get_available_providers()
-            providers = [GPU, CPU] if on_gpu else [CPU]
-            self._sessions[kind] = _open_session(self.path, providers)
+        """The session of one thread for tensors of a kind of device."""
+        if kind in self._sessions:
+            return self._sessions[kind]
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = 3  # errors: they also come as exceptions
+        providers = ["CPUExecutionProvider"]
+        if kind == "cuda" and GPU in onnxruntime.get_available_providers():
+            providers.insert(0, GPU)
+        try:
+            self._sessions[kind] = onnxruntime.InferenceSession(
+                str(self.path), options, providers=providers
+            )
+        except Exception as error:  # onnxruntime's own classes, by version
+            raise ValueError(
+                f"{self.path} is damaged, or no ONNX file that this "
+                f"onnxruntime reads ({error}): download or export it again."
+            ) from error
         return self._sessions[kind]
-
-
-def _open_session(path: Path, providers: list[str]):
-    """A session of one thread."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3  # errors: they also come as exceptions
-    try:
-        return onnxruntime.InferenceSession(
-            str(path), options, providers=providers
-        )
-    except Exception as error:  # onnxruntime's own classes, by version
-        raise ValueError(
-            f"{path} is damaged, or no ONNX file that this onnxruntime reads "
-            f"({error}): download or export it again."
-        ) from error
 
 
 def _sizes(port) -> list[int | None]:
     """A shape, with None for sizes that are free."""
     return [size if isinstance(size, int) else None for size in port.shape]
-
-
-def _window(spectral: Spectral) -> torch.Tensor:
-    """The window of an STFT, [n_fft]."""
-    if spectral.window == "rectangular":
-        return torch.ones(spectral.n_fft)
-    if spectral.window == "hamming":
-        return torch.hamming_window(spectral.n_fft)
-    window = torch.hann_window(spectral.n_fft)
-    return window.sqrt() if spectral.window == "sqrt_hann" else window

@@ -12,18 +12,18 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
 
 from dispatch_sb.data.audio import read_channels, resample, write_audio
 from dispatch_sb.data.files import audio_files, sha256_of
 from dispatch_sb.data.formats import SUFFIXES
+from dispatch_sb.pretrained.teacher import Teacher
 
 NOTE = "recording.json"  # what `dispatch-sb record` tells of its folder
 # What makes a folder a pretrained model rather than a recording.
 MODEL_FILES = ("hyperparams.yaml", "config.json")
 
 
-class RecordedTeacher(nn.Module):
+class RecordedTeacher(Teacher):
     """Finds a teacher's recorded answer to a noisy file.
 
     A noisy file's recording has its name; the suffix may differ. Where a name
@@ -64,19 +64,18 @@ class RecordedTeacher(nn.Module):
         delay: int = 0,
         sample_rate: int = 16000,
     ):
-        super().__init__()
+        super().__init__(sample_rate)
         if not isinstance(delay, int):
             raise ValueError(f"delay must be a number of samples, got {delay}")
         self.folder = Path(folder)
         self.delay = delay
-        self.sample_rate = sample_rate
         self.aligned: dict[Path, Path] = {}  # copies that fit sample by sample
         self.note = read_note(self.folder)
-        note = self.folder / NOTE
+        noted = sha256_of(self.folder / NOTE) if self.note else None
         self.origin = {
             "source": str(folder),
             "revision": None,
-            "recording_sha256": sha256_of(note) if self.note else None,
+            "recording_sha256": noted,
         }
         self._by_stem = _by_stem(self.folder)
 
@@ -112,8 +111,8 @@ class RecordedTeacher(nn.Module):
         Returns
         -------
         pathlib.Path or None
-            None if there is none. Once `align_recordings` has been called, a
-            file that fits the noisy one sample by sample.
+            None if there is none. After `fit_recordings`, a file that fits
+            the noisy one sample by sample.
         """
         path = self.find(noisy_path)
         return self.aligned.get(path, path)
@@ -137,6 +136,15 @@ class RecordedTeacher(nn.Module):
         signal = resample(signal[:, 0], info.sample_rate, self.sample_rate)
         signal = np.pad(signal[max(self.delay, 0) :], (max(-self.delay, 0), 0))
         return np.pad(signal[:samples], (0, max(samples - len(signal), 0)))
+
+    def answer(self, noisy: torch.Tensor, clean: torch.Tensor) -> None:
+        """Nothing: its answers are to files, and come with the batch.
+
+        Arguments
+        ---------
+        noisy, clean : torch.Tensor
+            Unused.
+        """
 
     def forward(self, noisy: torch.Tensor) -> torch.Tensor:
         """Raises RuntimeError: what is recorded cannot be asked.
@@ -172,9 +180,7 @@ def is_recording(folder: str | os.PathLike) -> bool:
     False
     """
     folder = Path(folder)
-    if not folder.is_dir():
-        return False
-    if any((folder / name).is_file() for name in MODEL_FILES):
+    if not folder.is_dir() or any((folder / x).is_file() for x in MODEL_FILES):
         return False
     return bool(audio_files(folder, SUFFIXES))
 

@@ -5,10 +5,16 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
+import contextlib
+import logging
 import os
 import re
-from collections.abc import Callable, Sequence
+import socket
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import huggingface_hub
 from huggingface_hub import constants, hf_hub_download
@@ -20,11 +26,8 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
-from speechbrain.utils.logger import get_logger
 
-from dispatch_sb.pretrained.network import is_reachable
-
-logger = get_logger(__name__)
+logger = logging.getLogger(__name__)
 
 # Finds one file of a model by its name, wherever the model comes from; None if
 # the model has no such file.
@@ -38,15 +41,22 @@ EXPECTED = (
     '"speechbrain_interface" or, for our own models, "model"'
 )
 # Every pretrained model has one of these; the first that is there tells which
-# commit a branch stands for.
-KEYS = ("hyperparams.yaml", "config.json")
+# commit a branch stands for. Of our own models no YAML is downloaded for it.
+KEYS = ("config.json", "hyperparams.yaml")
+# What may help where the hub refuses.
+REMEDIES = {
+    RevisionNotFoundError: "check the commit, tag or branch",
+    GatedRepoError: "accept its conditions on its page and run `hf auth login`",
+    RepositoryNotFoundError: "check the spelling, or run `hf auth login` if it "
+    "is private",
+}
 
 
 def open_source(
     source: str | os.PathLike,
     revision: str | None = None,
     savedir: str | os.PathLike | None = None,
-    kind: str = "teacher",
+    kind: str = "model",
     keys: Sequence[str] = KEYS,
 ) -> tuple[Finder, str | None]:
     """Opens a folder or a model of the hub.
@@ -60,7 +70,7 @@ def open_source(
     savedir : str or path, optional
         Where downloads are kept; by default ``huggingface_hub``'s cache.
     kind : str
-        What messages call it: "teacher" or "model".
+        What messages call it.
     keys : sequence of str
         Files of which the model must have at least one.
 
@@ -87,12 +97,15 @@ def open_source(
     """
     if os.path.isdir(source):
         folder = Path(source)
-        known = list(folder.glob("*.yaml")) + list(folder.glob("config.json"))
-        if not known:
+        if not [*folder.glob("*.yaml"), *folder.glob("config.json")]:
             raise FileNotFoundError(
                 f"{folder} is no pretrained folder: {EXPECTED}."
             )
-        return LocalFolder(folder), None
+
+        def find(name: str) -> Path | None:
+            return folder / name if (folder / name).is_file() else None
+
+        return find, None
     if HUB_ID.fullmatch(str(source)):
         hub = HubModel(str(source), revision, savedir, kind, keys)
         return hub, hub.commit
@@ -100,24 +113,6 @@ def open_source(
         f"There is no folder {source}, and it is no hub id either "
         '("organisation/name"): check the path.'
     )
-
-
-class LocalFolder:
-    """Finds files in a folder.
-
-    Arguments
-    ---------
-    folder : pathlib.Path
-        Holds the files.
-    """
-
-    def __init__(self, folder: Path):
-        self.folder = folder
-
-    def __call__(self, name: str) -> Path | None:
-        """Path of a file, None if it is not there."""
-        path = self.folder / name
-        return path if path.is_file() else None
 
 
 class HubModel:
@@ -137,115 +132,150 @@ class HubModel:
         Files of which the model must have at least one.
     """
 
-    def __init__(
-        self,
-        name: str,
-        revision: str | None,
-        savedir,
-        kind: str = "teacher",
-        keys: Sequence[str] = KEYS,
-    ):
+    def __init__(self, name: str, revision: str | None, savedir, kind, keys):
         self.name = name
         self.savedir = savedir
         self.kind = kind
-        self.keys = keys
-        self.commit = None
-        self._online = None
-        self.commit = self._resolve(revision)
+        if revision is not None and COMMIT.fullmatch(revision):
+            self.commit = revision
+        else:
+            self.commit = self._resolve(revision, keys)
 
     def __call__(self, file: str) -> Path | None:
         """Path of a file at the commit, None if the model has no such file."""
-        return self._fetch(file, self.commit)
+        return self._find(file, self.commit)
 
-    def _resolve(self, revision: str | None) -> str:
+    @cached_property
+    def online(self) -> bool:
+        """Whether the hub may be asked and answers."""
+        return not constants.HF_HUB_OFFLINE and answers(constants.ENDPOINT)
+
+    def _resolve(self, revision: str | None, keys: Sequence[str]) -> str:
         """The commit that a revision stands for today."""
-        if revision is not None and COMMIT.fullmatch(revision):
-            return revision
-        found = (self._fetch(key, revision or "main") for key in self.keys)
+        found = (self._find(key, revision or "main") for key in keys)
         path = next((path for path in found if path is not None), None)
         if path is None:
             raise FileNotFoundError(
                 f"{self.kind.capitalize()} {self.name}: "
-                f"{' and '.join(self.keys)} missing on the hub: {EXPECTED}."
+                f"{' and '.join(keys)} missing on the hub: {EXPECTED}."
             )
         commit = path.parent.name  # the cache's layout: snapshots/<commit>/
         if revision is None:
             logger.warning(
-                "No revision was given for the %s %s: using %s. Pin it "
-                "with revision: %s",
-                self.kind,
-                self.name,
-                commit,
-                commit,
+                f"No revision was given for the {self.kind} {self.name}: using "
+                f"{commit}. Pin it with revision: {commit}"
             )
-        if not self._is_online():
+        if not self.online:
             logger.warning(
-                "%s cannot be reached: using the copy of %s that was "
-                "downloaded before",
-                constants.ENDPOINT,
-                self.name,
+                f"{constants.ENDPOINT} cannot be reached: using the copy of "
+                f"{self.name} that was downloaded before"
             )
         return commit
 
-    def _fetch(self, file: str, revision: str) -> Path | None:
+    def _find(self, file: str, revision: str) -> Path | None:
         """Path of a file: from the cache if it cannot be stale, else asked."""
-        if COMMIT.fullmatch(revision) or not self._is_online():
+        if COMMIT.fullmatch(revision) or not self.online:
             cached = huggingface_hub.try_to_load_from_cache(
                 self.name, file, cache_dir=self.savedir, revision=revision
             )
-            if isinstance(cached, str):
-                return Path(cached)
             if cached is huggingface_hub._CACHED_NO_EXIST:
                 return None
-        if not self._is_online():
-            raise ConnectionError(self._offline_message())
-        return self._download(file, revision)
-
-    def _download(self, file: str, revision: str) -> Path | None:
-        """Asks the hub; its errors in one sentence with the remedy."""
-        at = f"{self.name} (revision {revision}) on {constants.ENDPOINT}"
-        try:
-            path = hf_hub_download(
-                self.name, file, revision=revision, cache_dir=self.savedir
-            )
-        except LocalEntryNotFoundError as error:
-            why = f"did not answer ({error.__cause__ or error})"
-            raise ConnectionError(self._offline_message(why)) from error
-        except EntryNotFoundError:
-            return None
-        except RevisionNotFoundError as error:
-            raise FileNotFoundError(
-                f"There is no {at}: check the commit, tag or branch."
-            ) from error
-        except GatedRepoError as error:
-            raise PermissionError(
-                f"No access to {at}: accept its conditions on its page and "
-                "run `hf auth login`."
-            ) from error
-        except RepositoryNotFoundError as error:
-            raise FileNotFoundError(
-                f"There is no {at}, nor a local folder of that name: check "
-                "the spelling, or run `hf auth login` if it is private."
-            ) from error
-        except HfHubHTTPError as error:
-            why = f"did not give {file} ({error})"
-            raise ConnectionError(self._offline_message(why)) from error
-        return Path(path)
-
-    def _is_online(self) -> bool:
-        """Whether the hub answers; found out at the first need of it."""
-        if self._online is None:
-            self._online = not constants.HF_HUB_OFFLINE and is_reachable(
-                constants.ENDPOINT
-            )
-        return self._online
-
-    def _offline_message(self, why: str = "cannot be reached") -> str:
-        """What happened and what to do, in one sentence."""
+            if cached is not None:
+                return Path(cached)
+        why = "cannot be reached"
         if constants.HF_HUB_OFFLINE:
             why = "must not be asked (HF_HUB_OFFLINE is set)"
-        return (
+        try:
+            if self.online:
+                return Path(
+                    hf_hub_download(
+                        self.name,
+                        file,
+                        revision=revision,
+                        cache_dir=self.savedir,
+                    )
+                )
+        except LocalEntryNotFoundError as error:
+            why = f"did not answer ({error.__cause__ or error})"
+        except EntryNotFoundError:
+            return None
+        except HfHubHTTPError as error:
+            if type(error) in REMEDIES:
+                raise FileNotFoundError(
+                    f"There is no access to {self.name} (revision {revision}) "
+                    f"on {constants.ENDPOINT}: {REMEDIES[type(error)]}."
+                ) from error
+            why = f"did not give {file} ({error})"
+        raise ConnectionError(
             f"The {self.kind} {self.name} is not on this machine and "
             f"{constants.ENDPOINT} {why}: connect to the network once, or "
             "copy its files here and give their folder as the source."
         )
+
+
+@contextlib.contextmanager
+def naming(source: str | os.PathLike) -> Iterator[None]:
+    """Says of what is wrong with files whose they are.
+
+    Arguments
+    ---------
+    source : str or path
+        The folder or hub id.
+
+    Yields
+    ------
+    None
+        Its files are read within.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As within, after the name.
+
+    Example
+    -------
+    >>> with naming("lab/big"):
+    ...     raise ValueError("config.json is not JSON")
+    Traceback (most recent call last):
+    ...
+    ValueError: Model lab/big: config.json is not JSON
+    """
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"Model {source}: {error}") from error
+    except ValueError as error:
+        raise ValueError(f"Model {source}: {error}") from error
+
+
+def answers(url: str) -> bool:
+    """Whether a server accepts connections: ``huggingface_hub`` itself retries
+    for half a minute.
+
+    Arguments
+    ---------
+    url : str
+        Such as ``https://huggingface.co``. Each of its addresses is given a
+        second, or ``HF_HUB_ETAG_TIMEOUT`` where that is set.
+
+    Returns
+    -------
+    bool
+        Also True behind a proxy, of which only a request can tell.
+
+    Example
+    -------
+    >>> answers("http://127.0.0.1:1")
+    False
+    """
+    parts, proxies = urlsplit(url), urllib.request.getproxies()
+    proxied = proxies.get(parts.scheme) or proxies.get("all")
+    if proxied and not urllib.request.proxy_bypass(parts.hostname):
+        return True
+    port = parts.port or (80 if parts.scheme == "http" else 443)
+    timeout = float(os.environ.get("HF_HUB_ETAG_TIMEOUT") or 1)
+    try:
+        socket.create_connection((parts.hostname, port), timeout).close()
+    except OSError:
+        return False
+    return True

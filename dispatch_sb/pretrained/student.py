@@ -9,8 +9,8 @@ import os
 import torch
 from torch import nn
 
-from dispatch_sb.pretrained.plain_data import SAFETENSORS, load_own, read_config
-from dispatch_sb.pretrained.sources import open_source
+from dispatch_sb.pretrained.folder import SAFETENSORS, load_own, read_config
+from dispatch_sb.pretrained.sources import naming, open_source
 
 
 def load_student(
@@ -56,16 +56,14 @@ def load_student(
     Example
     -------
     >>> from dispatch_sb.models import FastEnhancer
-    >>> from dispatch_sb.pretrained import write_model_folder
+    >>> from dispatch_sb.pretrained import save
     >>> folder = getfixture("tmp_path") / "tiny"
-    >>> path = write_model_folder(FastEnhancer.from_size("T"), folder, "# Tiny")
+    >>> path = save(FastEnhancer.from_size("T"), folder, "# Tiny")
     >>> load_student(folder)(torch.zeros(1, 16000)).shape
     torch.Size([1, 16000])
     """
-    find, _ = open_source(
-        source, revision, savedir, kind="model", keys=("config.json",)
-    )
-    try:
+    find, _ = open_source(source, revision, savedir, keys=("config.json",))
+    with naming(source), torch.random.fork_rng(devices=[]):
         config = read_config(find("config.json"))
         if "model" not in config:
             raise ValueError(
@@ -73,13 +71,5 @@ def load_student(
                 "dispatch_sb.pretrained.load_teacher loads SpeechBrain's "
                 "folders, and runs the code in their YAML"
             )
-        with torch.random.fork_rng(devices=[]):
-            model = load_own(config["model"], find, [SAFETENSORS])
-    except FileNotFoundError as error:
-        raise FileNotFoundError(
-            f"Model {source}: {SAFETENSORS} is missing: export the model "
-            "again with today's dispatch-sb, which writes it."
-        ) from error
-    except ValueError as error:
-        raise ValueError(f"Model {source}: {error}") from error
+        model = load_own(config["model"], find, [SAFETENSORS])
     return model.eval().to(device or "cpu")

@@ -21,7 +21,8 @@ from dispatch_sb.data import (
     write_pair_manifest,
 )
 from dispatch_sb.data.words import read_words
-from dispatch_sb.pretrained.opening import open_model
+from dispatch_sb.pretrained import load
+from dispatch_sb.pretrained.teacher import Teacher
 from dispatch_sb.runs.provenance import describe_models, provenance
 from dispatch_sb.runs.run import Run
 from dispatch_sb.scoring import (
@@ -40,13 +41,12 @@ SAMPLE_RATE = 16000  # Hz
 def recordings_of(
     teacher: nn.Module, entries: Mapping[str, dict]
 ) -> dict[str, Path] | None:
-    """The recording of each utterance by a teacher that does not run.
+    """The recording of each utterance by a recorded teacher.
 
     Arguments
     ---------
     teacher : torch.nn.Module
-        Its ``live`` is False; it may have
-        ``recording_of(noisy_path) -> Path | None``.
+        Any; a `Teacher` may have recordings.
     entries : Mapping[str, dict]
         Of a pair manifest by id, see `located_manifest`.
 
@@ -55,12 +55,11 @@ def recordings_of(
     dict[str, Path] or None
         By id; None unless every utterance has one as long as its noisy file.
     """
-    find = getattr(teacher, "recording_of", None)
-    if find is None:
+    if not isinstance(teacher, Teacher):
         return None
     files = {}
     for key, entry in entries.items():
-        path = find(entry["noisy_wav"])
+        path = teacher.recording_of(entry["noisy_wav"])
         if path is None or probe(path) != probe(entry["noisy_wav"]):
             return None
         files[key] = Path(path)
@@ -95,9 +94,7 @@ def enhance_entries(
     dict[str, Path]
         The file of each utterance.
     """
-    recorded = None
-    if not getattr(model, "live", True):
-        recorded = recordings_of(model, entries)
+    recorded = recordings_of(model, entries)
     model.eval()
     files = {}
     bar = tqdm(entries.items(), f"enhancing: {name}", disable=None)
@@ -261,7 +258,7 @@ def evaluate_folders(
 
 def _open_at(rate: int, source: str, revision: str | None, device: str):
     """A model of that sample rate."""
-    model = open_model(source, revision, device)
+    model = load(source, revision, device)
     if model.sample_rate != rate:
         raise ValueError(
             f"The model {source} is for {model.sample_rate} Hz, these files "

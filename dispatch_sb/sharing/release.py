@@ -12,7 +12,7 @@ from torch import nn
 
 from dispatch_sb.data.audio import read_audio
 from dispatch_sb.models.interface import state_hash
-from dispatch_sb.pretrained.folder import write_model_folder
+from dispatch_sb.pretrained import save
 from dispatch_sb.runs.run import Run
 from dispatch_sb.sharing.card import model_card
 from dispatch_sb.sharing.example import median_example
@@ -85,7 +85,7 @@ def export_run(
         facts["credit"] = _credit(run, name)
     card = model_card(**{**facts, **written}, scores=scores)
     noisy = read_audio(example, run.student.sample_rate)
-    return write_model_folder(run.student, folder, card, noisy)
+    return save(run.student, folder, card, noisy)
 
 
 def _check_recorded(run: Run) -> None:

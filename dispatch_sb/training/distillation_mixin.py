@@ -14,6 +14,7 @@ from speechbrain.utils.logger import get_logger
 
 from dispatch_sb.losses.gradient_share import at_gradient_share
 from dispatch_sb.pretrained.frozen import FrozenTeacher
+from dispatch_sb.pretrained.teacher import Teacher
 
 logger = get_logger(__name__)
 
@@ -69,7 +70,7 @@ class DistillationMixin:
     It reads these hyperparameters:
 
     ``teacher``: maps noisy waveforms ``[batch, samples]`` to enhanced ones; it
-    may stand among the modules too. One whose attribute ``live`` is False runs
+    may stand among the modules too. A `Teacher` whose ``live`` is False runs
     no network: clean speech (`CleanTeacher`), or recordings, which come with
     the batch.
 
@@ -150,7 +151,7 @@ class DistillationMixin:
     ):
         modules, hparams = dict(modules or {}), dict(hparams or {})
         teacher = modules.get("teacher", hparams.get("teacher"))
-        if teacher is not None and not hasattr(teacher, "live"):
+        if teacher is not None and not isinstance(teacher, Teacher):
             teacher = FrozenTeacher(teacher, hparams.get("sample_rate", 16000))
         if teacher is not None:
             modules["teacher"] = teacher
@@ -239,12 +240,9 @@ class DistillationMixin:
 
     def _taught(self, noisy, clean, known):
         """What the teacher makes of a batch; None if nobody recorded it."""
-        teacher = self.modules.teacher
         if known is not None:
             return known.detach()
-        if hasattr(teacher, "answer"):
-            return teacher.answer(clean)
-        return teacher(noisy) if teacher.live else None
+        return self.modules.teacher.answer(noisy, clean)
 
     def _compared(self, enhanced, taught, clean, lens):
         """The loss before its weight, and the terms to log. Gaps cost their

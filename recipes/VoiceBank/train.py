@@ -46,7 +46,7 @@ from dispatch_sb.data.own_speech import (
     prepare_own_training,
     prepare_pairs,
 )
-from dispatch_sb.enhance.recording import record_parts
+from dispatch_sb.enhance.record_teacher import record_parts
 from dispatch_sb.pretrained import load_teacher
 from dispatch_sb.pretrained.recorded import RecordedTeacher
 from dispatch_sb.pretrained.recording_checks import fit_recordings

@@ -17,7 +17,7 @@ import torch
 from hub_server import WRITE, HubServer
 
 from dispatch_sb.models import FastEnhancer
-from dispatch_sb.pretrained import load_teacher, write_model_folder
+from dispatch_sb.pretrained import load_teacher, save
 from dispatch_sb.sharing import model_card
 
 COMMAND = [sys.executable, "-m", "dispatch_sb.cli"]
@@ -161,7 +161,7 @@ def model_folder(folder: Path, seed: int) -> Path:
     model = FastEnhancer(
         channels=8, depth=1, blocks=1, block_channels=4, block_bins=4, heads=2
     )
-    return write_model_folder(model, folder, card, np.linspace(-0.1, 0.1, 1600))
+    return save(model, folder, card, np.linspace(-0.1, 0.1, 1600))
 
 
 def same(answer: dict, folder: Path) -> bool:

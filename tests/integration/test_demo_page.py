@@ -15,7 +15,7 @@ from dispatch_sb.demo.gradio_page import build_page, serve
 from dispatch_sb.demo.models import Models, usual_loss
 from dispatch_sb.demo.sample_recording import Example
 from dispatch_sb.models import FastEnhancer
-from dispatch_sb.pretrained.opening import open_model
+from dispatch_sb.pretrained import load
 
 ROOT = Path(__file__).resolve().parents[2]
 PRETRAINED = ROOT / "recipes/VoiceBank/pretrained/fastenhancer-b-16k"
@@ -46,7 +46,7 @@ def address(tmp_path_factory):
     """The page of an untrained student and the pretrained teacher, whose
     example has a clean version: the teacher's own output."""
     torch.manual_seed(8)
-    teacher = open_model(PRETRAINED)
+    teacher = load(PRETRAINED)
     networks = {"student": FastEnhancer.from_size("T").eval()}
     networks["teacher"] = teacher
     sources = {"student": "organisation/small", "teacher": str(PRETRAINED)}

@@ -17,7 +17,7 @@ from dispatch_sb.losses import (
     TopGap,
 )
 from dispatch_sb.models import FastEnhancer
-from dispatch_sb.pretrained import write_model_folder
+from dispatch_sb.pretrained import save
 from dispatch_sb.training.brain import DistillationBrain
 from dispatch_sb.training.recipe_files import load_recipe
 
@@ -36,7 +36,7 @@ def world(tmp_path_factory):
     manifest = root / "train.json"
     write_pair_manifest(*folders, manifest, root)
     torch.manual_seed(1)
-    write_model_folder(FastEnhancer(channels=8), root / "teacher", card="# A\n")
+    save(FastEnhancer(channels=8), root / "teacher", card="# A\n")
     return manifest, root
 
 

@@ -9,7 +9,7 @@ from test_train import RECIPE, command, rows
 from tiny_corpus import SPEAKERS, write_pairs
 
 from dispatch_sb.models import FastEnhancer
-from dispatch_sb.pretrained import write_model_folder
+from dispatch_sb.pretrained import save
 from dispatch_sb.runs.run import Run
 
 
@@ -42,7 +42,7 @@ def world(tmp_path_factory):
         options += [f"--{part}_pairs", folder / part]
     torch.manual_seed(1)
     model = FastEnhancer(channels=8)
-    write_model_folder(model, folder / "teacher", card="# A teacher\n")
+    save(model, folder / "teacher", card="# A teacher\n")
     return folder, [*options, "--teacher_source", folder / "teacher"]
 
 

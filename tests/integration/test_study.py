@@ -20,7 +20,7 @@ from tiny_corpus import RATE, imitated_speech
 
 from dispatch_sb.data import write_audio
 from dispatch_sb.models import FastEnhancer
-from dispatch_sb.pretrained import write_model_folder
+from dispatch_sb.pretrained import save
 
 RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "VoiceBank"
 
@@ -44,7 +44,7 @@ def write_recordings(folder):
         write_audio(name, noise, RATE, "PCM_16")
     torch.manual_seed(1)
     teacher = FastEnhancer(channels=8)
-    write_model_folder(teacher, folder / "teacher", card="# A teacher\n")
+    save(teacher, folder / "teacher", card="# A teacher\n")
 
 
 def part(folder, name, mixtures):

@@ -18,7 +18,7 @@ from dispatch_sb import load_student
 from dispatch_sb.cli import main
 from dispatch_sb.data import read_audio
 from dispatch_sb.models import FastEnhancer
-from dispatch_sb.pretrained import load_teacher, write_model_folder
+from dispatch_sb.pretrained import load_teacher, save
 from dispatch_sb.runs.run import Run
 from dispatch_sb.sharing.release import export_run
 
@@ -38,7 +38,7 @@ def teacher(tmp_path_factory):
     """A pretrained folder with a model that changes its input a little."""
     torch.manual_seed(1)
     folder = tmp_path_factory.mktemp("teacher") / "tiny"
-    write_model_folder(FastEnhancer(channels=8), folder, card="# A teacher\n")
+    save(FastEnhancer(channels=8), folder, card="# A teacher\n")
     return folder
 
 

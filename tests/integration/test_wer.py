@@ -21,7 +21,7 @@ from tiny_recogniser import write_recogniser
 
 from dispatch_sb.data import located_manifest
 from dispatch_sb.models import FastEnhancer
-from dispatch_sb.pretrained import write_model_folder
+from dispatch_sb.pretrained import save
 from dispatch_sb.scoring import format_table
 from dispatch_sb.scoring.evaluation import evaluate_folders
 from dispatch_sb.scoring.transcription import (
@@ -158,7 +158,7 @@ def test_folders_are_scored_where_there_are_words(corpus, recogniser, tmp_path):
     """Files without words are left out, counted, and keep their scores."""
     torch.manual_seed(1)
     model = tmp_path / "model"
-    write_model_folder(FastEnhancer(channels=8), model, card="# Tiny\n")
+    save(FastEnhancer(channels=8), model, card="# Tiny\n")
     for kind in ("clean", "noisy"):
         (tmp_path / kind).mkdir()
         for number in range(2):

@@ -17,7 +17,7 @@ from dispatch_sb.demo.models import enhance, open_models
 from dispatch_sb.demo.sample_recording import find_example
 from dispatch_sb.losses import MagnitudeL2
 from dispatch_sb.models import FastEnhancer
-from dispatch_sb.pretrained import write_model_folder
+from dispatch_sb.pretrained import save
 from dispatch_sb.runs.run import Run
 from dispatch_sb.training.checkpoints import AtomicCheckpointer
 
@@ -36,7 +36,7 @@ def folder(tmp_path_factory):
     torch.manual_seed(5)
     folder = tmp_path_factory.mktemp("recipe") / "pretrained" / "big"
     folder.parent.mkdir()
-    write_model_folder(FastEnhancer(channels=8), folder, card="# Big\n")
+    save(FastEnhancer(channels=8), folder, card="# Big\n")
     return folder
 
 
@@ -101,7 +101,7 @@ def test_models_alone_have_the_recipes_loss(folder):
 
 def test_a_teacher_of_another_rate_is_converted_and_said_so(folder, tmp_path):
     narrow = FastEnhancer(channels=8, n_fft=256, hop=128, sample_rate=8000)
-    write_model_folder(narrow, tmp_path / "narrow", card="# 8 kHz\n")
+    save(narrow, tmp_path / "narrow", card="# 8 kHz\n")
     models = open_models(folder, tmp_path / "narrow")
     assert "8000 Hz" in models.notes[0]
     enhanced, _ = enhance(

@@ -4,11 +4,8 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
-import json
-
 import numpy as np
 import torch
-from safetensors.torch import save_file
 
 from dispatch_sb.models import FastEnhancer
 
@@ -31,17 +28,6 @@ def random_model(**changes):
     for parameter in model.parameters():
         parameter.data += 0.1 * torch.randn_like(parameter)
     return model.eval()
-
-
-def write_model_folder(model, folder):
-    """A model folder as `dispatch-sb export` writes it, without the card."""
-    folder.mkdir(parents=True)
-    save_file(model.state_dict(), folder / "model.safetensors")
-    description = {
-        "class": "dispatch_sb.models.FastEnhancer",
-        "arguments": model.config,
-    }
-    (folder / "config.json").write_text(json.dumps({"model": description}))
 
 
 def noise(seconds, rate, channels, band=0.3):

@@ -7,7 +7,7 @@ import torch
 
 from dispatch_sb.data import write_audio, write_pair_manifest
 from dispatch_sb.models import FastEnhancer
-from dispatch_sb.pretrained import write_model_folder
+from dispatch_sb.pretrained import save
 
 RATE = 16000
 
@@ -34,5 +34,5 @@ def entries_of(folder):
 def write_teacher(folder, seed=1):
     """A pretrained folder with a small model."""
     torch.manual_seed(seed)
-    write_model_folder(FastEnhancer(channels=8), folder, card="# A teacher\n")
+    save(FastEnhancer(channels=8), folder, card="# A teacher\n")
     return folder

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from stream_models import noise, random_model, write_model_folder
+from stream_models import noise, random_model
 
 from dispatch_sb import load_student
 from dispatch_sb.enhance.jobs import (
@@ -26,6 +26,7 @@ from dispatch_sb.enhance.jobs import (
     plan_jobs,
     summarise,
 )
+from dispatch_sb.pretrained import save
 
 
 @pytest.fixture
@@ -116,7 +117,7 @@ def test_what_cannot_work_is_said_first(here, inputs, output, wanted, named):
 
 
 def test_a_broken_file_costs_only_itself_in_any_number_of_processes(here):
-    write_model_folder(random_model(), here / "model")
+    save(random_model(), here / "model", "# Model")
     for name in (A, B):
         soundfile.write(name, noise(1, 8000, 2), 8000)
     soundfile.write("in/cut.flac", noise(3, 8000, 2), 8000)

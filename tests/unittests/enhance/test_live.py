@@ -13,12 +13,13 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from stream_models import noise, random_model, write_model_folder
+from stream_models import noise, random_model
 
 from dispatch_sb import cli
 from dispatch_sb.data import resample
 from dispatch_sb.enhance import StreamingEnhancer
 from dispatch_sb.enhance.live_enhancer import LiveEnhancer
+from dispatch_sb.pretrained import save
 
 RATE, HOP = 16000, 256
 LIVE = ["live", "--model", "model"]
@@ -29,7 +30,7 @@ FILE = [*LIVE, "--input", "noisy.wav"]
 def here(tmp_path, monkeypatch):
     """A working folder with a model and a stereo file of one second."""
     monkeypatch.chdir(tmp_path)
-    write_model_folder(random_model(), tmp_path / "model")
+    save(random_model(), tmp_path / "model", "# Model")
     signal = 0.1 * np.random.default_rng(0).standard_normal((RATE + 77, 2))
     soundfile.write("noisy.wav", signal, RATE, "FLOAT")
     threads = torch.get_num_threads()

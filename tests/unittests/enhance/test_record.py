@@ -15,7 +15,7 @@ from teacher_data import write_pairs, write_teacher
 
 from dispatch_sb.cli import main
 from dispatch_sb.data import ManifestError, read_audio, write_audio
-from dispatch_sb.enhance.recording import record_folder, record_parts
+from dispatch_sb.enhance.record_teacher import record_folder, record_parts
 from dispatch_sb.pretrained import FrozenTeacher, load_teacher
 from dispatch_sb.pretrained.recorded import RecordedTeacher
 from dispatch_sb.pretrained.recording_checks import check_recordings
@@ -41,12 +41,8 @@ def world(tmp_path, source):
     """Pairs, their entries, and what records the noisy files."""
     entries = write_pairs(tmp_path, NAMES)
     load = functools.partial(load_teacher, source)
-    out = tmp_path / "out"
-    return (
-        tmp_path,
-        entries,
-        lambda **kwargs: record_folder(load, tmp_path / "noisy", out, **kwargs),
-    )
+    places = tmp_path / "noisy", tmp_path / "out"
+    return tmp_path, entries, functools.partial(record_folder, load, *places)
 
 
 def content(folder):
@@ -55,26 +51,25 @@ def content(folder):
 
 
 def test_it_is_what_the_teacher_answers(world, source):
-    folder, entries, _ = world
-    words = [str(source), str(folder / "noisy"), str(folder / "out")]
-    assert main(["record", *words]) == 0
-    teacher = RecordedTeacher(folder / "out")
+    folder, entries, record = world
+    assert record() == (6, 0)
+    teacher, live = RecordedTeacher(folder / "out"), load_teacher(source)
     check_recordings(teacher, entries)
-    live = load_teacher(source)
     for entry in entries.values():
         noisy = torch.from_numpy(read_audio(entry["noisy_wav"]))
         recorded = read_audio(teacher.recording_of(entry["noisy_wav"]))
-        answer = live(noisy[None])[0].numpy()
-        assert np.allclose(recorded, answer, atol=1e-6)
+        assert np.allclose(recorded, live(noisy[None])[0], atol=1e-6)
     note = json.loads((folder / "out" / "recording.json").read_text())
     assert note["made_with"]["source"] == str(source)
     assert teacher.origin["recording_sha256"]
+    with pytest.raises(ValueError):  # a recording is not recorded
+        record_folder(lambda: teacher, folder / "noisy", folder / "again")
 
 
 def test_a_killed_recording_goes_on(world, source):
     """Files, note and bytes are those of one that was never killed."""
     folder, _, record = world
-    assert record() == (6, 0)
+    record()
     out = folder / "killed"
     words = ["record", str(source), str(folder / "noisy"), str(out)]
     process = subprocess.Popen(
@@ -102,7 +97,6 @@ def test_processes_change_no_bit(world):
     folder, _, record = world
     record()
     one = content(folder / "out")
-    assert record(workers=2) == (0, 6)
     for path in list((folder / "out").glob("*.flac"))[:4]:
         path.unlink()
     assert record(workers=2) == (4, 2)
@@ -155,37 +149,26 @@ def test_foreign_and_unusable_files_are_named_first(world, name, rate):
     assert not content(folder / "out")
 
 
-def test_runs_share_a_folder_of_all_parts(world, source):
+def test_runs_share_a_folder_of_all_parts_and_load_the_teacher_once(world):
+    """Also of a teacher that somebody made in Python, which no file is."""
     folder, entries, _ = world
     other = write_pairs(folder / "more", {"s_0": 9000})
-    load = functools.partial(load_teacher, source)
+    loaded = []
+
+    def load():
+        loaded.append(FrozenTeacher(Halving()))
+        return loaded[-1]
+
     parts = {"train": entries, "valid": other}
     first = record_parts(load, parts, folder / "shared")
+    assert len(loaded) == 1
     second = record_parts(load, parts, folder / "shared")
     assert first.folder == second.folder
     for part in parts.values():
         check_recordings(second, part)
+    for entry in entries.values():
+        recorded = read_audio(second.recording_of(entry["noisy_wav"]))
+        half = read_audio(entry["noisy_wav"]) / 2
+        assert np.allclose(recorded, half, atol=1e-6)
     fewer = record_parts(load, {"train": entries}, folder / "shared")
     assert fewer.folder != first.folder
-
-
-def test_a_module_without_a_source_is_recorded(world):
-    """What somebody made in Python, which no file describes."""
-    folder, entries, _ = world
-    out = folder / "halved"
-    record_folder(lambda: FrozenTeacher(Halving()), folder / "noisy", out)
-    for entry in entries.values():
-        recorded = read_audio(
-            RecordedTeacher(out).recording_of(entry["noisy_wav"])
-        )
-        assert np.allclose(
-            recorded, read_audio(entry["noisy_wav"]) / 2, atol=1e-6
-        )
-
-
-def test_a_recording_is_not_recorded(world, source):
-    folder, _, record = world
-    record()
-    load = functools.partial(load_teacher, folder / "out")
-    with pytest.raises(ValueError):
-        record_folder(load, folder / "noisy", folder / "again")

@@ -10,6 +10,7 @@ import pickle
 import pytest
 import torch
 from torch import nn
+from torch.nn.functional import pad
 
 from dispatch_sb.pretrained import FrozenTeacher, estimate_delay
 from dispatch_sb.pretrained.probe import voice_like
@@ -39,9 +40,7 @@ class Applying(nn.Module):
         self.forward = function
 
 
-def delayed(noisy):
-    """The input 37 samples late, as long as it was."""
-    return nn.functional.pad(noisy, (37, 0))[:, : noisy.shape[1]]
+LATE = Applying(lambda noisy: pad(noisy, (37, 0))[:, : noisy.shape[1]])
 
 
 class At8k(nn.Module):
@@ -60,68 +59,43 @@ def noisy():
     return 0.1 * torch.randn(2, 4000, generator=generator)
 
 
-def test_no_call_puts_it_in_train_mode(noisy):
+def test_no_call_trains_it_or_gives_it_gradient(noisy):
     teacher = FrozenTeacher(NoisyNetwork())
-    modules = nn.ModuleDict({"teacher": teacher, "student": NoisyNetwork()})
-    modules.train()
-    teacher.train(True)
+    nn.ModuleDict({"teacher": teacher, "student": NoisyNetwork()}).train()
+    teacher.train(True).requires_grad_(True)
     assert not any(module.training for module in teacher.modules())
+    assert not any(p.requires_grad for p in teacher.parameters())
+    assert not teacher(noisy.clone().requires_grad_()).requires_grad
     teacher.model.train()  # past the wrapper: noticed at the next answer
     tracked = teacher.model.layers[1].num_batches_tracked.clone()
     assert teacher(noisy).equal(teacher(noisy))
     assert teacher.model.layers[1].num_batches_tracked == tracked
 
 
-def test_no_call_gives_it_gradient(noisy):
-    teacher = FrozenTeacher(NoisyNetwork())
-    teacher.requires_grad_(True)
-    assert not any(p.requires_grad for p in teacher.parameters())
-    leaf = noisy.clone().requires_grad_()
-    assert not teacher(leaf).requires_grad
-
-
-def test_the_answer_can_be_a_target_of_a_student_with_gradient(noisy):
-    student = NoisyNetwork()
-    loss = (student(noisy) * FrozenTeacher(NoisyNetwork())(noisy)).sum()
-    loss.backward()
-    assert student.layers[0].weight.grad.abs().sum() > 0
-
-
 def test_copies_and_pickles_answer_alike(noisy):
-    torch.manual_seed(0)
     teacher = FrozenTeacher(NoisyNetwork())
     for twin in (copy.deepcopy(teacher), pickle.loads(pickle.dumps(teacher))):
         assert twin.train()(noisy).equal(teacher(noisy))
         assert not any(p.requires_grad for p in twin.parameters())
 
 
-def test_it_moves_with_its_surroundings():
-    teacher = FrozenTeacher(At8k(), resample=True)
-    nn.ModuleDict({"teacher": teacher}).to("meta")
-    assert {b.device.type for b in teacher.buffers()} == {"meta"}
-
-
 def test_short_answers_are_padded_at_the_end(noisy):
     # As of networks whose frames do not fill the input.
     answer = FrozenTeacher(Applying(lambda noisy: noisy[:, :-100]))(noisy)
-    assert answer.shape == noisy.shape
-    assert answer[:, :-100].equal(noisy[:, :-100])
-    assert answer[:, -100:].eq(0).all()
+    assert answer.equal(pad(noisy[:, :-100], (0, 100)))
 
 
 def test_a_known_delay_is_removed_without_losing_the_tail(noisy):
-    assert estimate_delay(Applying(delayed)) == 37
-    assert FrozenTeacher(Applying(delayed), delay=37)(noisy).equal(noisy)
+    assert estimate_delay(LATE) == 37
+    assert FrozenTeacher(LATE, delay=37)(noisy).equal(noisy)
 
 
 def test_the_delay_is_measured_in_evaluation_mode_and_leaves_no_trace():
-    torch.manual_seed(0)
-    model = nn.Sequential(Applying(delayed), NoisyNetwork()).train()
+    model = nn.Sequential(LATE, NoisyNetwork()).train()
     model[1].layers[2].eval()
     modes = [module.training for module in model.modules()]
     before = copy.deepcopy(model.state_dict())
-    first, second = estimate_delay(model), estimate_delay(model)
-    assert first == second
+    assert estimate_delay(model) == estimate_delay(model)
     assert [module.training for module in model.modules()] == modes
     after = model.state_dict()
     assert all(after[key].equal(before[key]) for key in before)
@@ -134,30 +108,20 @@ def test_a_peak_normalisation_is_undone_per_utterance(noisy):
     torch.testing.assert_close(answer, levels * noisy)
 
 
-def test_the_level_of_noise_that_is_gone_does_not_enter_the_gain():
+def test_neither_noise_nor_silence_enters_the_gain(noisy):
     speech = voice_like(16000)[None]
-    noise = 0.05 * torch.randn(
-        1, 16000, generator=torch.Generator().manual_seed(0)
-    )
+    noise = pad(0.5 * noisy[:1], (0, 12000))
     model = Applying(lambda noisy: speech / speech.max())
-    answer = FrozenTeacher(model, match_level=True)
-    torch.testing.assert_close(
-        answer(speech + noise), speech, rtol=0.02, atol=0
-    )
-
-
-def test_silence_stays_silent_when_levels_are_matched():
+    answer = FrozenTeacher(model, match_level=True)(speech + noise)
+    torch.testing.assert_close(answer, speech, rtol=0.02, atol=0)
     silence = torch.zeros(1, 1000)
     teacher = FrozenTeacher(nn.Identity(), match_level=True)
     assert teacher(silence).equal(silence)
 
 
-def test_another_rate_is_refused_with_both_rates_and_the_remedy():
-    with pytest.raises(ValueError, match="8000.*16000.*resample=True"):
+def test_another_rate_is_refused_or_on_request_converted_and_back():
+    with pytest.raises(ValueError, match="8000.*16000"):
         FrozenTeacher(At8k())
-
-
-def test_another_rate_is_converted_and_back_on_request():
     tone = torch.sin(2 * torch.pi * 440 * torch.arange(16000) / 16000)[None]
     teacher = FrozenTeacher(At8k(), resample=True)
     answer = teacher(tone)
@@ -167,6 +131,8 @@ def test_another_rate_is_converted_and_back_on_request():
     torch.testing.assert_close(
         answer[:, inside], tone[:, inside], rtol=0, atol=0.01
     )
+    nn.ModuleDict({"teacher": teacher}).to("meta")
+    assert {b.device.type for b in teacher.buffers()} == {"meta"}
 
 
 def test_everything_runs_in_float32_under_autocast(noisy):
@@ -192,14 +158,12 @@ def test_channel_dimensions_and_further_outputs_are_dropped(noisy, shape):
         (torch.zeros(2, 4000, dtype=torch.complex64), "complex64"),
     ],
 )
-def test_other_outputs_are_refused(noisy, output, complaint):
+def test_other_outputs_and_inputs_are_refused(noisy, output, complaint):
+    teacher = FrozenTeacher(Applying(lambda _: output))
     with pytest.raises(ValueError, match=complaint):
-        FrozenTeacher(Applying(lambda _: output))(noisy)
-
-
-def test_inputs_of_another_shape_are_refused():
+        teacher(noisy)
     with pytest.raises(ValueError, match=r"\[4000\]"):
-        FrozenTeacher(nn.Identity())(torch.zeros(4000))
+        teacher(noisy[0])
 
 
 @pytest.mark.parametrize("delay", [-1, 0.5])

@@ -14,9 +14,8 @@ import pytest
 import torch
 
 from dispatch_sb.data import read_audio
-from dispatch_sb.pretrained import load_teacher
+from dispatch_sb.pretrained import load, load_teacher
 from dispatch_sb.pretrained.onnx_teacher import OnnxTeacher
-from dispatch_sb.pretrained.opening import open_model
 from dispatch_sb.runs.provenance import state_hash
 
 ROOT = Path(__file__).parents[3]
@@ -34,6 +33,13 @@ LATE = """agraph (float[1, 160] wav_in, float[1, 5] tail_in,
     joined = Concat<axis = 1>(tail_in, wav_in)
     wav_out, tail_out = Split<axis = 1>(joined, sizes)
     count_out = Add(count_in, one)
+}"""
+# Neither names nor places tell the states apart, but their sizes do.
+SIZED = """agraph (float[1, 160] wav_in, float[1, 5] one, float[1, 6] two) =>
+    (float[1, 160] wav_out, float[1, 6] left, float[1, 5] right)
+<int64[2] sizes = {160, 5}, float one_more = {1}> {
+    joined = Concat<axis = 1>(one, wav_in)
+    wav_out, right = Split<axis = 1>(joined, sizes) left = Add(two, one_more)
 }"""
 # No output is as long as the state.
 ODD = """agraph (float[1, 160] wav_in, float[1, 5] tail_in) =>
@@ -74,7 +80,7 @@ def test_a_model_of_whole_waveforms_gets_the_batch(path):
     teacher = load_teacher(write(path, WHOLE))
     noisy = SPEECH.repeat(3, 1)
     assert torch.allclose(teacher(noisy), 0.5 * noisy)
-    assert open_model(path)(noisy).equal(teacher(noisy))
+    assert load(path)(noisy).equal(teacher(noisy))
     assert teacher.model.delay == 0
 
 
@@ -88,23 +94,20 @@ def test_a_stream_is_joined_and_its_delay_removed(path, samples):
     }
     noisy = torch.stack([SPEECH[0, :samples], SPEECH[0, 9000 : 9000 + samples]])
     assert teacher(noisy).equal(noisy)
+    sized = load_teacher(write(path, SIZED))
+    assert sized.model.signature.states == {"one": "right", "two": "left"}
+    assert sized(noisy).equal(noisy)
 
 
-def test_a_window_is_longer_than_its_hop(path):
-    teacher = load_teacher(write(path, WINDOWED, "hop: 160\n"))
-    assert teacher.model.delay == 320
-    assert teacher(SPEECH).equal(SPEECH)
-
-
-def test_a_stated_delay_is_not_measured(path):
-    teacher = load_teacher(write(path, LATE, "delay: 0\n"))
-    assert teacher(SPEECH)[:, 5:].equal(SPEECH[:, :-5])
-
-
-def test_the_yaml_names_what_the_file_leaves_open(path):
+def test_the_yaml_says_what_the_file_leaves_open(path):
+    windowed = load_teacher(write(path, WINDOWED, "hop: 160\n"))
+    assert windowed.model.delay == 320
+    assert windowed(SPEECH).equal(SPEECH)
+    late = load_teacher(write(path, LATE, "delay: 0\n"))
+    assert late(SPEECH)[:, 5:].equal(SPEECH[:, :-5])
     yaml = "audio_input: near\naudio_output: d\nstates: {far: c}\n"
-    teacher = load_teacher(write(path, TWO_AUDIOS, yaml))
-    assert teacher(SPEECH).equal(-SPEECH)
+    named = load_teacher(write(path, TWO_AUDIOS, yaml))
+    assert named(SPEECH).equal(-SPEECH)
 
 
 def test_a_model_of_spectra_gets_frames_and_keeps_its_state(path):
@@ -155,13 +158,14 @@ def test_what_does_not_fit_is_refused_by_name(path, text, yaml, needle):
     assert needle in str(caught.value) and str(path.parent) in str(caught.value)
 
 
-def test_damaged_and_missing_files_are_named(path):
+@pytest.mark.parametrize("loader", [load, load_teacher])
+def test_damaged_and_missing_files_are_named(path, loader):
     with pytest.raises(FileNotFoundError, match="model.onnx"):
-        load_teacher(path)
+        loader(path)
     write(path, WHOLE)
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(ValueError, match="model.onnx"):
-        load_teacher(path)
+        loader(path)
 
 
 def test_another_rate_is_refused_or_converted(path):

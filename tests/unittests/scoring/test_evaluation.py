@@ -14,13 +14,14 @@ import torch
 from torch import nn
 
 from dispatch_sb.data import read_audio, write_audio
+from dispatch_sb.pretrained.teacher import Teacher
 from dispatch_sb.scoring import evaluation
 from dispatch_sb.training import last_stage
 
 RATE = 16000
 
 
-class Recorded(nn.Module):
+class Recorded(Teacher):
     """A teacher that is a folder of files."""
 
     live = False
@@ -37,7 +38,7 @@ class Recorded(nn.Module):
         raise RuntimeError("a recording does not run")
 
 
-class Control(nn.Module):
+class Control(Teacher):
     """A teacher without output of its own for a test file."""
 
     live = False

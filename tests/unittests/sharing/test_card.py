@@ -14,7 +14,7 @@ from huggingface_hub import ModelCard
 
 from dispatch_sb.data.audio import read_audio
 from dispatch_sb.models import FastEnhancer
-from dispatch_sb.pretrained import write_model_folder
+from dispatch_sb.pretrained import save
 from dispatch_sb.sharing import model_card
 from dispatch_sb.sharing.card import hub_licence
 
@@ -119,7 +119,7 @@ def test_the_code_runs_in_the_folder(card, tmp_path, monkeypatch):
     torch.manual_seed(0)
     model = FastEnhancer(channels=8, block_channels=4).eval()
     noisy = 0.1 * torch.randn(8000, generator=torch.Generator().manual_seed(0))
-    folder = write_model_folder(model, tmp_path / "tiny", card, noisy)
+    folder = save(model, tmp_path / "tiny", card, noisy)
     monkeypatch.chdir(folder)
     blocks = re.findall(r"```python\n(.*?)```", card, flags=re.DOTALL)
     plain, speechbrain, streamed = (run_block(block) for block in blocks)

@@ -15,8 +15,7 @@ from finished_run import write_run
 import dispatch_sb
 from dispatch_sb.cli import main
 from dispatch_sb.data import read_audio
-from dispatch_sb.pretrained import load_teacher
-from dispatch_sb.pretrained.opening import open_model
+from dispatch_sb.pretrained import load, load_teacher
 from dispatch_sb.sharing import onnx_file
 from dispatch_sb.sharing.onnx_runtime import OnnxEnhancer
 
@@ -27,7 +26,7 @@ SPEECH = read_audio(FOLDER / "example.wav")
 
 @pytest.fixture(scope="module")
 def model():
-    return open_model(FOLDER)
+    return load(FOLDER)
 
 
 @pytest.fixture(scope="module")
@@ -181,7 +180,7 @@ def test_without_the_extra_packages(tmp_path, monkeypatch, capsys):
     assert "dispatch-sb[onnx]" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("opened", [load_teacher, open_model])
+@pytest.mark.parametrize("opened", [load_teacher, load])
 def test_the_file_is_a_teacher_equal_to_the_model(written, model, opened):
     noisy = torch.as_tensor(np.stack([SPEECH, SPEECH[::-1]]))
     with torch.no_grad():

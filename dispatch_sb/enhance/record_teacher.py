@@ -5,6 +5,7 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
+import contextlib
 import functools
 import json
 import logging
@@ -19,7 +20,6 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from filelock import FileLock, Timeout
-from torch import nn
 from tqdm import tqdm
 
 from dispatch_sb.data.audio import check_format, probe, read_audio, sha256_of
@@ -33,6 +33,7 @@ from dispatch_sb.pretrained.recorded import (
     read_note,
     write_recording,
 )
+from dispatch_sb.pretrained.teacher import Teacher
 from dispatch_sb.processes import Failure, WorkerPool
 from dispatch_sb.runs.provenance import provenance, state_hash
 
@@ -59,19 +60,25 @@ class Recording(NamedTuple):
         Its duration.
     sha256 : str
         Its hash.
-    target : pathlib.Path
-        What to write, without suffix.
+    out : pathlib.Path
+        The folder of recordings.
     """
 
     name: str
     noisy: Path
     seconds: float
     sha256: str
-    target: Path
+    out: Path
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """What its recording may be called, and where that is."""
+        names = [self.name + suffix for suffix in SUFFIXES]
+        return {name: self.out / name for name in names}
 
 
 def record_folder(
-    load: Callable[[], nn.Module],
+    load: Callable[[], Teacher],
     noisy_folder: str | os.PathLike,
     out: str | os.PathLike,
     workers: int = 1,
@@ -79,6 +86,10 @@ def record_folder(
     device: str = "cpu",
 ) -> tuple[int, int]:
     """Records a teacher's answers to all files of a folder.
+
+    Files are written one by one, each complete or not there, and what is
+    there already is kept: an interrupted recording goes on. Of two recordings
+    into one folder the second waits for the first.
 
     Arguments
     ---------
@@ -88,11 +99,14 @@ def record_folder(
     noisy_folder : str or os.PathLike
         Noisy files at the teacher's sample rate, sub-folders allowed.
     out : str or os.PathLike
-        As for `record_files`.
+        Receives ``<name>.flac``, or ``.wav`` where the answer passes full
+        scale (see `write_recording`), and ``recording.json``, which says what
+        made them.
     workers : int
         Processes of one thread each.
     force : bool
-        As for `record_files`.
+        Whether recordings of another teacher, of other noisy files, or of
+        unknown origin are replaced rather than refused.
     device : str
         Where the teacher runs.
 
@@ -104,18 +118,18 @@ def record_folder(
     Raises
     ------
     ManifestError
-        Lists everything that is wrong.
+        Lists everything that is wrong: before any work, or at its end what
+        the teacher could not do.
     """
     noisy = audio_files(noisy_folder)
     if not noisy:
         raise FileNotFoundError(f"{noisy_folder} holds no audio files.")
-    return record_files(
-        load, _named(noisy, noisy_folder), out, workers, force, device
-    )
+    named = _named(noisy, noisy_folder)
+    return _record(load(), load, named, Path(out), workers, force, device)
 
 
 def record_parts(
-    load: Callable[[], nn.Module],
+    load: Callable[[], Teacher],
     parts: Mapping[str, Mapping[str, dict]],
     folder: str | os.PathLike,
     workers: int = 1,
@@ -152,113 +166,64 @@ def record_parts(
     root = os.path.commonpath([path.parent for path in noisy])
     teacher = load()
     hashes = sorted(entry["noisy_sha256"] for entry in entries)
-    key = digest([_identity(describe_teacher(teacher)), root, hashes])[:16]
+    key = digest([_identity(_described(teacher)), root, hashes])[:16]
     out = Path(folder) / key
-    record_files(load, _named(noisy, root), out, workers, False, device)
+    _record(teacher, load, _named(noisy, root), out, workers, False, device)
     return RecordedTeacher(out, sample_rate=teacher.sample_rate)
 
 
-def record_files(
-    load: Callable[[], nn.Module],
+def _record(
+    teacher: Teacher,
+    load: Callable[[], Teacher],
     noisy: Mapping[str, Path],
-    out: str | os.PathLike,
-    workers: int = 1,
-    force: bool = False,
-    device: str = "cpu",
+    out: Path,
+    workers: int,
+    force: bool,
+    device: str,
 ) -> tuple[int, int]:
-    """Records a teacher's answers to whole noisy files.
-
-    Files are written one by one, each complete or not there, and what is
-    there already is kept: an interrupted recording goes on. Of two recordings
-    into one folder the second waits for the first.
-
-    Arguments
-    ---------
-    load : callable
-        As for `record_folder`.
-    noisy : Mapping[str, pathlib.Path]
-        Noisy files, by the names of their recordings without suffix.
-    out : str or os.PathLike
-        Receives ``<name>.flac``, or ``.wav`` where the answer passes full
-        scale (see `write_recording`), and ``recording.json``, which says what
-        made them.
-    workers : int
-        Processes of one thread each.
-    force : bool
-        Whether recordings of another teacher, of other noisy files, or of
-        unknown origin are replaced rather than refused.
-    device : str
-        Where the teacher runs.
-
-    Returns
-    -------
-    tuple of int
-        How many files were recorded, and how many were there already.
-
-    Raises
-    ------
-    ManifestError
-        Lists everything that is wrong: before any work, or at its end what
-        the teacher could not do.
-    """
+    """Records what is not there; `load` is for further processes alone."""
     if workers < 1:
         raise ValueError(f"workers is {workers}: give 1 or more.")
-    teacher = load()
-    if not getattr(teacher, "live", True):
+    if not teacher.live:
         raise ValueError("This teacher does not run: there is nothing to do.")
-    made_with = describe_teacher(teacher)
-    rate = teacher.sample_rate
-    del teacher  # every process loads its own
-    out = Path(out)
+    made_with = _described(teacher)
     out.mkdir(parents=True, exist_ok=True)
     with _alone(out):
-        jobs = _look_at(noisy, out, rate)
+        jobs = _examined(noisy, out, teacher.sample_rate)
         note = _kept(jobs, out, made_with, force)
-        left = [j for j in jobs if _entry(note, j.name) is None]
-        if left:
-            _record(load, left, note, out, workers, device)
+        left = [job for job in jobs if not job.files.keys() & note["files"]]
+        if not left:
+            return 0, len(jobs)
+        start = functools.partial(_loaded, load, device)
+        outcomes = _outcomes(teacher.to(device), start, left, workers, device)
+        problems = _noted(outcomes, left, note, out)
+    if problems:
+        title = f"{len(left) - len(problems)} files recorded, not the others"
+        raise ManifestError(title, problems)
     return len(left), len(jobs) - len(left)
 
 
-def describe_teacher(teacher: nn.Module) -> dict:
-    """What made a recording.
-
-    Arguments
-    ---------
-    teacher : torch.nn.Module
-        A `FrozenTeacher`.
-
-    Returns
-    -------
-    dict
-        Source, revision, hashes of files and weights, settings, versions.
-    """
-    origin = dict(getattr(teacher, "origin", {}))
+def _described(teacher: Teacher) -> dict:
+    """What makes a recording: source, revision, hashes of files and weights,
+    settings, versions."""
     runtimes = {}
     for package in RUNTIMES:
-        try:
+        with contextlib.suppress(metadata.PackageNotFoundError):
             runtimes[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
+    # A model that is a file, and the YAML that explains it.
+    source = os.path.splitext(teacher.origin.get("source", ""))
+    files = [Path("".join(source)), Path(f"{source[0]}.yaml")]
     foreign = next(teacher.parameters(), None) is None
     return {
-        **origin,
-        "files_sha256": _hashes(origin.get("source", "")),
+        **teacher.origin,
+        "files_sha256": [sha256_of(path) for path in files if path.is_file()],
         "weights_sha256": state_hash(teacher),
         # Weights that torch does not see are those of a package.
         "package_versions": runtimes if foreign else {},
-        "model": type(getattr(teacher, "model", teacher)).__name__,
-        **{name: getattr(teacher, name, None) for name in SETTINGS},
+        "model": type(teacher.model).__name__,
+        **{name: getattr(teacher, name) for name in SETTINGS},
         "versions": {**provenance()["versions"], **runtimes},
     }
-
-
-def _hashes(source) -> list[str]:
-    """Of a model that is a file, and of the YAML that explains it."""
-    if not source:
-        return []
-    paths = Path(source), Path(source).with_suffix(".yaml")
-    return [sha256_of(path) for path in paths if path.is_file()]
 
 
 def _identity(made_with: Mapping) -> dict:
@@ -286,11 +251,11 @@ def _alone(out: Path):
     try:
         return lock.acquire(timeout=0)
     except Timeout:
-        logger.info("%s: another process records there, waiting for it", out)
+        logger.info(f"{out}: another process records there, waiting for it")
         return lock.acquire()
 
 
-def _look_at(noisy: Mapping[str, Path], out: Path, rate: int) -> list:
+def _examined(noisy: Mapping[str, Path], out: Path, rate: int) -> list:
     """Length and hash of every noisy file, once all are fit."""
 
     def look(item):
@@ -298,9 +263,7 @@ def _look_at(noisy: Mapping[str, Path], out: Path, rate: int) -> list:
         try:
             info = probe(path)
             check_format(path, info, rate)
-            return Recording(
-                name, path, info.seconds, sha256_of(path), out / name
-            )
+            return Recording(name, path, info.seconds, sha256_of(path), out)
         except (OSError, ValueError) as error:
             return str(error)
 
@@ -314,123 +277,100 @@ def _look_at(noisy: Mapping[str, Path], out: Path, rate: int) -> list:
 def _kept(jobs: list, out: Path, made_with: dict, force: bool) -> dict:
     """The note with those recordings that still fit."""
     note = read_note(out)
-    old = note.get("made_with", made_with)
-    others = {
-        key: (old.get(key), value)
+    old, known = note.get("made_with", made_with), note.get("files", {})
+    others = [
+        f"{out} was recorded with another teacher: its {key} was {old[key]}, "
+        f"this one's is {value}."
         for key, value in _identity(made_with).items()
         if old.get(key, value) != value  # older notes tell less
-    }
-    problems = [
-        f"{out} was recorded with another teacher: its {key} was {was}, "
-        f"this one's is {is_now}."
-        for key, (was, is_now) in others.items()
     ]
     stale = {}
     for job in [] if others else jobs:
-        stale[job.name] = _problem(job, note)
-    problems += [problem for problem in stale.values() if problem]
+        for name, path in job.files.items():
+            if path.is_file():
+                stale[name] = _problem(job, path, known.get(name), note)
+    problems = [*others, *filter(None, stale.values())]
     if problems and not force:
         remedy = "choose another folder, or record anew with --force."
         raise ManifestError(f"Nothing was recorded ({remedy})", problems)
-    files = {} if others else note.get("files", {})
-    kept = {
+    if others:
+        return {"made_with": made_with, "files": {}}
+    files = {
         name: entry
-        for name, entry in files.items()
-        if not stale.get(_stem(name)) and (out / name).is_file()
+        for name, entry in known.items()
+        if not stale.get(name) and (out / name).is_file()
     }
-    fresh = {"made_with": old if note and not others else made_with}
-    return {**fresh, "files": kept}
+    return {"made_with": old, "files": files}
 
 
-def _problem(job: Recording, note: Mapping) -> str | None:
+def _problem(job: Recording, path: Path, entry, note: Mapping) -> str | None:
     """Why a recording that is there cannot stay."""
-    found = [path for path in _paths(job) if path.is_file()]
-    if not found:
-        return None
     if not note:
-        return f"{found[0]} was not recorded by this command."
-    entry = _entry(note, job.name)
+        return f"{path} was not recorded by this command."
     if entry is None:
         return None  # of a recording that was killed: made again
     if entry["noisy_sha256"] != job.sha256:
-        return f"{job.noisy} has changed since {found[0]} was recorded."
-    if entry["sha256"] not in map(sha256_of, found):
-        return f"{found[0]} has changed since it was recorded."
+        return f"{job.noisy} has changed since {path} was recorded."
+    if entry["sha256"] != sha256_of(path):
+        return f"{path} has changed since it was recorded."
     return None
 
 
-def _stem(name: str) -> str:
-    """A recording's name without suffix."""
-    return name.rpartition(".")[0]
-
-
-def _entry(note: Mapping, name: str) -> dict | None:
-    """What a note says of a recording, whose name has no suffix here."""
-    found = (note["files"].get(name + suffix) for suffix in SUFFIXES)
-    return next(filter(None, found), None)
-
-
-def _record(load, jobs: list, note: dict, out: Path, workers, device) -> None:
-    """Records files, and notes from time to time which are there."""
+def _noted(outcomes, jobs: list, note: dict, out: Path) -> list[str]:
+    """Notes from time to time which recordings are there; the problems."""
     problems = []
     noted = time.monotonic()
     _write_note(note, out)
-    with tqdm(
-        total=sum(job.seconds for job in jobs),
-        unit="s",
-        desc="Recording",
-        disable=None,
-        bar_format="{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} s "
-        "of audio [{elapsed}<{remaining}]",
-    ) as bar:
-        try:
-            for index, outcome in _outcomes(
-                load, jobs, workers, device, bar.update
-            ):
-                job = jobs[index]
-                if isinstance(outcome, str):
-                    problems.append(f"{job.noisy}: {outcome}")
-                    continue
-                suffix = outcome.pop("suffix")
-                note["files"][job.name + suffix] = outcome
-                if time.monotonic() - noted > NOTE_SECONDS:
-                    _write_note(note, out)
-                    noted = time.monotonic()
-        finally:
-            _write_note(note, out)
-    if problems:
-        title = f"{len(jobs) - len(problems)} files recorded, not the others"
-        raise ManifestError(title, problems)
+    try:
+        for index, outcome in outcomes:
+            if isinstance(outcome, str):
+                problems.append(f"{jobs[index].noisy}: {outcome}")
+                continue
+            note["files"].update(outcome)
+            if time.monotonic() - noted > NOTE_SECONDS:
+                _write_note(note, out)
+                noted = time.monotonic()
+    finally:
+        _write_note(note, out)
+    return problems
 
 
-def _outcomes(load, jobs: list, workers: int, device, advance) -> Iterator:
+def _outcomes(
+    teacher: Teacher, start: Callable, jobs: list, workers: int, device: str
+) -> Iterator[tuple[int, dict | str]]:
     """Of all files, by their index; in this process if one is enough, with
     one thread too, so that the number of processes changes no bit."""
 
     def clean(index, process):
-        for path in _paths(jobs[index]):
+        for path in jobs[index].files.values():
             partial_of(path, process).unlink(missing_ok=True)
 
-    start = functools.partial(_start, load, device)
     calls = [(job, device) for job in jobs]
-    if min(workers, len(jobs)) > 1:
-        with WorkerPool(workers, math.inf, start) as pool:
-            for index, outcome in pool.run(_do, calls, advance, clean):
-                lost = isinstance(outcome, Failure)
-                yield index, problem_of(outcome) if lost else outcome
-        return
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        teacher = start()
-        for index, call in enumerate(calls):
-            yield index, _do(teacher, *call, advance)
-    finally:
-        torch.set_num_threads(threads)
+    bar = tqdm(
+        total=sum(job.seconds for job in jobs),
+        desc="Recording",
+        disable=None,
+        bar_format="{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} s "
+        "of audio [{elapsed}<{remaining}]",
+    )
+    with bar:
+        if min(workers, len(jobs)) > 1:
+            with WorkerPool(workers, math.inf, start) as pool:
+                for index, outcome in pool.run(_do, calls, bar.update, clean):
+                    lost = isinstance(outcome, Failure)
+                    yield index, problem_of(outcome) if lost else outcome
+            return
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            for index, call in enumerate(calls):
+                yield index, _do(teacher, *call, bar.update)
+        finally:
+            torch.set_num_threads(threads)
 
 
-def _start(load, device: str) -> nn.Module:
-    """The teacher; loaded once in each process."""
+def _loaded(load: Callable[[], Teacher], device: str) -> Teacher:
+    """The teacher of another process."""
     return load().to(device)
 
 
@@ -442,23 +382,15 @@ def _do(teacher, job: Recording, device: str, advance) -> dict | str:
         answer = teacher(batch)[0].cpu().numpy()
         if not np.isfinite(answer).all():
             return "the teacher's answer is not finite."
-        path = write_recording(job.target, answer, teacher.sample_rate)
+        path = write_recording(job.out / job.name, answer, teacher.sample_rate)
     except (OSError, ValueError, RuntimeError) as error:
         return " ".join(str(error).split())
     finally:
         advance(job.seconds)
-    for other in set(_paths(job)) - {path}:
+    for other in set(job.files.values()) - {path}:
         other.unlink(missing_ok=True)
-    return {
-        "noisy_sha256": job.sha256,
-        "sha256": sha256_of(path),
-        "suffix": path.suffix,
-    }
-
-
-def _paths(job: Recording) -> list[Path]:
-    """The files that its recording may be."""
-    return [job.target.with_name(job.target.name + s) for s in SUFFIXES]
+    made = {"noisy_sha256": job.sha256, "sha256": sha256_of(path)}
+    return {job.name + path.suffix: made}
 
 
 def _write_note(note: dict, out: Path) -> None:
