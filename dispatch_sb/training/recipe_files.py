@@ -23,7 +23,6 @@ from dispatch_sb.runs.settings import tag_of
 from dispatch_sb.training.settings_check import find_problems
 
 MINI = "mini"
-FOR_DATA = "!apply:dispatch_sb.training.recipe_files.for_data"
 TUPLE = re.compile(r"\(.*\)")  # as HyperPyYAML writes tuples
 
 
@@ -172,8 +171,8 @@ def plain_values(resolved: str) -> dict[str, Any]:
     Returns
     -------
     dict
-        Values by key, those inside blocks by their path. A choice of
-        `for_data` is made; other nodes with a tag are no plain values.
+        Values by key, those inside blocks by their path; an object in place
+        of what has a tag.
 
     Example
     -------
@@ -190,9 +189,6 @@ def plain_values(resolved: str) -> dict[str, Any]:
 def _collect(above: str, block: Mapping, values: dict) -> None:
     """Adds what is inside a block to the values by path."""
     for key, node in block.items():
-        if tag_of(node) == FOR_DATA:
-            given = isinstance(node, dict)
-            node = for_data(**node) if given else for_data(*node)
         values[f"{above}{key}"] = _plain(node)
         if isinstance(node, Mapping):
             _collect(f"{above}{key}.", node, values)

@@ -11,7 +11,6 @@ import pytest
 import torch
 from distilling_brains import (
     LOSS,
-    SAMPLES,
     LoggingBrain,
     MyBrain,
     Network,
@@ -54,33 +53,25 @@ def test_the_line_is_worth_weight_times_loss():
         assert bare.equal(value) == bool(given)
 
 
-@pytest.mark.parametrize("place", ["hparams", "modules", "both"])
+@pytest.mark.parametrize("place", ["hparams", "modules"])
 def test_a_fit_leaves_the_teacher_as_it_was(place):
     teacher = Network()
     before = copy.deepcopy(teacher.state_dict())
-    among = {"teacher": teacher}
-    hparams = hyperparameters(**among)
-    if place == "modules":
-        del hparams["teacher"]
-    brain = make(hparams=hparams, modules=None if place == "hparams" else among)
+    hparams = hyperparameters(teacher=teacher)
+    modules = {"teacher": hparams.pop("teacher")} if place == "modules" else {}
+    brain = make(hparams=hparams, modules=modules)
     student = weights(brain)
     brain.fit(range(2), batches(), batches())
     assert same(teacher.state_dict(), before)
     assert not any(module.training for module in teacher.modules())
-    assert isinstance(brain.modules.teacher, FrozenTeacher)
-    optimized = {
-        id(parameter)
-        for group in brain.optimizer.param_groups
-        for parameter in group["params"]
-    }
+    frozen = brain.modules.teacher
+    assert isinstance(frozen, FrozenTeacher)
+    groups = brain.optimizer.param_groups
+    optimized = {id(p) for group in groups for p in group["params"]}
     assert optimized == {id(p) for p in brain.modules.student.parameters()}
     assert not same(weights(brain), student)
-
-
-def test_a_frozen_teacher_is_not_wrapped_again():
-    teacher = FrozenTeacher(Network())
-    brain = make(hparams=hyperparameters(teacher=teacher))
-    assert brain.modules.teacher is teacher
+    again = make(hparams=hyperparameters(teacher=frozen))
+    assert again.modules.teacher is frozen
 
 
 def test_weight_zero_is_the_plain_brain():
@@ -95,16 +86,6 @@ def test_weight_zero_is_the_plain_brain():
     distilled = make()
     distilled.fit(range(2), batches(), batches())
     assert not same(weights(distilled), weights(plain))
-
-
-def test_a_schedule_may_change_the_weight():
-    brain, batch = make(), next(iter(batches()))
-    values = []
-    for weight in (0, 1, 2.0):
-        brain.hparams.distillation_weight = weight
-        values.append(brain.distillation(batch["noisy"], *pairs_of(batch)))
-    assert values[0] == 0 < values[1]
-    assert values[2].equal(2 * values[1])
 
 
 class SharingBrain(MyBrain):
@@ -149,7 +130,6 @@ def test_a_share_is_reported_alone_where_there_is_no_gradient():
     brain.fit(range(1), batches(), batches())
     assert "effective_weight" not in brain.summary
     assert brain.summary["distillation"] > 0
-    assert brain.evaluate(batches()) > 0
     (batch,) = batches(1)
     with torch.no_grad():
         assert not brain.distillation(batch["noisy"], *pairs_of(batch))
@@ -181,90 +161,68 @@ def test_schedules_set_weight_and_ratio():
 def test_gaps_cost_nothing_where_nothing_is_selected():
     """Clean speech that is no number changes nothing without a selection."""
     batch = next(iter(batches()))
+    noisy, lens = batch["noisy"], batch["lens"]
     nowhere = torch.full_like(batch["clean"], torch.nan)
     for loss in (
         DistillationLoss(MagnitudeL2()),
         OutputDistillation(WaveformL1()),
     ):
         brain = make(hparams=hyperparameters(distillation_loss=loss))
-        noisy, lens = batch["noisy"], batch["lens"]
-        values = [
-            brain.distillation(noisy, noisy, clean, lens=lens)
-            for clean in (batch["clean"], nowhere)
-        ]
         taught = brain.modules.teacher(noisy)
         expected = 0.5 * loss(noisy, taught, batch["clean"], lens)
-        assert values[0].equal(expected) and values[1].equal(expected)
+        assert brain.distillation(noisy, noisy, nowhere, lens).equal(expected)
         assert set(brain.distillation_summary()) == {"distillation"}
     given = {"distillation_loss": DistillationLoss(MagnitudeL2())}
     brain = make(hparams=hyperparameters(**given, log_details=True))
-    brain.distillation(batch["noisy"], batch["noisy"], batch["clean"])
+    brain.distillation(noisy, noisy, batch["clean"])
     assert "mean_gap_all" in brain.distillation_summary()
 
 
-def test_clean_speech_may_be_the_teacher():
-    batch = next(iter(batches()))
-    brain = make(hparams=hyperparameters(teacher=CleanTeacher()))
-    value = brain.distillation(batch["noisy"], *pairs_of(batch))
-    clean, lens = batch["clean"], batch["lens"]
-    assert value.equal(0.5 * LOSS(batch["noisy"], clean, clean, lens))
-    brain.fit(range(1), batches(), batches())
-
-
-def test_a_known_answer_is_not_asked_for_again():
+def test_teachers_that_do_not_run():
+    """Clean speech, an answer that is known, and recordings, which training
+    needs and validation does not."""
     batch, teacher = next(iter(batches())), Network()
-    brain = make(hparams=hyperparameters(teacher=teacher))
     noisy, clean = pairs_of(batch)
-    known = 0.5 * batch["noisy"]
+    brain = make(hparams=hyperparameters(teacher=CleanTeacher()))
+    value = brain.distillation(noisy.data, noisy, clean)
+    expected = LOSS(noisy.data, clean.data, clean.data, batch["lens"])
+    assert value.equal(0.5 * expected)
+    brain.fit(range(1), batches(), batches())
+    brain = make(hparams=hyperparameters(teacher=teacher))
+    known = 0.5 * noisy.data
     value = brain.distillation(noisy.data, noisy, clean, teacher=known)
     expected = LOSS(noisy.data, known, clean.data, batch["lens"])
     assert value.equal(0.5 * expected) and teacher.calls == 0
-
-
-def test_training_needs_the_recordings_and_validation_does_not():
     recorded = nn.Identity()
     recorded.live = False
     brain = make(hparams=hyperparameters(teacher=recorded))
-    batch = next(iter(batches()))
-    assert brain.distillation(batch["noisy"], *pairs_of(batch)) == 0
+    assert brain.distillation(noisy.data, noisy, clean) == 0
     assert brain.distillation_summary() == {}
     with pytest.raises(ValueError, match="teacher_sig"):
-        brain.distillation(batch["noisy"].requires_grad_(), *pairs_of(batch))
+        brain.distillation(noisy.data.requires_grad_(), noisy, clean)
 
 
 @pytest.mark.parametrize(
-    "hparams, words",
+    "changes, named",
     [
-        ({}, ["MyBrain", "teacher", "distillation_loss", "_weight: 0"]),
-        (hyperparameters(teacher=None), ["teacher"]),
-        (hyperparameters(distillation_loss=None), ["distillation_loss"]),
-        ({"distillation_weight": 1}, ["teacher", "distillation_loss", "YAML"]),
+        ({"teacher": None}, "MyBrain.* teacher"),
+        ({"distillation_loss": None}, "distillation_loss"),
+        ({"distillation_weight": None}, "distillation_weight"),
+        ({"distillation_share": 0.2}, "_weight: 0.5.*_share: 0.2"),
+        ({"distillation_weight": Linear(0, -1)}, "distillation_weight: -1"),
+        ({"distillation_weight": "x"}, "distillation_weight: x"),
         (
-            hyperparameters(distillation_share=0.2),
-            ["distillation_weight: 0.5", "distillation_share: 0.2"],
+            {"distillation_weight": None, "distillation_share": 1.0},
+            "distillation_share: 1.0",
         ),
-        (
-            hyperparameters(distillation_weight=None, distillation_share=1.0),
-            ["distillation_share: 1.0"],
-        ),
-        (
-            hyperparameters(distillation_weight=Linear(0, -1)),
-            ["distillation_weight: -1"],
-        ),
-        (hyperparameters(distillation_weight=-1), ["distillation_weight: -1"]),
-        (hyperparameters(distillation_weight="x"), ["distillation_weight: x"]),
     ],
 )
-def test_mistakes_are_found_before_training(hparams, words):
-    brain = make(hparams=hparams)
+def test_mistakes_are_found_before_training(changes, named):
+    brain = make(hparams=hyperparameters(**changes))
     before = weights(brain)
-    for start in (
-        lambda: brain.fit(range(1), batches()),
-        lambda: brain.evaluate(batches()),
-    ):
-        with pytest.raises(ValueError) as error:
-            start()
-        assert all(word in str(error.value) for word in words)
+    for start in (brain.fit, lambda epochs, data: brain.evaluate(data)):
+        with pytest.raises(ValueError, match=named):
+            start(range(1), batches())
     assert same(weights(brain), before)
 
 
@@ -273,14 +231,10 @@ def test_the_order_of_the_base_classes_matters():
         type("Wrong", (PlainBrain, DistillationMixin), {})
 
 
-@pytest.mark.parametrize("wrong", ["batch", {"noisy": 1}, (1, 2, 3)])
+@pytest.mark.parametrize("wrong", ["batch", (1, 2, 3)])
 def test_what_is_no_pair_is_refused(wrong):
-    brain = make()
-    enhanced = torch.zeros(2, SAMPLES)
     with pytest.raises(ValueError, match="batch.noisy_sig"):
-        brain.distillation(enhanced, wrong, enhanced)
-    with pytest.raises(ValueError, match=str(SAMPLES - 1)):
-        brain.distillation(enhanced[:, 1:], enhanced, enhanced)
+        make().distillation(torch.zeros(2, 9), wrong, torch.zeros(2, 9))
 
 
 class NoWaiting(TorchDispatchMode):
@@ -316,13 +270,6 @@ def test_every_stage_has_terms_of_its_own():
     *_, valid, test = brain.log
     assert valid == test != brain.log[2]
     assert 0 < valid["selected_share_high"] <= 0.8
-    brain.modules.eval()
-    (batch,) = batches(1)
-    with torch.no_grad():
-        value = brain.distillation(
-            brain.modules.student(batch["noisy"]), *pairs_of(batch)
-        )
-    assert valid["distillation"] == pytest.approx(float(value) / 0.5)
 
 
 def test_terms_that_nobody_takes_are_logged(caplog):
