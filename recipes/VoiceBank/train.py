@@ -449,10 +449,11 @@ def set_up(arguments: list):
     run_on_main(
         check_word_errors, args=[hparams["wer"], hparams["test_manifest"]]
     )
-    teacher = hparams.get("teacher")
+    live = hparams.get("teacher")
     train, valid = datasets(hparams, run_opts.get("device") or "cpu")
-    if hparams.get("teacher") is not teacher:  # it was recorded
-        brain.modules["teacher"] = hparams["teacher"]
+    teacher = hparams.get("teacher")
+    if teacher is not live:  # it was recorded
+        brain.modules["teacher"] = teacher
     check_fills_a_batch(train, hparams["batch_size"])
     run_on_main(note, args=[run, hparams, arguments])
     return hparams, brain, train, valid
