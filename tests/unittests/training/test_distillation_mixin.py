@@ -20,6 +20,7 @@ from distilling_brains import (
     make,
     pairs_of,
     same,
+    speech,
     weights,
 )
 from torch import nn
@@ -39,17 +40,15 @@ from dispatch_sb.training.schedules import Linear
 
 
 def test_the_line_is_worth_weight_times_loss():
-    brain, batch = make(), next(iter(batches()))
-    enhanced = batch["noisy"].clone().requires_grad_()
-    value = brain.distillation(enhanced, *pairs_of(batch))
-    taught = brain.modules.teacher(batch["noisy"])
-    clean, lens = batch["clean"], batch["lens"]
-    assert value.equal(0.5 * LOSS(enhanced, taught, clean, lens))
-    assert not value.equal(0.5 * LOSS(enhanced, taught, clean))
+    brain, (enhanced, noisy, clean) = make(), speech()
+    value = brain.distillation(enhanced, noisy, clean)
+    taught = brain.modules.teacher(noisy.data)
+    assert value.equal(0.5 * LOSS(enhanced, taught, *clean))
+    assert not value.equal(0.5 * LOSS(enhanced, taught, clean.data))
     (gradient,) = torch.autograd.grad(value, enhanced)
     assert gradient.isfinite().all() and gradient.any()
-    for given in ({"lens": lens}, {}):
-        bare = brain.distillation(enhanced, batch["noisy"], clean, **given)
+    for given in ({"lens": clean.lengths}, {}):
+        bare = brain.distillation(enhanced, noisy.data, clean.data, **given)
         assert bare.equal(value) == bool(given)
 
 
@@ -126,31 +125,25 @@ def test_a_share_of_the_gradient(share):
 
 
 def test_a_share_is_reported_alone_where_there_is_no_gradient():
-    brain = shared()
+    brain, (enhanced, *pairs) = shared(), speech()
     brain.fit(range(1), batches(), batches())
     assert "effective_weight" not in brain.summary
     assert brain.summary["distillation"] > 0
-    (batch,) = batches(1)
-    with torch.no_grad():
-        assert not brain.distillation(batch["noisy"], *pairs_of(batch))
+    assert not brain.distillation(enhanced.detach(), *pairs)
     with pytest.raises(ValueError, match="supervised"):
-        brain.distillation(batch["noisy"].requires_grad_(), *pairs_of(batch))
+        brain.distillation(enhanced, *pairs)
 
 
 def test_schedules_set_weight_and_ratio():
     loss = DistillationLoss(MagnitudeL2(), TopGap(Linear(1.0, 0.5)))
     changes = {"distillation_loss": loss, "distillation_weight": Linear(0, 2)}
-    brain, batch = (
-        make(hparams=hyperparameters(**changes)),
-        next(iter(batches())),
-    )
-    enhanced = batch["noisy"].clone().requires_grad_()
+    brain, signals = make(hparams=hyperparameters(**changes)), speech()
     with pytest.raises(ValueError, match="distillation_progress"):
-        brain.distillation(enhanced, *pairs_of(batch))
+        brain.distillation(*signals)
     brain.distillation_progress = 0.0
-    assert brain.distillation(enhanced, *pairs_of(batch)) == 0
+    assert brain.distillation(*signals) == 0
     brain.distillation_progress = 0.5
-    value = brain.distillation(enhanced, *pairs_of(batch))
+    value = brain.distillation(*signals)
     terms = brain.distillation_summary()
     assert loss.selection.ratio == 0.75
     assert terms["selected_share_all"] == pytest.approx(0.75, abs=0.01)
@@ -160,46 +153,41 @@ def test_schedules_set_weight_and_ratio():
 
 def test_gaps_cost_nothing_where_nothing_is_selected():
     """Clean speech that is no number changes nothing without a selection."""
-    batch = next(iter(batches()))
-    noisy, lens = batch["noisy"], batch["lens"]
-    nowhere = torch.full_like(batch["clean"], torch.nan)
-    for loss in (
-        DistillationLoss(MagnitudeL2()),
-        OutputDistillation(WaveformL1()),
-    ):
+    enhanced, noisy, clean = speech()
+    nowhere = torch.full_like(clean.data, torch.nan)
+    plain = DistillationLoss(MagnitudeL2())
+    for loss in (plain, OutputDistillation(WaveformL1())):
         brain = make(hparams=hyperparameters(distillation_loss=loss))
-        taught = brain.modules.teacher(noisy)
-        expected = 0.5 * loss(noisy, taught, batch["clean"], lens)
-        assert brain.distillation(noisy, noisy, nowhere, lens).equal(expected)
+        taught = brain.modules.teacher(noisy.data)
+        expected = 0.5 * loss(enhanced, taught, *clean)
+        assert brain.distillation(enhanced, noisy, nowhere).equal(expected)
         assert set(brain.distillation_summary()) == {"distillation"}
-    given = {"distillation_loss": DistillationLoss(MagnitudeL2())}
-    brain = make(hparams=hyperparameters(**given, log_details=True))
-    brain.distillation(noisy, noisy, batch["clean"])
+    given = {"distillation_loss": plain, "log_details": True}
+    brain = make(hparams=hyperparameters(**given))
+    brain.distillation(enhanced, noisy, clean)
     assert "mean_gap_all" in brain.distillation_summary()
 
 
 def test_teachers_that_do_not_run():
     """Clean speech, an answer that is known, and recordings, which training
     needs and validation does not."""
-    batch, teacher = next(iter(batches())), Network()
-    noisy, clean = pairs_of(batch)
+    enhanced, noisy, clean = speech()
     brain = make(hparams=hyperparameters(teacher=CleanTeacher()))
-    value = brain.distillation(noisy.data, noisy, clean)
-    expected = LOSS(noisy.data, clean.data, clean.data, batch["lens"])
-    assert value.equal(0.5 * expected)
+    expected = LOSS(enhanced, clean.data, *clean)
+    assert brain.distillation(enhanced, noisy, clean).equal(0.5 * expected)
     brain.fit(range(1), batches(), batches())
+    teacher, known = Network(), 0.5 * noisy.data
     brain = make(hparams=hyperparameters(teacher=teacher))
-    known = 0.5 * noisy.data
-    value = brain.distillation(noisy.data, noisy, clean, teacher=known)
-    expected = LOSS(noisy.data, known, clean.data, batch["lens"])
-    assert value.equal(0.5 * expected) and teacher.calls == 0
+    value = brain.distillation(enhanced, noisy, clean, teacher=known)
+    assert value.equal(0.5 * LOSS(enhanced, known, *clean))
+    assert teacher.calls == 0
     recorded = nn.Identity()
     recorded.live = False
     brain = make(hparams=hyperparameters(teacher=recorded))
-    assert brain.distillation(noisy.data, noisy, clean) == 0
+    assert brain.distillation(enhanced.detach(), noisy, clean) == 0
     assert brain.distillation_summary() == {}
     with pytest.raises(ValueError, match="teacher_sig"):
-        brain.distillation(noisy.data.requires_grad_(), noisy, clean)
+        brain.distillation(enhanced, noisy, clean)
 
 
 @pytest.mark.parametrize(
@@ -248,10 +236,9 @@ class NoWaiting(TorchDispatchMode):
 
 
 def test_nothing_waits_for_the_device():
-    brain, batch = make(), next(iter(batches()))
-    pairs = list(pairs_of(batch))
+    brain, signals = make(), speech()
     with NoWaiting():
-        brain.distillation(batch["noisy"].requires_grad_(), *pairs).backward()
+        brain.distillation(*signals).backward()
         with pytest.raises(RuntimeError, match="_local_scalar_dense"):
             brain.distillation_summary()  # the one that is meant to
     assert brain.distillation_averages.steps == 1
