@@ -6,6 +6,7 @@ Authors
 """
 
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -122,7 +123,8 @@ BLOCK = _when(
 COUNT, FROM_0 = (_number(f"[{least}, inf)", whole=True) for least in (1, 0))
 POSITIVE, AT_LEAST_0 = _number("(0, inf)"), _number("[0, inf)")
 
-PATHS = ("_folder", "_manifest")  # ends of keys that hold a path
+# Keys outside blocks that hold a path, and need no line of their own.
+PATH = re.compile(r"\w+_(folder|manifest)")
 
 # Of keys in blocks, the path: block.key. A key that is missing, or that is an
 # object (`!new:...`), needs no check: an object checks its own arguments.
@@ -237,7 +239,7 @@ def find_problems(settings: Mapping[str, Any]) -> list[str]:
     """
     problems, seen = [], set()
     for key, value in settings.items():
-        check = CHECKS.get(key, TEXT if key.endswith(PATHS) else None)
+        check = CHECKS.get(key, TEXT if PATH.fullmatch(key) else None)
         if check is None or not _is_plain(value):
             continue
         wrong = check(value)

@@ -48,6 +48,11 @@ def test_a_value_is_refused_or_taken(key):
     assert not any(find_problems({key: value}) for value in right)
 
 
+def test_a_key_in_a_block_is_another_key():
+    assert find_problems({"block.own_folder": None, "a.lr": 0}) == []
+    assert len(find_problems({"own_folder": None, "schedule.final": 2})) == 2
+
+
 def test_every_check_refuses_something():
     """None lets through what no key can be."""
     blocks = {"train_loader_kwargs", "valid_loader_kwargs"}
