@@ -1,16 +1,16 @@
 """The mixin gives an existing Brain distillation, and changes nothing else."""
 
 import copy
-import json
 import logging
 import os
-import subprocess
-import sys
+import socket
 
 import pytest
+import speechbrain as sb
 import torch
 from distilling_brains import (
     LOSS,
+    SAMPLES,
     LoggingBrain,
     MyBrain,
     Network,
@@ -25,6 +25,7 @@ from distilling_brains import (
 )
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.data import DataLoader
 
 from dispatch_sb.losses import (
     DistillationLoss,
@@ -278,50 +279,36 @@ def test_terms_that_nobody_takes_are_logged(caplog):
     assert all("selected_share_high: 0." in line for line in lines)
 
 
-DISTRIBUTED = """
-import json, sys, torch, speechbrain as sb
-sys.path.insert(0, {folder!r})
-from distilling_brains import MyBrain, batches, hyperparameters
-from torch import nn
-options = {{"device": "cpu", "distributed_backend": "gloo"}}
-sb.utils.distributed.ddp_init_group(options)
-rank = torch.distributed.get_rank()
-torch.manual_seed(rank)
-convolution = nn.Conv1d(1, 1, 9, padding=4)
-brain = MyBrain(
-    {{"student": nn.Sequential(nn.Unflatten(1, (1, 4000)), convolution)}},
-    lambda parameters: torch.optim.SGD(parameters, lr=1.0),
-    hyperparameters(),
-    options,
-)
-brain.compute_forward = lambda batch, stage: (
-    brain.modules.student(batch["noisy"])[:, 0]
-)
-items = list(batches(4))[rank::2]
-brain.fit(range(1), torch.utils.data.DataLoader(items, batch_size=None))
-kinds = [type(module).__name__ for module in brain.modules.values()]
-total = convolution.weight.double().sum().item()
-with open(f"{{sys.argv[1]}}/{{rank}}.json", "w") as file:
-    json.dump([kinds, total], file)
-"""
+def share_the_work(rank, port, folder):
+    """One of two processes, with other data and other first weights."""
+    world = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2}
+    world |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    os.environ.update({name: str(value) for name, value in world.items()})
+    options = {"device": "cpu", "distributed_backend": "gloo"}
+    sb.utils.distributed.ddp_init_group(options)
+    torch.manual_seed(rank)
+    student = nn.Conv1d(1, 1, 9, padding=4)
+    brain = MyBrain(
+        {"student": nn.Sequential(nn.Unflatten(1, (1, SAMPLES)), student)},
+        lambda parameters: torch.optim.SGD(parameters, lr=1.0),
+        hyperparameters(),
+        options,
+    )
+    brain.compute_forward = lambda batch, stage: brain.modules.student(
+        batch["noisy"]
+    )[:, 0]
+    brain.fit(range(1), DataLoader([*batches(4)][rank::2], batch_size=None))
+    kinds = [type(module).__name__ for module in brain.modules.values()]
+    torch.save([kinds, student.weight.data], folder / f"{rank}.pt")
 
 
 @pytest.mark.slow
 def test_processes_share_the_student_and_not_the_teacher(tmp_path):
     """Two processes with other data and other first weights end alike."""
-    script = tmp_path / "distributed.py"
-    script.write_text(DISTRIBUTED.format(folder=os.path.dirname(__file__)))
-    words = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    done = subprocess.run(
-        [*words, "--nproc_per_node=2", str(script), str(tmp_path)],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    first, second = (
-        json.loads((tmp_path / f"{rank}.json").read_text()) for rank in (0, 1)
-    )
-    assert first == second
-    assert first[0] == ["DistributedDataParallel", "FrozenTeacher"]
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    torch.multiprocessing.spawn(share_the_work, (port, tmp_path), nprocs=2)
+    files = [tmp_path / f"{rank}.pt" for rank in (0, 1)]
+    (kinds, first), (_, second) = map(torch.load, files)
+    assert kinds == ["DistributedDataParallel", "FrozenTeacher"]
+    assert first.equal(second)
