@@ -259,7 +259,8 @@ class Run:
     def facts(self) -> dict[str, Any]:
         """Who was scored, and from whom it learned."""
         beside = {k: v for k, v in self.scores.items() if k not in TABLES}
-        facts = {"teacher": self.teacher, **beside}
+        told = {k: v for k, v in (self.teacher or {}).items() if v is not None}
+        facts = {"teacher": told or None, **beside}
         return {key: value for key, value in facts.items() if value is not None}
 
     def write_scores(self, scores: dict, about: Mapping) -> None:

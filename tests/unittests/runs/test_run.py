@@ -71,7 +71,7 @@ def test_the_facts_are_what_was_noted_and_what_stands_beside_the_scores(run):
     """Scores of old runs name the teacher themselves."""
     run.write_scores({"student": {}}, {"seed": 7, "teacher_source": "big"})
     assert run.facts == {"seed": 7, "teacher_source": "big"}
-    run.note(teacher={"source": "lab/big"})
+    run.note(teacher={"source": "lab/big", "commit": None})
     assert run.facts["teacher"] == {"source": "lab/big"}
 
 
