@@ -108,10 +108,9 @@ class Run:
             ``licence`` and ``url``; without a licence where only a person
             knows it), ``credit`` (whose the test files are: a text, or one
             for each).
-            ``teacher``: ``source``, ``revision``, ``commit`` and
-            ``weights_sha256``; or None.
+            ``teacher``: see `dispatch_sb.runs.provenance.identify_teacher`;
+            or None.
             ``manifests``: ``path`` and ``sha256`` of each part.
-            ``weights_sha256``: of student and teacher, as they were scored.
 
         Example
         -------
@@ -121,17 +120,20 @@ class Run:
         >>> Run(run.folder).record
         {'method': 'dispatch', 'seed': 2}
         """
-        path = self.folder / "run.json"
-        vars(self).pop("record", None)
         try:
             noted = {**self.record, **facts}
         except ValueError:
             noted = facts
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_path(path) as temporary:
-            text = json.dumps(noted, indent=2, ensure_ascii=False)
-            temporary.write_text(text + "\n", encoding="utf-8")
-        vars(self)["record"] = noted
+        text = json.dumps(noted, indent=2, ensure_ascii=False)
+        self._write("run.json", text + "\n")
+
+    def _write(self, name: str, text: str) -> None:
+        """Writes a file, whole or not at all; what was read is forgotten."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with atomic_path(self.folder / name) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+        for read in ("record", "settings", "_log", "_scored"):
+            vars(self).pop(read, None)
 
     @property
     def recipe(self) -> Path:
@@ -142,6 +144,11 @@ class Run:
     def log(self) -> Path:
         """The file that receives a line at the end of every epoch."""
         return self.folder / "training.jsonl"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of what training keeps of the student."""
+        return self.folder / "save"
 
     @cached_property
     def settings(self) -> Settings:
@@ -159,16 +166,64 @@ class Run:
         text : str
             YAML, resolved: what is written is what was run.
         """
-        self.recipe.write_text(text, encoding="utf-8")
-        vars(self).pop("settings", None)
+        self._write(self.recipe.name, text)
+
+    def write_epoch(self, epoch: Mapping[str, Any]) -> None:
+        """Adds an epoch to the log, in place of an earlier attempt at it and
+        of those that followed.
+
+        Arguments
+        ---------
+        epoch : mapping
+            ``epoch``, its number; ``train`` and ``valid``, numbers by name;
+            and anything else.
+
+        Example
+        -------
+        >>> run = Run(getfixture("tmp_path"))
+        >>> for number in (1, 2, 3, 2):
+        ...     run.write_epoch({"epoch": number, "train": {}, "valid": {}})
+        >>> [epoch["epoch"] for epoch in run.epochs]
+        [1, 2]
+        """
+        before = [e for e in self.epochs if e["epoch"] < epoch["epoch"]]
+        lines = [json.dumps(entry) + "\n" for entry in (*before, epoch)]
+        self._write(self.log.name, "".join(lines))
 
     @cached_property
     def _log(self) -> tuple[list[dict], list[str]]:
-        return _read_epochs(self.log)
+        """The epochs, a repeated one once; and what is wrong with the log."""
+        name = self.log.name
+        if not self.log.is_file():
+            return [], [f"Training: there is no {name}."]
+        epochs, damaged = {}, 0
+        for line in self.log.read_text("utf-8", "replace").splitlines():
+            try:
+                entry = json.loads(line)
+                epochs[entry["epoch"]] = entry
+            except (ValueError, KeyError, TypeError):
+                damaged += bool(line.strip())
+        wrong = [f"Training: {damaged} damaged lines of {name} left out."]
+        none = [f"Training: {name} holds no epoch."]
+        problems = wrong * bool(damaged) + none * (not epochs)
+        return [epochs[number] for number in sorted(epochs)], problems
 
     @cached_property
     def _scored(self) -> tuple[dict, list[str]]:
-        return _read_scores(self.folder / "scores.json")
+        """The scores, and what is wrong with them."""
+        path = self.folder / "scores.json"
+        if not path.is_file():
+            return {}, [
+                f"Scores: there is no {path.name}, the run was not evaluated."
+            ]
+        try:
+            scores = dict(json.loads(path.read_text(encoding="utf-8")))
+        except (ValueError, TypeError) as error:
+            return {}, [
+                f"Scores: {path.name} cannot be read ({error}), evaluate again."
+            ]
+        absent = "Teacher: it has no scores, as in a run without distillation."
+        return scores, [] if scores.get("teacher") else [absent]
 
     @property
     def epochs(self) -> list[dict[str, Any]]:
@@ -201,12 +256,11 @@ class Run:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What ``scores.json`` tells beside the scores."""
-        return {
-            key: value
-            for key, value in self.scores.items()
-            if key not in TABLES and value is not None
-        }
+        """Who was scored, and from whom it learned."""
+        beside = {k: v for k, v in self.scores.items() if k not in TABLES}
+        told = {k: v for k, v in (self.teacher or {}).items() if v is not None}
+        facts = {"teacher": told or None, **beside}
+        return {key: value for key, value in facts.items() if value is not None}
 
     def write_scores(self, scores: dict, about: Mapping) -> None:
         """Writes ``scores.json``, whole or not at all.
@@ -221,12 +275,8 @@ class Run:
         twice = sorted(scores.keys() & about.keys())
         if twice:
             raise ValueError(f"{', '.join(twice)}: both a score and a fact.")
-        path = self.folder / "scores.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps({**scores, **about}, indent=1, allow_nan=False)
-        with atomic_path(path) as temporary:
-            temporary.write_text(text + "\n", encoding="utf-8")
-        vars(self).pop("_scored", None)
+        self._write("scores.json", text + "\n")
 
     def enhanced(self, name: str) -> dict[str, Path]:
         """A test file's enhanced versions, those that the run should hold.
@@ -261,7 +311,7 @@ class Run:
         """
         from speechbrain.utils.checkpoints import Checkpointer
 
-        saved = self.folder / "save"
+        saved = self.checkpoints
         checkpoint = Checkpointer(saved).find_checkpoint(max_key="pesq")
         if checkpoint is None:
             raise FileNotFoundError(
@@ -381,46 +431,4 @@ def is_run(folder: str | os.PathLike) -> bool:
     False
     """
     run = Run(Path(folder))
-    return run.recipe.is_file() and (run.folder / "save").is_dir()
-
-
-def _read_scores(path: Path) -> tuple[dict, list[str]]:
-    """The scores, and what is wrong with them."""
-    if not path.is_file():
-        return {}, [
-            f"Scores: there is no {path.name}, the run was not evaluated."
-        ]
-    try:
-        scores = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(scores, dict):
-            raise ValueError("not an object")
-    except ValueError as error:
-        return {}, [
-            f"Scores: {path.name} cannot be read ({error}), evaluate again."
-        ]
-    if scores.get("teacher"):
-        return scores, []
-    return scores, [
-        "Teacher: it has no scores, as in a run without distillation."
-    ]
-
-
-def _read_epochs(path: Path) -> tuple[list[dict], list[str]]:
-    """The training log, a repeated epoch once; and what is wrong with it."""
-    if not path.is_file():
-        return [], [f"Training: there is no {path.name}."]
-    epochs, damaged, wrong = {}, 0, []
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        try:
-            entry = json.loads(line) if line.strip() else {}
-            if entry:
-                epochs[entry["epoch"]] = entry
-        except (ValueError, KeyError, TypeError):
-            damaged += 1
-    if damaged:
-        wrong.append(
-            f"Training: {damaged} damaged lines of {path.name} left out."
-        )
-    if not epochs:
-        wrong.append(f"Training: {path.name} holds no epoch.")
-    return [epochs[epoch] for epoch in sorted(epochs)], wrong
+    return run.recipe.is_file() and run.checkpoints.is_dir()

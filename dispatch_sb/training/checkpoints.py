@@ -70,6 +70,7 @@ class AtomicCheckpointer(Checkpointer):
         """
         folder = Path(self.checkpoints_dir)
         building = folder / ".saving"
+        name = name or self._new_checkpoint_dirpath().name.split("+", 1)[1]
         if if_main_process():
             shutil.rmtree(building, ignore_errors=True)
         self.checkpoints_dir = building
@@ -81,23 +82,11 @@ class AtomicCheckpointer(Checkpointer):
             self.checkpoints_dir = folder
         if saved is None:
             return None
-        saved = _move(saved, folder)
-        logger.log(verbosity, "Saved a checkpoint in %s", saved.path)
-        return saved
-
-
-def _move(saved: Checkpoint, folder: Path) -> Checkpoint:
-    """Flushes a checkpoint to the disk and puts it into its place."""
-    for path in saved.path.iterdir():
-        with open(path, "rb") as file:
-            os.fsync(file.fileno())
-    target = folder / saved.path.name
-    number = 0
-    while target.exists():  # two within one second
-        number += 1
-        target = folder / f"{saved.path.name}.{number:02d}"
-    os.replace(saved.path, target)
-    files = {
-        name: target / path.name for name, path in saved.paramfiles.items()
-    }
-    return Checkpoint(target, saved.meta, files)
+        for path in saved.path.iterdir():
+            with open(path, "rb") as file:
+                os.fsync(file.fileno())
+        target = folder / saved.path.name
+        os.replace(saved.path, target)
+        files = {k: target / path.name for k, path in saved.paramfiles.items()}
+        logger.log(verbosity, "Saved a checkpoint in %s", target)
+        return Checkpoint(target, saved.meta, files)

@@ -18,7 +18,6 @@ from dispatch_sb.pretrained.teacher import Teacher
 
 logger = get_logger(__name__)
 
-NEEDED = ("teacher", "distillation_loss")
 WEIGHT, SHARE = "distillation_weight", "distillation_share"
 
 
@@ -207,7 +206,9 @@ class DistillationMixin:
             If a hyperparameter is missing, or the signals do not fit.
         """
         self.check_distillation()
-        weight, share = self._now(WEIGHT), self._now(SHARE)
+        weight, share = (
+            self._now(self._given(name)) for name in (WEIGHT, SHARE)
+        )
         nothing = torch.zeros((), device=enhanced.device)
         if not (weight or share):
             return nothing
@@ -227,12 +228,16 @@ class DistillationMixin:
         for _, given in (clean, noisy, teacher):
             lens = given if lens is None else lens
         loss, terms = self._compared(enhanced, taught, clean[0], lens)
+        value = nothing
         if share is None:
             value = weight * loss
+        elif enhanced.requires_grad and supervised is None:
+            raise ValueError(
+                f"{SHARE} is a share beside the supervised loss: give that to "
+                "distillation() as supervised=."
+            )
         elif enhanced.requires_grad:
-            value, weight = self._shared(loss, supervised, enhanced, share)
-        else:
-            value, weight = nothing, None
+            value, weight = at_gradient_share(loss, supervised, enhanced, share)
         if enhanced.requires_grad and weight is not self._given(WEIGHT):
             terms["effective_weight"] = torch.as_tensor(weight)
         self.distillation_averages.add(terms)
@@ -250,7 +255,7 @@ class DistillationMixin:
         compare = self.hparams.distillation_loss
         selection = getattr(compare, "selection", None)
         if getattr(selection, "schedule", None) is not None:
-            selection.ratio = self._progressed(selection.schedule)
+            selection.ratio = self._now(selection.schedule)
         if selection is None and not self._given("log_details"):
             loss = compare(enhanced, taught, clean, lens)
             return loss, {"distillation": loss}
@@ -263,34 +268,22 @@ class DistillationMixin:
             terms[f"mean_gap_{band}"] = maps["mean_gap"].mean()
         return loss, terms
 
-    def _shared(self, loss, supervised, enhanced, share):
-        """The loss with its share of the gradient, and its weight."""
-        if supervised is None:
-            raise ValueError(
-                f"{SHARE} is a share beside the supervised loss: give that to "
-                "distillation() as supervised=."
-            )
-        return at_gradient_share(loss, supervised, enhanced, share)
-
     def _given(self, name):
         """A hyperparameter, None if there is none."""
         return getattr(self.hparams, name, None)
 
-    def _now(self, name):
+    def _now(self, value):
         """The number that a hyperparameter is at this point of training."""
-        value = self._given(name)
-        return self._progressed(value) if callable(value) else value
-
-    def _progressed(self, schedule):
-        """The value of a schedule."""
+        if not callable(value):
+            return value
         if self.distillation_progress is None:
             raise ValueError(
                 f"{type(self).__name__} has a schedule "
-                f"({type(schedule).__name__}), which needs to know how much of "
+                f"({type(value).__name__}), which needs to know how much of "
                 "the training is done: set self.distillation_progress, from 0 "
                 "to 1, in on_fit_batch_start."
             )
-        return schedule(self.distillation_progress)
+        return value(self.distillation_progress)
 
     def distillation_summary(self) -> dict[str, float]:
         """The stage's means, for the Brain's own log; the next begin anew.
@@ -309,8 +302,7 @@ class DistillationMixin:
 
     def check_distillation(self) -> None:
         """Raises ValueError unless the hyperparameters are complete."""
-        given = vars(self.hparams)
-        weight, share = given.get(WEIGHT), given.get(SHARE)
+        weight, share = self._given(WEIGHT), self._given(SHARE)
         if weight is not None and share is not None:
             raise ValueError(
                 f"{WEIGHT}: {weight} and {SHARE}: {share} contradict each "
@@ -320,16 +312,17 @@ class DistillationMixin:
         _check_ends(SHARE, share, 1)
         if weight == 0:
             return
-        if self.distils:
-            given = {**given, "teacher": self.modules.teacher}
-        missing = [name for name in NEEDED if given.get(name) is None]
-        if weight is None and share is None:
-            missing.append(WEIGHT)
+        needed = {
+            "teacher": self.modules.teacher if self.distils else None,
+            "distillation_loss": self._given("distillation_loss"),
+            WEIGHT: share if weight is None else weight,
+        }
+        missing = [name for name, given in needed.items() if given is None]
         if missing:
             raise ValueError(
                 f"{type(self).__name__} distils, but its hyperparameters lack "
                 f"{' and '.join(missing)}: add what is missing to the YAML, or "
-                "distillation_weight: 0 to train without a teacher."
+                f"{WEIGHT}: 0 to train without a teacher."
             )
 
     def init_optimizers(self) -> None:

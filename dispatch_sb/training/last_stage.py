@@ -73,16 +73,24 @@ def evaluate_run(brain: Any, hparams: Mapping, data_root: str) -> dict:
     """
     brain.checkpointer.recover_if_possible(max_key="pesq")
     run = Run(Path(hparams["output_folder"]))
+    learned_from = run.teacher
     entries = located_manifest(hparams["test_manifest"], data_root)
     if brain.debug:
         run = Run(run.folder / "debug")
         entries = dict(list(entries.items())[:DEBUG_UTTERANCES])
     models = {"student": hparams["student"]}
+    heard: list[Path] = []
     if brain.distils:
-        models |= _scored_teacher(hparams["teacher"], entries)
-    about = describe_run(models, hparams, entries)
-    scores = run.scores
-    if scores and all(scores.get(key) == about[key] for key in about):
+        teacher, heard = _teacher(hparams["teacher"], entries)
+        models |= teacher
+    about = {
+        "method": hparams["method"],
+        "seed": hparams["seed"],
+        "teacher_hash": digest([learned_from, *map(sha256_of, heard)]),
+        **_what_decides(hparams),
+        **describe_models(models),
+    }
+    if about.items() <= run.scores.items():
         logger.info("Scored already: the same weights, files and settings.")
     else:
         scores = score_models(
@@ -96,75 +104,33 @@ def evaluate_run(brain: Any, hparams: Mapping, data_root: str) -> dict:
             hparams["scores_cache"],
         )
         run.write_scores(scores, {**about, **provenance()})
-    if not brain.debug:
-        run.note(weights_sha256=about["weights_sha256"])
-    print(format_table(scores))
-    page = build_report(
-        run,
-        distillation_loss=hparams.get("distillation_loss"),
-        examples=hparams["examples"],
-        title="Distillation report" if brain.distils else "Training report",
-        test_files=entries,
-    )
+    print(format_table(run.scores))
+    loss = hparams.get("distillation_loss")
+    title = "Distillation report" if brain.distils else "Training report"
+    page = build_report(run, loss, hparams["examples"], title, entries)
     if brain.distils:
-        save_overview(
-            run,
-            hparams["distillation_loss"],
-            run.folder / "overview.png",
-            test_files=entries,
-        )
+        save_overview(run, loss, run.folder / "overview.png", entries)
     print(f"Scores: {run.folder / 'scores.json'}\nReport: {page}")
     return run.scores
 
 
-def describe_run(
-    models: Mapping[str, nn.Module],
-    hparams: Mapping,
-    entries: Mapping[str, dict],
-) -> dict:
-    """What decides a run's scores, so that stale ones are noticed.
+def _teacher(teacher: nn.Module, entries: Mapping) -> tuple[dict, list[Path]]:
+    """The teacher as a system, unless it can neither run nor be read; and its
+    recordings, where those are what it is."""
+    if getattr(teacher, "live", True):
+        return {"teacher": teacher}, []
+    recordings = recordings_of(teacher, entries)
+    if recordings:
+        return {"teacher": teacher}, list(recordings.values())
+    logger.info("The teacher is not scored: it has no output for every file.")
+    return {}, []
 
-    Arguments
-    ---------
-    models : Mapping[str, torch.nn.Module]
-        The models that are scored.
-    hparams : Mapping
-        The recipe.
-    entries : Mapping[str, dict]
-        Of the test manifest by id.
 
-    Returns
-    -------
-    dict
-        Plain values for ``scores.json``.
-    """
+def _what_decides(hparams: Mapping) -> dict:
+    """What of a recipe decides its scores, so that stale ones are noticed."""
     wer = word_error_settings(hparams.get("wer"))
-    origin = getattr(models.get("teacher"), "origin", {})
     return {
-        "method": hparams["method"],
-        "seed": hparams["seed"],
-        "teacher_source": hparams.get("teacher_source"),
-        "teacher_revision": hparams.get("teacher_revision"),
-        "teacher_commit": origin.get("revision"),
         "test_manifest_hash": manifest_hash(hparams["test_manifest"]),
         "metrics": list(chosen_metrics(hparams["metrics"])),
-        "teacher_recordings": _recordings_hash(models.get("teacher"), entries),
         "wer_settings": None if wer is None else wer.describe(),
-        **describe_models(models),
     }
-
-
-def _recordings_hash(teacher, entries) -> str | None:
-    """Identifies what a teacher that does not run once said."""
-    if teacher is None or getattr(teacher, "live", True):
-        return None
-    paths = [teacher.recording_of(e["noisy_wav"]) for e in entries.values()]
-    return digest([sha256_of(path) for path in paths])
-
-
-def _scored_teacher(teacher, entries) -> dict[str, nn.Module]:
-    """The teacher as a system, unless it can neither run nor be read."""
-    if getattr(teacher, "live", True) or recordings_of(teacher, entries):
-        return {"teacher": teacher}
-    logger.info("The teacher is not scored: it has no output for every file.")
-    return {}

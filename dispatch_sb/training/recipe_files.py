@@ -19,10 +19,10 @@ from hyperpyyaml import load_hyperpyyaml, resolve_references
 from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import YAMLError
 
+from dispatch_sb.runs.settings import tag_of
 from dispatch_sb.training.settings_check import find_problems
 
 MINI = "mini"
-FOR_DATA = "!apply:dispatch_sb.training.recipe_files.for_data"
 TUPLE = re.compile(r"\(.*\)")  # as HyperPyYAML writes tuples
 
 
@@ -46,12 +46,10 @@ def compose(path: str | Path) -> str:
     ValueError
         If a file is not YAML, or files extend each other in a circle.
     """
-    text = io.StringIO()
-    ruamel.yaml.YAML().dump(_compose_tree(Path(path), []), text)
-    return text.getvalue()
+    return _written(_tree_of(Path(path), []))
 
 
-def _compose_tree(path: Path, below: list) -> Mapping:
+def _tree_of(path: Path, below: list) -> Mapping:
     """Parses ``path`` over its base; ``below`` are the files that need it."""
     if path.resolve() in below:
         chain = " -> ".join(str(file) for file in [*below, path])
@@ -59,63 +57,40 @@ def _compose_tree(path: Path, below: list) -> Mapping:
     if not path.is_file():
         needed = f" (extended by {below[-1]})" if below else ""
         raise FileNotFoundError(f"There is no recipe file {path}{needed}.")
-    try:
-        tree = ruamel.yaml.YAML().load(path.read_text(encoding="utf-8"))
-    except YAMLError as error:
-        raise ValueError(f"{path} is not YAML: {error}") from error
+    tree = _parsed(path.read_text(encoding="utf-8"), str(path))
     base_name = tree.pop("extends", None)
     if base_name is None:
         return tree
-    base = _compose_tree(path.parent / base_name, [*below, path.resolve()])
+    base = _tree_of(path.parent / base_name, [*below, path.resolve()])
     _lay_over(base, tree)
     return base
+
+
+def _parsed(text: str, name: str) -> Any:
+    """Parses YAML; an error says of which file or option it is."""
+    try:
+        return ruamel.yaml.YAML().load(text)
+    except DuplicateKeyError as error:
+        raise ValueError(f"{name}: a key is given twice: {error}") from error
+    except YAMLError as error:
+        raise ValueError(f"{name} is not YAML: {error}") from error
+
+
+def _written(tree: Mapping) -> str:
+    """The YAML of a tree."""
+    text = io.StringIO()
+    ruamel.yaml.YAML().dump(tree, text)
+    return text.getvalue()
 
 
 def _lay_over(base: dict, over: Mapping) -> None:
     """Merges plain mappings key by key; anything with a tag replaces."""
     for key, value in over.items():
-        plain = isinstance(value, Mapping) and _tag(value) is None
+        plain = isinstance(value, Mapping) and tag_of(value) is None
         if plain and isinstance(base.get(key), Mapping):
             _lay_over(base[key], value)
         else:
             base[key] = value
-
-
-def _tag(node: Any) -> str | None:
-    """The YAML tag that was written at a node, if any."""
-    return getattr(getattr(node, "tag", None), "value", None)
-
-
-def unknown_keys(text: str, overrides: Mapping, path: str) -> list[str]:
-    """Finds keys that a recipe does not have.
-
-    Arguments
-    ---------
-    text : str
-        The recipe as `compose` returns it.
-    overrides : Mapping
-        What the user wants to change.
-    path : str
-        Named in the sentences.
-
-    Returns
-    -------
-    list of str
-        One sentence for every unknown key, with the nearest known one.
-
-    Example
-    -------
-    >>> unknown_keys("batch_size: 8", {"batchsize": 4}, "a.yaml")
-    ["a.yaml has no key 'batchsize' (did you mean 'batch_size'?)."]
-    """
-    known = [str(key) for key in ruamel.yaml.YAML().load(text)]
-    problems = []
-    for key in overrides:
-        if key not in known:
-            near = difflib.get_close_matches(str(key), known, n=1)
-            hint = f" (did you mean '{near[0]}'?)" if near else ""
-            problems.append(f"{path} has no key '{key}'{hint}.")
-    return problems
 
 
 def load_recipe(
@@ -150,21 +125,39 @@ def load_recipe(
         If there is no such file.
     ValueError
         If a file or the overrides are not YAML. Otherwise it lists, one a
-        line, every key that the recipe does not have and every value that is
-        not allowed.
+        line, every key that the recipe does not have, with the nearest that
+        it has, and every value that is not allowed.
     """
-    text = compose(path)
-    overrides = _read_overrides(overrides)
-    unknown = unknown_keys(text, overrides, str(path))
-    text, overrides = _with_objects(text, overrides)
-    resolved = resolve_references(text, overrides).getvalue()
-    _refuse(
-        unknown
-        + find_problems({**plain_values(resolved), **(run_options or {})})
-    )
-    hparams = load_hyperpyyaml(text, overrides)
+    if isinstance(overrides, str):
+        overrides = _parsed(overrides, "The command line")
+    overrides = overrides or {}
+    if not isinstance(overrides, Mapping):
+        raise ValueError(
+            f"{str(overrides)!r} is no option: options are written --key value."
+        )
+    tree = _tree_of(Path(path), [])
+    unknown = [_unknown(x, tree, path) for x in overrides if x not in tree]
+    _lay_over(tree, overrides)
+    text = _written(tree)
+    resolved = resolve_references(text).getvalue()
+    settings = {**plain_values(resolved), **(run_options or {})}
+    _refuse(unknown + find_problems(settings))
+    hparams = load_hyperpyyaml(text)
     _refuse(find_problems(hparams))  # what functions of the file returned
     return hparams, resolved
+
+
+def _unknown(key: str, known: Mapping, path) -> str:
+    """A sentence about a key that a recipe does not have."""
+    near = difflib.get_close_matches(str(key), known, n=1)
+    hint = f" (did you mean '{near[0]}'?)" if near else ""
+    return f"{path} has no key '{key}'{hint}."
+
+
+def _refuse(problems: list[str]) -> None:
+    """Raises ValueError if there are problems, with all of them."""
+    if problems:
+        raise ValueError("\n".join(problems))
 
 
 def plain_values(resolved: str) -> dict[str, Any]:
@@ -178,8 +171,8 @@ def plain_values(resolved: str) -> dict[str, Any]:
     Returns
     -------
     dict
-        Values by key, those inside blocks by their path. A choice of
-        `for_data` is made; other nodes with a tag are no plain values.
+        Values by key, those inside blocks by their path; an object in place
+        of what has a tag.
 
     Example
     -------
@@ -189,19 +182,16 @@ def plain_values(resolved: str) -> dict[str, Any]:
     (0.5, (10, 40), <class 'object'>)
     """
     values: dict[str, Any] = {}
-    for key, node in ruamel.yaml.YAML().load(resolved).items():
-        _collect(str(key), node, values)
+    _collect("", ruamel.yaml.YAML().load(resolved), values)
     return values
 
 
-def _collect(key: str, node: Any, values: dict) -> None:
-    """Adds a node, and those inside it, to the values by path."""
-    if _tag(node) == FOR_DATA:
-        node = for_data(**node) if isinstance(node, dict) else for_data(*node)
-    values[key] = _plain(node)
-    if isinstance(node, Mapping):
-        for name, child in node.items():
-            _collect(f"{key}.{name}", child, values)
+def _collect(above: str, block: Mapping, values: dict) -> None:
+    """Adds what is inside a block to the values by path."""
+    for key, node in block.items():
+        values[f"{above}{key}"] = _plain(node)
+        if isinstance(node, Mapping):
+            _collect(f"{above}{key}.", node, values)
 
 
 def _plain(node: Any) -> Any:
@@ -209,48 +199,13 @@ def _plain(node: Any) -> Any:
     written = getattr(node, "value", node)
     if isinstance(written, str) and TUPLE.fullmatch(written):
         return tuple(ruamel.yaml.YAML().load(f"[{written[1:-1]}]"))
-    if _tag(node) is not None:
+    if tag_of(node) is not None:
         return object()
     if isinstance(node, Mapping):
         return {str(key): _plain(child) for key, child in node.items()}
     if isinstance(node, list):
         return [_plain(child) for child in node]
     return node
-
-
-def _read_overrides(overrides: str | Mapping | None) -> Mapping:
-    """What the user wants to change, by key."""
-    if isinstance(overrides, str):
-        try:
-            overrides = ruamel.yaml.YAML().load(overrides)
-        except DuplicateKeyError as error:
-            raise ValueError(f"An option is given twice: {error}") from error
-        except YAMLError as error:
-            raise ValueError(f"An option is not YAML: {error}") from error
-    overrides = overrides or {}
-    if not isinstance(overrides, Mapping):
-        raise ValueError(
-            f"{str(overrides)!r} is no option: options are written --key value."
-        )
-    return overrides
-
-
-def _refuse(problems: list[str]) -> None:
-    """Raises ValueError if there are problems, with all of them."""
-    if problems:
-        raise ValueError("\n".join(problems))
-
-
-def _with_objects(text: str, overrides: Mapping) -> tuple[str, dict]:
-    """The recipe with the overrides that construct an object written into it,
-    and the other overrides: HyperPyYAML would take their tags away."""
-    tree = ruamel.yaml.YAML().load(text)
-    built = {key: x for key, x in overrides.items() if _tag(x) is not None}
-    _lay_over(tree, built)
-    written = io.StringIO()
-    ruamel.yaml.YAML().dump(tree, written)
-    rest = {key: x for key, x in overrides.items() if key not in built}
-    return written.getvalue(), rest
 
 
 def choose(name: str, among: Mapping, **arguments: Any) -> Any:

@@ -75,28 +75,6 @@ class WarmupCosine:
         return rate
 
 
-class Constant:
-    """The same value all the time; a plain number does as well.
-
-    Arguments
-    ---------
-    value : float
-        The value.
-
-    Example
-    -------
-    >>> Constant(0.3)(0.5)
-    0.3
-    """
-
-    def __init__(self, value: float):
-        self.start = self.end = value
-
-    def __call__(self, progress: float) -> float:
-        """The value at ``progress``, the share of training done."""
-        return self.start
-
-
 class Linear:
     """A straight line from one value to another, which then stays.
 

@@ -6,7 +6,7 @@ Authors
 """
 
 import math
-import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -19,84 +19,54 @@ from dispatch_sb.scoring.word_settings import word_error_settings
 # Takes a plain value; says what to give instead, or None if it may stay.
 Check = Callable[[Any], str | None]
 
-LONGEST_SEED = 2**32 - 1  # numpy's
 PLAIN = (type(None), bool, int, float, str)
 
 
-def _number(
-    least: float = -math.inf,
-    most: float = math.inf,
-    above: float | None = None,
-    below: float | None = None,
-) -> Check:
-    """Makes the check of a finite number."""
-    bounds = [f"above {above:g}"] if above is not None else []
-    bounds += [f"below {below:g}"] if below is not None else []
-    bounds += [f"{least:g} or more"] if least > -math.inf else []
-    bounds += [f"{most:g} or less"] if most < math.inf else []
-    allowed = f"a number {', '.join(bounds)}" if bounds else "a finite number"
-
-    def check(value: Any) -> str | None:
-        fits = (
-            _is_number(value)
-            and least <= value <= most
-            and (above is None or value > above)
-            and (below is None or value < below)
-        )
-        return None if fits else allowed
-
-    return check
+def _when(fits: Callable[[Any], bool], allowed: str) -> Check:
+    """Makes the check of a condition."""
+    return lambda value: None if fits(value) else allowed
 
 
-def _whole(least: int, most: float = math.inf) -> Check:
-    """Makes the check of a whole number."""
-    end = "" if most == math.inf else f" and {most} or less"
-    allowed = f"a whole number, {least} or more{end}"
+def _number(interval: str = "(-inf, inf)", whole: bool = False) -> Check:
+    """Makes the check of a finite number in an interval such as "[0, 1)"."""
+    least, most = map(float, interval[1:-1].split(","))
+    ends = [least] * (interval[0] == "[") + [most] * (interval[-1] == "]")
 
-    def check(value: Any) -> str | None:
-        fits = isinstance(value, int) and not isinstance(value, bool)
-        return None if fits and least <= value <= most else allowed
+    def fits(value: Any) -> bool:
+        right = isinstance(value, int if whole else (int, float))
+        right = right and not isinstance(value, bool)
+        return right and (least < value < most or value in ends)
 
-    return check
+    return _when(fits, f"a {'whole ' * whole}number in {interval}")
 
 
 def _one_of(*choices: str) -> Check:
     """Makes the check of a choice among texts."""
-
-    def check(value: Any) -> str | None:
-        fits = isinstance(value, str) and value in choices
-        return None if fits else f"one of {', '.join(choices)}"
-
-    return check
+    return _when(lambda value: value in choices, f"one of {', '.join(choices)}")
 
 
-def _list_of(check: Check, least: int = 1) -> Check:
+def _list_of(
+    check: Check, least: int = 1, most: float = math.inf, rising: bool = False
+) -> Check:
     """Makes the check of a list or tuple."""
+    size = f"{least}{' or more' if most > least else ''}"
 
     def check_all(value: Any) -> str | None:
-        if not isinstance(value, (list, tuple)):
-            return "a list, such as [a, b]"
-        if len(value) < least:
-            return f"a list of {least} or more"
+        listed = isinstance(value, (list, tuple))
+        if not listed or not least <= len(value) <= most:
+            return f"a list of {size}, such as [a, b]"
         wrong = next(filter(None, map(check, value)), None)
-        return f"a list; in it, {wrong}" if wrong else None
+        if wrong:
+            return f"a list; in it, {wrong}"
+        falls = rising and list(value) != sorted(value)
+        return "a list that rises" if falls else None
 
     return check_all
 
 
-def _pair_of(check: Check, rising: bool = False) -> Check:
-    """Makes the check of two values."""
-
-    def check_both(value: Any) -> str | None:
-        if not isinstance(value, (list, tuple)) or len(value) != 2:
-            return "two, such as [1, 2]"
-        wrong = next(filter(None, map(check, value)), None)
-        if wrong:
-            return f"two; each of them, {wrong}"
-        falls = rising and value[0] > value[1]
-        return "two, the lower first" if falls else None
-
-    return check_both
+def _or_null(check: Check) -> Check:
+    """Makes the check of what may be left unset."""
+    return _either(_when(lambda value: value is None, "null"), check)
 
 
 def _either(first: Check, second: Check) -> Check:
@@ -107,37 +77,6 @@ def _either(first: Check, second: Check) -> Check:
         return ", or ".join(wrong) if all(wrong) else None
 
     return check
-
-
-def _null(value: Any) -> str | None:
-    """The check of what is not set."""
-    return None if value is None else "null"
-
-
-def _text(value: Any) -> str | None:
-    """The check of a name, or of a path."""
-    if isinstance(value, str) and value.strip():
-        return None
-    return "a text; in quotes, if it looks like a number"
-
-
-def _flag(value: Any) -> str | None:
-    """The check of a switch."""
-    return None if isinstance(value, bool) else "True or False"
-
-
-def _block(value: Any) -> str | None:
-    """The check of a block of keys."""
-    return None if isinstance(value, Mapping) else "a block of keys and values"
-
-
-def _band_edges(value: Any) -> str | None:
-    """The check of borders between frequency bands."""
-    allowed = "rising frequencies in Hz, such as [1000, 3000]"
-    if _list_of(_number(above=0))(value):
-        return allowed
-    falls = any(low >= high for low, high in zip(value, value[1:]))
-    return allowed if falls else None
 
 
 def _taken_by(function: Callable, allowed: str) -> Check:
@@ -155,128 +94,125 @@ def _taken_by(function: Callable, allowed: str) -> Check:
 
 def _device(value: Any) -> str | None:
     """The check of where torch is to work."""
-    if _text(value):
-        return "a device, such as cpu or cuda"
     try:
-        wanted = torch.device(value)
+        wanted = torch.device(str(value))
+        seen = torch.get_device_module(wanted).device_count()
     except RuntimeError:
         return "a device that torch knows, such as cpu, cuda or cuda:0"
-    if wanted.type == "cuda":
-        return _gpu(wanted.index or 0)
-    here = torch.accelerator.current_accelerator()
-    if wanted.type in ("cpu", getattr(here, "type", "cpu")):
+    if (wanted.index or 0) < seen:
         return None
-    return "cpu, since torch sees no such device here"
+    if seen:
+        return f"one below {wanted.type}:{seen}, of which torch sees {seen}"
+    built = torch.version.cuda
+    why = f"built for CUDA {built}" if built else "built without CUDA"
+    return (
+        f"cpu, or leave it out: torch {torch.__version__}, {why}, sees no such "
+        "device here (`nvidia-smi` shows whether there is one; `dispatch-sb "
+        "doctor` shows the installation)"
+    )
 
 
-def _step_limit(value: Any) -> str | None:
-    """The check of the number of steps after which training ends."""
-    if isinstance(value, str):
-        return (
-            "it as a key of the YAML file: on the command line, SpeechBrain "
-            "reads it as a text"
-        )
-    return _either(_null, _whole(1))(value)
+TEXT = _when(
+    lambda value: isinstance(value, str) and value.strip(),
+    "a text; in quotes, if it looks like a number",
+)
+FLAG = _when(lambda value: isinstance(value, bool), "True or False")
+BLOCK = _when(
+    lambda value: isinstance(value, Mapping), "a block of keys and values"
+)
+COUNT, FROM_0 = (_number(f"[{least}, inf)", whole=True) for least in (1, 0))
+POSITIVE, AT_LEAST_0 = _number("(0, inf)"), _number("[0, inf)")
 
+# Keys outside blocks that hold a path, and need no line of their own.
+PATH = re.compile(r"\w+_(folder|manifest)")
 
 # Of keys in blocks, the path: block.key. A key that is missing, or that is an
 # object (`!new:...`), needs no check: an object checks its own arguments.
 CHECKS: dict[str, Check] = {
     # Folders and files
-    **dict.fromkeys(
-        (
-            "method",
-            "output_folder",
-            "mini_folder",
-            "prepared_folder",
-            "save_folder",
-            "manifest_folder",
-            "train_manifest",
-            "valid_manifest",
-            "test_manifest",
-            "teacher_source",
-        ),
-        _text,
-    ),
-    **dict.fromkeys(
-        (
-            "data_folder",
-            "train_pairs",
-            "valid_pairs",
-            "test_pairs",
-            "teacher_revision",
-            "teacher_savedir",
-        ),
-        _either(_null, _text),
-    ),
-    **dict.fromkeys(
-        ("clean_folders", "noise_folders"), _either(_null, _list_of(_text, 0))
-    ),
-    "valid_speakers": _either(_text, _list_of(_either(_whole(0), _text))),
-    "skip_prep": _flag,
+    "method": TEXT,
+    "data_folder": _or_null(TEXT),
+    "train_pairs": _or_null(TEXT),
+    "valid_pairs": _or_null(TEXT),
+    "test_pairs": _or_null(TEXT),
+    "clean_folders": _or_null(_list_of(TEXT, 0)),
+    "noise_folders": _or_null(_list_of(TEXT, 0)),
+    "valid_speakers": _either(TEXT, _list_of(_either(FROM_0, TEXT))),
+    "skip_prep": FLAG,
     # Training
-    "seed": _whole(0, LONGEST_SEED),
-    "number_of_epochs": _whole(1),
-    "batch_size": _whole(1),
-    "num_workers": _whole(0),
-    "train_loader_kwargs": _block,
-    "train_loader_kwargs.batch_size": _whole(1),
-    "train_loader_kwargs.num_workers": _whole(0),
-    "train_loader_kwargs.shuffle": _flag,
-    "train_loader_kwargs.drop_last": _flag,
-    "valid_loader_kwargs": _block,
-    "valid_loader_kwargs.batch_size": _whole(1),
-    "lr": _number(above=0),
-    "schedule.warmup": _number(least=0, below=1),
-    "schedule.final": _number(least=0, most=1),
-    "opt_class.betas": _pair_of(_number(least=0, below=1)),
-    "opt_class.weight_decay": _number(least=0),
-    "segment_seconds": _either(_null, _number(least=0.1)),
-    "own_pairs": _whole(1),
-    "mixtures_per_epoch": _either(_null, _whole(1)),
-    "mixing_snr_db": _pair_of(_number(least=-100, most=100), rising=True),
-    "mixing_level_db": _pair_of(_number(least=-100, most=0), rising=True),
+    "seed": _number(f"[0, {2**32})", whole=True),  # numpy's
+    "number_of_epochs": COUNT,
+    "batch_size": COUNT,
+    "num_workers": FROM_0,
+    "train_loader_kwargs": BLOCK,
+    "train_loader_kwargs.batch_size": COUNT,
+    "train_loader_kwargs.num_workers": FROM_0,
+    "train_loader_kwargs.shuffle": FLAG,
+    "train_loader_kwargs.drop_last": FLAG,
+    "valid_loader_kwargs": BLOCK,
+    "valid_loader_kwargs.batch_size": COUNT,
+    "lr": POSITIVE,
+    "schedule.warmup": _number("[0, 1)"),
+    "schedule.final": _number("[0, 1]"),
+    "opt_class.betas": _list_of(_number("[0, 1)"), 2, 2),
+    "opt_class.weight_decay": AT_LEAST_0,
+    "segment_seconds": _or_null(_number("[0.1, inf)")),
+    "own_pairs": COUNT,
+    "mixtures_per_epoch": _or_null(COUNT),
+    "mixing_snr_db": _list_of(_number("[-100, 100]"), 2, 2, rising=True),
+    "mixing_level_db": _list_of(_number("[-100, 0]"), 2, 2, rising=True),
     "student_size": _one_of(*SIZES),
     # Scores
-    "pesq_every": _whole(1),
-    "workers": _either(_null, _whole(1)),
-    "examples": _whole(0),
+    "pesq_every": COUNT,
+    "workers": _or_null(COUNT),
+    "examples": FROM_0,
     "metrics": _taken_by(
         chosen_metrics, f"null, or a list of {', '.join((*ALL, *GROUPS))}"
     ),
-    "scores_cache": _either(_null, _text),
+    "scores_cache": _or_null(TEXT),
     "wer": _taken_by(word_error_settings, "what it can be ({error})"),
     # Distillation
-    "distillation_weight": _either(_null, _number(least=0)),
-    "distillation_share": _either(_null, _number(above=0, below=1)),
-    "teacher_delay": _whole(0),
-    "record_teacher": _flag,
-    "host": _text,
-    "selection": _text,
-    "temperature": _number(above=0),
-    "log_details": _flag,
-    "ratio": _number(above=0, most=1),
-    "beta": _number(least=0, most=1),
-    "patch_bins": _either(_whole(1), _list_of(_whole(1))),
-    "patch_frames": _whole(1),
-    "band_edges_hz": _either(_null, _band_edges),
-    "floor_db": _number(least=-120, most=0),
-    # SpeechBrain's run options
-    "device": _either(_null, _device),
-    "precision": _one_of("fp32", "fp16", "bf16"),
-    "eval_precision": _one_of("fp32", "fp16", "bf16"),
-    "distributed_backend": _one_of("nccl", "gloo", "mpi"),
+    "teacher_source": TEXT,
+    "teacher_revision": _or_null(TEXT),
+    "teacher_savedir": _or_null(TEXT),
+    "teacher_delay": FROM_0,
+    "record_teacher": FLAG,
+    "distillation_weight": _or_null(AT_LEAST_0),
+    "distillation_share": _or_null(_number("(0, 1)")),
+    "host": TEXT,
+    "selection": TEXT,
+    "temperature": POSITIVE,
+    "log_details": FLAG,
+    "ratio": _number("(0, 1]"),
+    "beta": _number("[0, 1]"),
+    "patch_bins": _either(COUNT, _list_of(COUNT)),
+    "patch_frames": COUNT,
+    "band_edges_hz": _or_null(_list_of(POSITIVE, rising=True)),
+    "floor_db": _number("[-120, 0]"),
+    # SpeechBrain's run options that it does not check itself
+    "device": _or_null(_device),
     "compile_mode": _one_of("default", "reduce-overhead", "max-autotune"),
     "max_grad_norm": _number(),
-    "grad_accumulation_factor": _whole(1),
-    "nonfinite_patience": _whole(0),
-    "optimizer_step_limit": _step_limit,
-    "ckpt_interval_minutes": _number(),
-    "ckpt_interval_steps": _number(),
-    "debug_batches": _whole(1),
-    "debug_epochs": _number(),
-    "profile_warmup": _whole(0),
-    "profile_steps": _whole(1),
+    "grad_accumulation_factor": COUNT,
+    "nonfinite_patience": FROM_0,
+    "optimizer_step_limit": _or_null(
+        _when(
+            lambda value: not COUNT(value),
+            "a whole number above 0 as a key of the YAML file: on the command "
+            "line, SpeechBrain reads it as a text",
+        )
+    ),
+    "debug_batches": COUNT,
+    "profile_warmup": FROM_0,
+    "profile_steps": COUNT,
+}
+
+# Keys whose values are names in a block.
+NAMES = {
+    "host": "hosts",
+    "selection": "selections",
+    "compile_module_keys": "modules",
+    "jit_module_keys": "modules",
 }
 
 
@@ -298,14 +234,15 @@ def find_problems(settings: Mapping[str, Any]) -> list[str]:
     Example
     -------
     >>> find_problems({"lr": 0.1, "workers": 0, "teacher_delay": -1})
-    ['workers is 0: give null, or a whole number, 1 or more.',
-     'teacher_delay is -1: give a whole number, 0 or more.']
+    ['workers is 0: give null, or a whole number in [1, inf).',
+     'teacher_delay is -1: give a whole number in [0, inf).']
     """
     problems, seen = [], set()
     for key, value in settings.items():
-        if key not in CHECKS or not is_plain(value):
+        check = CHECKS.get(key, TEXT if PATH.fullmatch(key) else None)
+        if check is None or not _is_plain(value):
             continue
-        wrong = CHECKS[key](value)
+        wrong = check(value)
         same = key.rpartition(".")[2], repr(value)  # by reference, as a rule
         if wrong and same not in seen:
             shown = "null" if value is None else repr(value)
@@ -314,106 +251,36 @@ def find_problems(settings: Mapping[str, Any]) -> list[str]:
     return [*problems, *_contradictions(settings)]
 
 
-def is_plain(value: Any) -> bool:
-    """Whether a value is what YAML can write without tags.
-
-    Arguments
-    ---------
-    value : Any
-        A value.
-
-    Returns
-    -------
-    bool
-        Whether it is a number, a text, null, or a list or mapping of these.
-
-    Example
-    -------
-    >>> is_plain([1, {"a": None}]), is_plain(object())
-    (True, False)
-    """
+def _is_plain(value: Any) -> bool:
+    """Whether a value is what YAML can write without tags."""
     if isinstance(value, Mapping):
-        return all(map(is_plain, value.values()))
+        return all(map(_is_plain, value.values()))
     if isinstance(value, (list, tuple)):
-        return all(map(is_plain, value))
+        return all(map(_is_plain, value))
     return isinstance(value, PLAIN)
 
 
 def _contradictions(settings: Mapping[str, Any]) -> Iterator[str]:
-    """What is wrong with settings that are right each by itself."""
+    """What is wrong with settings that are right each by itself; SpeechBrain
+    itself refuses run options that contradict each other."""
     get = settings.get
-    if _on_cpu(get("device")):
-        for key in ("precision", "eval_precision"):
-            if get(key) == "fp16":
-                yield f"{key} is 'fp16' on a CPU: give bf16 or fp32."
-        if get("data_parallel_backend"):
-            yield "data_parallel_backend is True without a GPU: leave it out."
-    if get("data_parallel_backend") and "LOCAL_RANK" in os.environ:
-        yield "data_parallel_backend is True under torchrun: leave it out."
-    minutes, steps = get("ckpt_interval_minutes"), get("ckpt_interval_steps")
-    if all(_is_number(x) and x > 0 for x in (minutes, steps)):
-        yield (
-            f"ckpt_interval_minutes is {minutes} and ckpt_interval_steps is "
-            f"{steps}: give one of the two."
-        )
     if get("clean_folders") and get("segment_seconds", 1) is None:
         yield (
             "segment_seconds is null, but mixtures of clean_folders need a "
             "length: give a number of seconds."
         )
     weight, share = get("distillation_weight"), get("distillation_share")
-    if "distillation_weight" in settings and weight is share is None:
-        yield (
-            "distillation_weight and distillation_share are null: give one of "
-            "the two."
-        )
-    if weight is not None and share is not None:
+    if "distillation_weight" in settings and (weight is None) is (
+        share is None
+    ):
         yield (
             f"distillation_weight is {weight} and distillation_share is "
             f"{share}: give one of the two, and null for the other."
         )
-    modules = _names_in(settings, "modules")
-    for key in ("compile_module_keys", "jit_module_keys"):
-        for name in get(key) or ():
-            if modules and name not in modules:
-                yield f"{key} names {name!r}: give {', '.join(modules)}."
-    for key, block in (("host", "hosts"), ("selection", "selections")):
-        names, name = _names_in(settings, block), get(key)
-        if names and isinstance(name, str) and name not in names:
-            yield f"{key} is {name!r}: give one of {', '.join(names)}."
-
-
-def _names_in(settings: Mapping[str, Any], block: str) -> list[str]:
-    """The keys of a block, in its order."""
-    paths = (key.split(".") for key in settings)
-    inside = (path[1] for path in paths if path[0] == block and path[1:])
-    return list(dict.fromkeys(inside))
-
-
-def _is_number(value: Any) -> bool:
-    """Whether it is a finite number, True and False left out."""
-    right = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return right and math.isfinite(value)
-
-
-def _on_cpu(name: Any) -> bool:
-    """Whether training would run on the CPU."""
-    return name == "cpu" or (
-        name is None and not torch.accelerator.is_available()
-    )
-
-
-def _gpu(index: int) -> str | None:
-    """What to give instead of an NVIDIA GPU that torch does not see."""
-    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if index < count:
-        return None
-    if count:
-        return f"a GPU below {count}, for torch sees {count} (cuda:0 is first)"
-    built = torch.version.cuda
-    why = f"built for CUDA {built}" if built else "built without CUDA"
-    return (
-        f"cpu, or leave it out: torch {torch.__version__}, {why}, sees no GPU "
-        "here (`nvidia-smi` shows whether there is one; `dispatch-sb doctor` "
-        "shows the installation)"
-    )
+    for key, block in NAMES.items():
+        known = [x.split(".")[1] for x in settings if x.startswith(f"{block}.")]
+        chosen = get(key) if isinstance(get(key), list) else [get(key)]
+        for name in chosen:
+            if known and isinstance(name, str) and name not in known:
+                allowed = ", ".join(dict.fromkeys(known))
+                yield f"{key} names {name!r}: give one of {allowed}."

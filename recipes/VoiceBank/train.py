@@ -319,7 +319,6 @@ def recorded_parts(hparams: dict, device: str = "cpu") -> list:
         if not recorded:
             teacher = record_teacher(hparams, parts, device)
             hparams.update(teacher=teacher)
-            hparams["modules"].update(teacher=teacher)
         note = Path(hparams["manifest_folder"]) / "recordings.json"
         copies = Path(hparams["prepared_folder"]) / "recordings"
         fitted[:] = fit_recordings(hparams.get("teacher"), parts, note, copies)
@@ -430,13 +429,19 @@ def set_up(arguments: list):
     Returns
     -------
     tuple
-        The recipe, SpeechBrain's run options, the training and the
-        validation set.
+        The recipe, its Brain, the training and the validation set.
     """
     hparams_file, run_opts, overrides = sb.parse_arguments(arguments)
     given = {name: run_opts[name] for name in run_opts.overridden_args}
     hparams, resolved = load_recipe(hparams_file, overrides, given)
     ddp_init_group(run_opts)
+    brain = DistillationBrain(
+        modules=hparams["modules"],
+        opt_class=hparams["opt_class"],
+        hparams=hparams,
+        run_opts=run_opts,
+        checkpointer=hparams["checkpointer"],
+    )
     sb.create_experiment_directory(hparams["output_folder"])
     run = Run(Path(hparams["output_folder"]))
     run_on_main(run.write_settings, args=[resolved])
@@ -444,10 +449,14 @@ def set_up(arguments: list):
     run_on_main(
         check_word_errors, args=[hparams["wer"], hparams["test_manifest"]]
     )
+    live = hparams.get("teacher")
     train, valid = datasets(hparams, run_opts.get("device") or "cpu")
+    teacher = hparams.get("teacher")
+    if teacher is not live:  # it was recorded
+        brain.modules["teacher"] = teacher
     check_fills_a_batch(train, hparams["batch_size"])
     run_on_main(note, args=[run, hparams, arguments])
-    return hparams, run_opts, train, valid
+    return hparams, brain, train, valid
 
 
 def main(arguments: list) -> None:
@@ -463,18 +472,11 @@ def main(arguments: list) -> None:
         sb.parse_arguments(["--help"])
     keep_freed_memory()
     try:
-        hparams, run_opts, train, valid = set_up(arguments)
+        hparams, brain, train, valid = set_up(arguments)
     except SETUP_ERRORS as error:
-        if wants_traceback(arguments):
+        if "--debug" in arguments:
             raise
         sys.exit(f"{type(error).__name__}: {error}")
-    brain = DistillationBrain(
-        modules=hparams["modules"],
-        opt_class=hparams["opt_class"],
-        hparams=hparams,
-        run_opts=run_opts,
-        checkpointer=hparams["checkpointer"],
-    )
     brain.fit(
         hparams["epoch_counter"],
         train,
@@ -484,22 +486,6 @@ def main(arguments: list) -> None:
     )
     if leave_process_group():
         evaluate_run(brain, hparams, data_root(hparams))
-
-
-def wants_traceback(arguments: list) -> bool:
-    """Whether errors of the set-up come with their traceback.
-
-    Arguments
-    ---------
-    arguments : list of str
-        The command line.
-
-    Returns
-    -------
-    bool
-        Whether ``--debug`` is there.
-    """
-    return "--debug" in arguments
 
 
 if __name__ == "__main__":

@@ -7,112 +7,85 @@ Authors
 import ast
 import re
 
-import pytest
 from project import label, python_files, tree_of
 
-DOCUMENTED = python_files("dispatch_sb", "recipes")
 FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
+# Arguments that say nothing.
+UNTOLD = {"self", "cls", "args", "kwargs"}
 
 
-def public(nodes):
-    """Functions and classes among syntax nodes that others may use."""
-    return [
-        node
-        for node in nodes
-        if isinstance(node, (*FUNCTION, ast.ClassDef))
-        and not node.name.startswith("_")
-    ]
+def problems_of(node, above=""):
+    """What a function or class, and what is in it, does not tell."""
+    where = f"{above}{node.name}"
+    text = ast.get_docstring(node)
+    if not text:
+        return [f"{where}: no docstring"]
+    if isinstance(node, ast.ClassDef):
+        found = []
+        for method in node.body:
+            if getattr(method, "name", "_").startswith("_"):
+                if getattr(method, "name", "") == "__init__":
+                    found += untold(method, text, where)
+            elif isinstance(method, FUNCTION):
+                found += problems_of(method, f"{where}.")
+        return found
+    if above and len(parameters(node)) < 2:
+        return []  # one sentence says all about one argument
+    found = untold(node, text, where)
+    gives = ast.unparse(node.returns) if node.returns else "None"
+    section = re.search(r"^(Returns|Yields)\n-{6,7}$", text, re.MULTILINE)
+    if not above and gives != "None" and not section:
+        found.append(f"{where}: Returns")
+    return found
 
 
 def parameters(function):
-    """Names of what a function takes, less those that say nothing."""
+    """Names of what a function takes."""
     given = function.args
     every = [*given.posonlyargs, *given.args, *given.kwonlyargs]
     every += [star for star in (given.vararg, given.kwarg) if star]
-    plain = {"self", "cls", "args", "kwargs"}
-    return [a.arg for a in every if a.arg not in plain]
+    return [a.arg for a in every if a.arg not in UNTOLD]
 
 
-def returns_something(function):
-    """Whether the annotation promises a value."""
-    annotation = function.returns
-    return annotation is not None and ast.unparse(annotation) != "None"
-
-
-def missing_names(names, docstring):
-    """Which names have no entry under `Arguments`."""
+def untold(function, docstring, where):
+    """Arguments without an entry under `Arguments`."""
     _, _, section = docstring.partition("Arguments\n---------\n")
     return [
-        name
-        for name in names
+        f"{where}: {name}"
+        for name in parameters(function)
         if not re.search(rf"^\s*[\w*, ]*\b{name}\b[\w*, ]* :", section, re.M)
     ]
 
 
-def problems_of_function(function, where, is_method):
-    """What is missing in the docstring of a function."""
-    text = ast.get_docstring(function)
-    if not text:
-        return [f"{where}: no docstring"]
-    names = parameters(function)
-    if is_method and len(names) < 2:
-        return []  # one sentence says all about one argument
-    problems = [f"{where}: {n}" for n in missing_names(names, text)]
-    section = re.search(r"^(Returns|Yields)\n-{6,7}$", text, re.MULTILINE)
-    if not is_method and returns_something(function) and not section:
-        problems.append(f"{where}: Returns")
-    return problems
+def public(tree):
+    """Functions and classes of a module that others may use."""
+    kinds = (*FUNCTION, ast.ClassDef)
+    nodes = [node for node in tree.body if isinstance(node, kinds)]
+    return [node for node in nodes if not node.name.startswith("_")]
 
 
-def problems_of_class(node, where):
-    """What is missing in the docstrings of a class and its methods."""
-    text = ast.get_docstring(node)
-    if not text:
-        return [f"{where}: no docstring"]
-    problems = []
-    for method in node.body:
-        if not isinstance(method, FUNCTION):
-            continue
-        if method.name == "__init__":
-            names = missing_names(parameters(method), text)
-            problems += [f"{where}: {name}" for name in names]
-        elif not method.name.startswith("_"):
-            below = f"{where}.{method.name}"
-            problems += problems_of_function(method, below, is_method=True)
-    return problems
+def test_public_names_are_documented():
+    wrong = {
+        f"{label(path)}, {problem}"
+        for path in python_files("dispatch_sb", "recipes")
+        for node in public(tree_of(path))
+        for problem in problems_of(node)
+    }
+    assert wrong == set()
 
 
-@pytest.mark.parametrize("path", DOCUMENTED, ids=label)
-def test_public_names_are_documented(path):
-    problems = []
-    for node in public(tree_of(path).body):
-        if isinstance(node, ast.ClassDef):
-            problems += problems_of_class(node, node.name)
-        else:
-            problems += problems_of_function(node, node.name, is_method=False)
-    assert problems == []
-
-
-@pytest.mark.parametrize("path", python_files(), ids=label)
-def test_modules_say_what_they_are(path):
-    text = ast.get_docstring(tree_of(path)) or ""
-    assert text, "no docstring"
-    if "tests" not in path.parts:
-        assert text.endswith(
-            "Authors\n * The dispatch-sb contributors, 2026"
-        ), "the docstring ends otherwise"
+def test_modules_say_what_they_are():
+    ending = "Authors\n * The dispatch-sb contributors, 2026"
+    silent = []
+    for path in python_files():
+        text = ast.get_docstring(tree_of(path)) or ""
+        if not text or not (text.endswith(ending) or "tests" in path.parts):
+            silent.append(label(path))
+    assert silent == []
 
 
 def test_a_missing_entry_is_found():
-    source = '''
-def shout(word, times):
-    """Repeats a word.
-
-    Arguments
-    ---------
-    word : str
-        The word.
-    """
-'''
-    function = ast.parse(source).body[0]
-    assert problems_of_function(function, "shout", False) == ["shout: times"]
+    section = "Shouts.\n\nArguments\n---------\nword : str\n    The word."
+    source = f"def shout(word, times):\n    '''{section}'''"
+    function = ast.parse(re.sub(r"\n(?=.)", "\n    ", source)).body[0]
+    assert problems_of(function) == ["shout: times"]

@@ -104,25 +104,8 @@ def test_setup_reads_the_version_of_the_package():
     assert version.split() == [dispatch_sb.__version__]
 
 
-def test_continuous_integration_runs_make_test_and_nothing_else():
-    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
-    lines = [x for x in script.splitlines() if not x.startswith("#")]
-    assert lines == [
-        "set -euo pipefail",
-        'cd "$(dirname "$0")/.."',
-        "make test",
-    ]
-    assert (ROOT / ".ci" / "run").stat().st_mode & 0o100
-
-
 def test_make_alone_lists_every_target():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = re.search(r"^\.PHONY: (.+)$", makefile, re.M).group(1).split()
     lines = printed("make", "--no-print-directory").splitlines()
     assert [line.split()[0] for line in lines] == targets
-
-
-def test_the_licence_is_apache_2():
-    text = (ROOT / "LICENSE").read_text(encoding="utf-8")
-    assert "Apache License" in text and "Version 2.0, January 2004" in text
-    assert 'license="Apache-2.0"' in SETUP

@@ -1,4 +1,4 @@
-"""The small world, its hub on 127.0.0.1 and its warm Python, made once.
+"""The small world, and its hub on 127.0.0.1, made once.
 
 Authors
  * The dispatch-sb contributors, 2026
@@ -6,15 +6,14 @@ Authors
 
 import os
 import shutil
-import subprocess
 import sys
+from multiprocessing import forkserver
 from pathlib import Path
 
 import pytest
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
-sys.path += [str(ROOT / "tests" / name) for name in ("integration",)]
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "tests" / "integration"))
 
 from hub_server import WRITE, HubServer  # noqa: E402
 from hub_worker import loopback_environment  # noqa: E402
@@ -22,60 +21,34 @@ from world import build_world  # noqa: E402
 
 
 @pytest.fixture(scope="session")
-def hub():
-    """A hub that has users and no models."""
+def environment(tmp_path_factory):
+    """The variables of the shells of all pages: their hub is one that has
+    users and no models."""
     hub = HubServer()
     hub.start()
-    yield hub
-    hub.stop()
-
-
-@pytest.fixture(scope="session")
-def environment(hub, tmp_path_factory):
-    """The variables of the shells of all pages."""
-    folder = tmp_path_factory.mktemp("programs")
     home = tmp_path_factory.mktemp("home")
-    local = {
-        **loopback_environment(hub.endpoint, home, WRITE),
-        "PATH": f"{folder}:{os.environ['PATH']}",
-        "PYTHONPATH": str(ROOT),
-        "OMP_NUM_THREADS": "1",
-    }
+    local = loopback_environment(hub.endpoint, home, WRITE)
     local.pop("DISPATCH_SB_MODEL", None)
-    socket = folder / "socket"
-    client = f'exec "{sys.executable}" -I -S "{HERE}/warm_client.py"'
-    for name in ("python", "dispatch-sb"):
-        program = folder / name
-        program.write_text(f'#!/bin/sh\n{client} "{socket}" {name} "$@"\n')
-        program.chmod(0o755)
-    server = subprocess.Popen(
-        [sys.executable, str(HERE / "warm_server.py"), str(socket)],
-        env=local,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert server.stdout.readline() == "ready\n"
+    programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    local |= {"PYTHONPATH": str(ROOT), "PATH": programs}
+    server = forkserver._forkserver
+    server._stop()
+    with pytest.MonkeyPatch.context() as patch:
+        # The hub's client reads these once: where the server imports it.
+        for name in os.environ.keys() - local.keys():
+            patch.delenv(name)
+        for name, value in local.items():
+            patch.setenv(name, value)
+        server.ensure_running()
     yield local
-    server.terminate()
-    server.wait(timeout=30)
-    server.stdout.close()
+    server._stop()
+    hub.stop()
 
 
 @pytest.fixture(scope="session")
 def world(environment, tmp_path_factory):
     """The world as every page finds it."""
-
-    def shell(line, folder):
-        done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", line],
-            cwd=folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-
-    return build_world(tmp_path_factory.mktemp("world"), shell)
+    return build_world(tmp_path_factory.mktemp("world"), environment)
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ import re
 import shutil
 
 import numpy as np
-from pages import ROOT
+from pages import checked
+from programs import ROOT, finish
 from tiny_corpus import SPEAKERS, TEST_PITCH, imitated_speech, write_pairs
 
 from dispatch_sb.data import write_audio
@@ -22,11 +23,11 @@ TINY = {  # values of hparams/baseline.yaml on anything but the mini corpus
     "pesq_every": "1",
 }
 PLAIN = {"workers": "1", "mixtures_per_epoch": "4", "own_pairs": "1"}
-TRAINED = "python train.py hparams/dispatch.yaml --data_folder data/VoiceBank"
+TRAINED = ["train.py", "hparams/dispatch.yaml", "--data_folder"]
 
 
-def build_world(folder, shell):
-    """Lays everything out; `shell(line, folder)` runs a command."""
+def build_world(folder, environment):
+    """Lays everything out."""
     recipe = folder / "recipes" / "VoiceBank"
     shutil.copytree(
         ROOT / "recipes" / "VoiceBank",
@@ -38,7 +39,7 @@ def build_world(folder, shell):
         path.write_text(hurried(path.read_text("utf-8")), encoding="utf-8")
     write_corpus(recipe / "data" / "VoiceBank")
     write_recordings(recipe)
-    shell(TRAINED, recipe)
+    checked(finish([*TRAINED, "data/VoiceBank"], recipe, environment))
     run = recipe / "results" / "dispatch" / "1986"
     shutil.copytree(run, recipe / "results" / "quickstart")
     return folder

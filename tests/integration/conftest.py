@@ -5,8 +5,28 @@ Authors
 """
 
 import pytest
+import torch
 from hub_server import HubServer
 from hub_worker import Worker, model_folder
+from tiny_corpus import write_tiny_corpus
+
+from dispatch_sb.models import FastEnhancer
+from dispatch_sb.pretrained import save
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory):
+    """The tiny corpus."""
+    return write_tiny_corpus(tmp_path_factory.mktemp("corpus"))
+
+
+@pytest.fixture(scope="session")
+def teacher(tmp_path_factory):
+    """A pretrained folder with a model that changes its input a little."""
+    torch.manual_seed(1)
+    folder = tmp_path_factory.mktemp("teacher") / "tiny"
+    save(FastEnhancer(channels=8), folder, card="# A teacher\n")
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -1,33 +1,27 @@
 """Several processes train; one of them scores, and nobody waits for it."""
 
-import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from tiny_corpus import write_tiny_corpus
+from programs import RECIPE, training
 
-HERE = Path(__file__).resolve().parent
-RECIPE = HERE.parents[1] / "recipes" / "VoiceBank"
+from dispatch_sb.runs.run import Run
 
 
 @pytest.mark.slow
-def test_scoring_may_take_longer_than_processes_wait(tmp_path):
+def test_scoring_may_take_longer_than_processes_wait(corpus, tmp_path):
     """A barrier would end after 5 s; scoring takes 8 s and more."""
-    corpus = write_tiny_corpus(tmp_path / "corpus")
     words = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    words += ["--nproc_per_node=2", str(HERE / "slow_scoring.py")]
-    words += ["hparams/baseline.yaml", "--data_folder", str(corpus)]
-    words += ["--output_folder", str(tmp_path / "run")]
-    words += ["--distributed_backend", "gloo", "--device", "cpu"]
-    words += ["--valid_speakers", "[p287]", "--number_of_epochs", "1"]
-    words += ["--batch_size", "2", "--segment_seconds", "0.5"]
-    words += ["--workers", "1", "--num_workers", "0"]
-    words += ["--scores_cache", "null", "--metrics", "pesq,si_sdr"]
+    words += ["--nproc_per_node=2"]
+    words += [str(Path(__file__).with_name("slow_scoring.py"))]
+    options = ["--distributed_backend", "gloo", "--device", "cpu"]
+    options += ["--data_folder", corpus, "--valid_speakers", "[p287]"]
+    options += ["--scores_cache", "null", "--metrics", "pesq,si_sdr"]
     done = subprocess.run(
-        words,
+        [*words, *training("baseline", tmp_path, *options)[1:]],
         cwd=RECIPE,
         capture_output=True,
         text=True,
@@ -35,7 +29,7 @@ def test_scoring_may_take_longer_than_processes_wait(tmp_path):
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    scores = json.loads((tmp_path / "run" / "scores.json").read_text())
+    scores = Run(tmp_path).scores
     assert scores["student"]["pesq"]["n"] == 3
     assert set(scores["student"]) == {"pesq", "si_sdr"}
     assert done.stdout.count("Scores: ") == 1

@@ -67,6 +67,14 @@ def test_a_run_without_a_record_still_opens(run):
     assert run.best["epoch"] == 1 and run.settings.plain == {"seed": 1}
 
 
+def test_the_facts_are_what_was_noted_and_what_stands_beside_the_scores(run):
+    """Scores of old runs name the teacher themselves."""
+    run.write_scores({"student": {}}, {"seed": 7, "teacher_source": "big"})
+    assert run.facts == {"seed": 7, "teacher_source": "big"}
+    run.note(teacher={"source": "lab/big", "commit": None})
+    assert run.facts["teacher"] == {"source": "lab/big"}
+
+
 def test_scores_are_strict_json_written_whole(tmp_path):
     run = Run(tmp_path / "new")
     run.write_scores({"student": {}}, {"seed": 7})

@@ -71,6 +71,12 @@ def pairs_of(batch):
     return (PaddedData(batch[k], batch["lens"]) for k in ("noisy", "clean"))
 
 
+def speech():
+    """Of the first batch: noisy waveforms that take gradient, and the pairs."""
+    batch = next(iter(batches()))
+    return batch["noisy"].clone().requires_grad_(), *pairs_of(batch)
+
+
 def batches(count=3, batch=2):
     """A loader of seeded batches, the second utterance shorter."""
     generator = torch.Generator().manual_seed(0)
