@@ -117,7 +117,7 @@ def evaluate_run(brain: Any, hparams: Mapping, data_root: str) -> dict:
 def _teacher(teacher: nn.Module, entries: Mapping) -> tuple[dict, list[Path]]:
     """The teacher as a system, unless it can neither run nor be read; and its
     recordings, where those are what it is."""
-    if getattr(teacher, "live", True):
+    if teacher.live:
         return {"teacher": teacher}, []
     recordings = recordings_of(teacher, entries)
     if recordings:
