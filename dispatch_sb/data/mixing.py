@@ -17,12 +17,8 @@ import torch
 from dispatch_sb.data.audio import write_audio
 from dispatch_sb.data.files import atomic_path, audio_files, map_files
 from dispatch_sb.data.levels import mix
-from dispatch_sb.data.manifest import manifest_hash
-from dispatch_sb.data.pipeline import (
-    EpochDataset,
-    SharedEpoch,
-    located_manifest,
-)
+from dispatch_sb.data.manifest import located_manifest, manifest_hash
+from dispatch_sb.data.pipeline import EpochDataset, SharedEpoch
 from dispatch_sb.data.segments import (
     check_choice,
     draw_audible,
@@ -200,20 +196,16 @@ def write_mixtures(
         rng = random_generator(seed, 0, f"pair {index}")
         clean = draw_audible([plan[name]], segment, rng, sample_rate)
         part = draw_audible(noise, len(clean), rng, sample_rate)
-        snr = _in_turn(snr_db, index, rng)
+        if isinstance(snr_db, tuple):
+            snr = draw_value(snr_db, rng)
+        else:
+            snr = float(snr_db[index % len(snr_db)])
         level = None if level_db is None else draw_value(level_db, rng)
         pair = mix(clean, part, snr, level, sample_rate)
         for folder, signal in zip(folders, reversed(pair)):
             write_audio(folder / name, signal, sample_rate, "PCM_16")
 
     map_files(write, enumerate(plan), "Mixing")
-
-
-def _in_turn(snr_db, index: int, rng) -> float:
-    """The index-th value of a list, or a random one of a range."""
-    if isinstance(snr_db, tuple):
-        return draw_value(snr_db, rng)
-    return float(snr_db[index % len(snr_db)])
 
 
 def _plan(speech: dict, count: int, seed: int, suffix: str) -> dict:

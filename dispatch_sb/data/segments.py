@@ -11,9 +11,8 @@ import hashlib
 from pathlib import Path
 
 import numpy as np
-import soundfile
 
-from dispatch_sb.data.audio import check_format, probe
+from dispatch_sb.data.audio import check_format, probe, read_channels
 from dispatch_sb.data.levels import SILENCE, rms
 
 DRAWS = 50
@@ -133,8 +132,7 @@ def samples_of(path: str | Path, sample_rate: int) -> int:
 def read_wrapped(
     path: str | Path, samples: int, start: int, segment: int | None
 ) -> np.ndarray:
-    """Reads a segment of a file and nothing else; past the end it goes on at
-    the beginning.
+    """Reads a segment of a file; past the end it goes on at the beginning.
 
     Arguments
     ---------
@@ -152,14 +150,10 @@ def read_wrapped(
     numpy.ndarray
         float32, ``[segment]``.
     """
-    if segment is None:
-        return _read(path, 0, samples)
-    if start + segment <= samples:
-        return _read(path, start, segment)
-    if segment < samples:
-        tail = _read(path, start, samples - start)
-        return np.concatenate([tail, _read(path, 0, segment - len(tail))])
-    return np.resize(np.roll(_read(path, 0, samples), -start), segment)
+    if segment is None or start + segment <= samples:
+        return read_channels(path, start, segment)[0][:, 0]
+    whole = read_channels(path)[0][:, 0]
+    return np.resize(np.roll(whole, -start), segment)
 
 
 def draw_audible(
@@ -239,21 +233,3 @@ def check_choice(name: str, choice: tuple | list) -> None:
         raise ValueError(f"{name} is {choice}: give a tuple (low, high).")
     if len(choice) == 0:
         raise ValueError(f"{name} is empty: give at least one value in dB.")
-
-
-def _read(path, start: int, count: int) -> np.ndarray:
-    """Reads samples of a file, all that were asked for."""
-    try:
-        signal, _ = soundfile.read(
-            path, frames=count, start=start, dtype="float32"
-        )
-    except soundfile.SoundFileError as error:
-        raise ValueError(
-            f"{path} cannot be read ({error}): replace the file."
-        ) from error
-    if len(signal) < count:
-        raise ValueError(
-            f"{path} ends after {start + len(signal)} samples, its header "
-            f"promises more: replace the file."
-        )
-    return signal

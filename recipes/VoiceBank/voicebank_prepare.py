@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dispatch_sb.data import (
-    ConversionError,
     ManifestError,
     convert_folder,
     probe,
@@ -287,7 +286,7 @@ def resample_folders(found: dict[str, Path], target: Path) -> dict[str, Path]:
                 folder, folders[name], SAMPLE_RATE, ARCHIVE_RATE, prune=True
             )
             logger.info("%s: %d files resampled.", folders[name], count)
-        except ConversionError as error:
+        except ManifestError as error:
             problems += error.problems
     if problems:
         raise ManifestError("Not everything could be resampled", problems)

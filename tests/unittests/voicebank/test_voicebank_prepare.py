@@ -81,12 +81,12 @@ def test_several_validation_speakers(ready, work):
 
 
 def count_work(monkeypatch):
-    """Calls of what resamples a file and of what checks a pair, from now on;
+    """Calls of what resamples a file and of what checks one, from now on;
     gives how many of both there were."""
     calls = []
     for module, name in (
         (convert_module, "write_audio"),
-        (manifest_module, "check_pair"),
+        (manifest_module, "check_file"),
     ):
         calls.append(Mock(wraps=getattr(module, name)))
         monkeypatch.setattr(module, name, calls[-1])
@@ -105,7 +105,7 @@ def test_other_validation_speakers_do_not_resample(archive, work, monkeypatch):
     counts = count_work(monkeypatch)
     _, valid, _ = prepare(archive, work, ["p228"])
     assert list(valid) == ["p228_001"]
-    assert counts() == [0, 4]
+    assert counts() == [0, 8]
 
 
 def test_interrupted_resampling_goes_on(archive, work, monkeypatch):
