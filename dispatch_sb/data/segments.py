@@ -193,7 +193,9 @@ def draw_audible(
     )
 
 
-def draw_value(choice: tuple | list, rng: np.random.Generator) -> float:
+def draw_value(
+    choice: tuple | list, rng: np.random.Generator, turn: int | None = None
+) -> float:
     """Draws from a range, given as a tuple, or from a list of values.
 
     Arguments
@@ -202,6 +204,9 @@ def draw_value(choice: tuple | list, rng: np.random.Generator) -> float:
         (low, high), all values between them as likely, or the values.
     rng : numpy.random.Generator
         Source of the draw.
+    turn : int or None
+        If given, a list is gone through in turn instead, and this is the
+        value's number.
 
     Returns
     -------
@@ -210,12 +215,13 @@ def draw_value(choice: tuple | list, rng: np.random.Generator) -> float:
 
     Example
     -------
-    >>> draw_value([5.0], np.random.default_rng(0))
-    5.0
+    >>> draw_value([5.0, 7.0], np.random.default_rng(0), turn=3)
+    7.0
     """
     if isinstance(choice, tuple):
         return float(rng.uniform(*choice))
-    return float(choice[rng.integers(len(choice))])
+    place = rng.integers(len(choice)) if turn is None else turn % len(choice)
+    return float(choice[place])
 
 
 def check_choice(name: str, choice: tuple | list) -> None:

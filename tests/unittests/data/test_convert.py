@@ -102,10 +102,10 @@ def test_converting_lists_all_problems_and_keeps_the_rest(raw, ready):
         assert len(audio_files(ready / str(rate))) == 7 - len(names)
 
 
-@pytest.mark.parametrize("prune", [False, True])
-def test_pruning_removes_what_has_no_source_any_more(raw, ready, prune):
+def test_pruning_removes_what_has_no_source_any_more(raw, ready):
     convert_folder(raw, ready)
     (raw / "c.wav").unlink()
-    convert_folder(raw, ready, prune=prune)
-    assert (ready / "c.wav").exists() != prune
+    for prune in (False, True):
+        convert_folder(raw, ready, prune=prune)
+        assert (ready / "c.wav").exists() != prune
     assert (ready / "a.wav").exists()

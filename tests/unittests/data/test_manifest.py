@@ -17,7 +17,6 @@ from dispatch_sb.data import (
     probe,
     read_manifest,
     sha256_of,
-    speaker_of,
     write_audio,
     write_pair_manifest,
     write_single_manifest,
@@ -64,25 +63,18 @@ def test_speechbrain_and_our_reader_put_in_the_folder(root):
     assert entry["words"] == "{braces} 100 %"
 
 
-def test_files_outside_data_root_are_absolute(root):
-    manifest = write_pair_manifest(
-        root / "clean", root / "noisy", root / "all.json", root / "noisy"
-    )
-    assert manifest["ann_1"]["noisy_wav"] == "{data_root}/ann_1.wav"
-    assert manifest["ann_1"]["clean_wav"] == f"{root}/clean/ann_1.wav"
-
-
 def test_pairs_match_across_suffixes_and_sub_folders(tmp_path):
     write_audio(tmp_path / "clean" / "a.flac", noise(), subtype="PCM_16")
     write_audio(tmp_path / "noisy" / "cafe" / "a.wav", noise(seed=1))
     (tmp_path / "clean" / "._a.wav").write_bytes(b"left by a Mac")
-    for name in ("ann/1.wav", "bob/1.wav", "bob/2.wav"):
+    for name in ("ann/1.wav", "bob/1.wav", "bob/2.wav", "cat-x_3.wav"):
         write_pair(tmp_path, name)  # sub-folders tell repeated names apart
     manifest = write_manifest(tmp_path)
     assert manifest["a"]["noisy_wav"] == "{data_root}/noisy/cafe/a.wav"
     assert manifest["a"]["clean_wav"] == "{data_root}/clean/a.flac"
     speakers = {key: entry["speaker"] for key, entry in manifest.items()}
-    assert speakers == {"2": "bob", "a": "a", "ann_1": "ann", "bob_1": "bob"}
+    names = {"2": "bob", "a": "a", "ann_1": "ann", "bob_1": "bob"}
+    assert speakers == names | {"cat-x_3": "cat"}
 
 
 def test_speakers_are_taken_or_left_out_unchecked(root):
@@ -90,19 +82,6 @@ def test_speakers_are_taken_or_left_out_unchecked(root):
     (root / "clean" / "bob_2.wav").touch()
     for choice in ({"speakers": ["ann"]}, {"exclude_speakers": "bob"}):
         assert list(write_manifest(root, **choice)) == ["ann_1", "ann_2"]
-
-
-@pytest.mark.parametrize(
-    "path, speaker",
-    [
-        ("p226_001.wav", "p226"),
-        ("p226-a_001.wav", "p226"),
-        ("84/121123/84-121123-0001.flac", "84"),
-        ("lonely.wav", "lonely"),
-    ],
-)
-def test_speaker_of(path, speaker):
-    assert speaker_of(f"/data/{path}", "/data") == speaker
 
 
 def test_single_manifest_of_folders_of_any_layout(tmp_path):
@@ -175,10 +154,12 @@ def test_hash_follows_the_audio_not_the_place(root):
 
 
 def problems_of(root, **options):
-    """What a refused pair manifest complains of."""
+    """What a refused pair manifest complains of; the old one stays."""
+    root.mkdir(exist_ok=True)
+    (root / "all.json").write_text("old")
     with pytest.raises(ManifestError) as caught:
         write_manifest(root, **options)
-    assert not (root / "all.json").exists()
+    assert (root / "all.json").read_text() == "old"
     for line in caught.value.problems:
         assert line in str(caught.value)
     return caught.value.problems
@@ -244,15 +225,6 @@ def test_impossible_speakers_are_answered_with_the_known(root, option):
     nobody = {"speakers": [], "exclude_speakers": ["ann", "bob"]}
     (problem,) = problems_of(root, **{option: nobody[option]})
     assert "ann, bob" in problem
-
-
-def test_refusal_keeps_the_manifest_that_is_there(root):
-    write_manifest(root)
-    before = (root / "all.json").read_bytes()
-    write_audio(root / "clean" / "ann_1.wav", np.zeros(8000))
-    with pytest.raises(ManifestError):
-        write_manifest(root)
-    assert (root / "all.json").read_bytes() == before
 
 
 def test_single_manifest_lists_all_problems(tmp_path):
