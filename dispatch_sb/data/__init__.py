@@ -18,10 +18,10 @@ from dispatch_sb.data.manifest import (
     located_manifest,
     manifest_hash,
     read_manifest,
-    speaker_of,
     write_pair_manifest,
     write_single_manifest,
 )
+from dispatch_sb.data.matching import speaker_of
 from dispatch_sb.data.mixing import DynamicMixture, write_mixtures
 from dispatch_sb.data.pipeline import check_fills_a_batch, pair_dataset
 

@@ -128,9 +128,9 @@ def map_files(
     function: Callable[[Any], Any],
     items: Iterable[Any],
     description: str,
-    workers: int | None = None,
 ) -> list[Any]:
-    """Applies a function to many files in threads, with a progress bar.
+    """Applies a function to many files in threads, as many as there are CPU
+    cores and at most 16, with a progress bar.
 
     Threads are enough: reading, hashing and resampling all release
     Python's global lock. An exception, Ctrl-C included, drops the items
@@ -144,8 +144,6 @@ def map_files(
         What to work on.
     description : str
         Stands beside the progress bar.
-    workers : int or None
-        Number of threads; None takes the number of CPU cores, at most 16.
 
     Returns
     -------
@@ -160,7 +158,7 @@ def map_files(
     return thread_map(
         function,
         list(items),
-        max_workers=workers or min(os.cpu_count() or 1, 16),
+        max_workers=min(os.cpu_count() or 1, 16),
         desc=description,
         leave=False,
         delay=1,  # short work never shows a bar

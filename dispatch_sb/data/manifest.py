@@ -15,7 +15,6 @@ from dispatch_sb.data.checks import check_file
 from dispatch_sb.data.files import atomic_path, map_files
 from dispatch_sb.data.freshness import digest, is_current, remember, stamps
 from dispatch_sb.data.matching import match_pairs, name_files
-from dispatch_sb.data.matching import speaker_of as speaker_of
 
 VERSION = 1  # of the manifest's content; raise it when that changes
 # Stands for a folder, as in SpeechBrain, which applies `str.format_map` to

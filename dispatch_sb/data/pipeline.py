@@ -19,10 +19,8 @@ from speechbrain.dataio.dataset import DynamicItemDataset
 
 from dispatch_sb.data.manifest import located_manifest
 from dispatch_sb.data.segments import (
-    draw_start,
     random_generator,
-    read_wrapped,
-    samples_of,
+    read_segment,
     segment_samples,
 )
 
@@ -181,21 +179,10 @@ def pair_dataset(
 
 
 def _read_alike(utterance, *paths, segment, seed, sample_rate, epoch) -> tuple:
-    """The same segment, ``[samples]``, of files of one length."""
-    lengths = {path: samples_of(path, sample_rate) for path in paths}
-    samples = lengths[paths[0]]
-    for path, others in lengths.items():
-        if samples != others:
-            raise ValueError(
-                f"{paths[0]} has {samples} samples and {path} has {others}: "
-                "cut the pair to one length."
-            )
+    """The signals of an utterance, ``[samples]`` each, cut at one offset."""
     rng = random_generator(seed, epoch.get(), utterance)
-    start = draw_start(rng, samples, segment)
-    return tuple(
-        torch.from_numpy(read_wrapped(path, samples, start, segment))
-        for path in paths
-    )
+    signals = read_segment(paths, segment, rng, sample_rate)
+    return tuple(torch.from_numpy(signal) for signal in signals)
 
 
 def check_fills_a_batch(dataset: Sized, batch_size: int) -> None:

@@ -8,6 +8,7 @@ Authors
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -82,78 +83,58 @@ def random_generator(seed: int, epoch: int, key: str) -> np.random.Generator:
     return np.random.default_rng([seed, epoch, int.from_bytes(digest, "big")])
 
 
-def draw_start(
-    rng: np.random.Generator, samples: int, segment: int | None
-) -> int:
-    """Draws where a segment starts in a recording.
+def read_segment(
+    paths: Sequence[str | Path],
+    segment: int | None,
+    rng: np.random.Generator,
+    sample_rate: int = 16000,
+) -> list[np.ndarray]:
+    """Reads the same random segment of files of one length.
 
-    A recording shorter than the segment goes round, so it may start anywhere.
+    Files shorter than the segment go round, so it may start anywhere.
 
     Arguments
     ---------
+    paths : sequence of str or Path
+        Audio files with one channel.
+    segment : int or None
+        Length in samples; None reads whole files.
     rng : numpy.random.Generator
-        Source of the draw.
-    samples : int
-        Length of the recording.
-    segment : int, optional
-        Length of the segment; None stands for the whole recording.
-
-    Returns
-    -------
-    int
-    """
-    if segment is None:
-        return 0
-    last = samples - segment if samples >= segment else samples - 1
-    return int(rng.integers(last + 1))
-
-
-def samples_of(path: str | Path, sample_rate: int) -> int:
-    """Returns a file's length in samples, once its format is as wanted.
-
-    Arguments
-    ---------
-    path : str or Path
-        An audio file with one channel.
+        Source of the place where it starts.
     sample_rate : int
-        The rate that it must have, in Hz.
+        The rate that the files must have, in Hz.
 
     Returns
     -------
-    int
+    list of numpy.ndarray
+        float32 ``[segment]`` of each file.
+
+    Raises
+    ------
+    ValueError
+        If a file is damaged, of another rate, or of another length than the
+        first.
     """
-    info = probe(path)
-    check_format(path, info, sample_rate)
-    if info.samples == 0:
-        raise ValueError(f"{path} holds no samples: delete or replace it.")
-    return info.samples
-
-
-def read_wrapped(
-    path: str | Path, samples: int, start: int, segment: int | None
-) -> np.ndarray:
-    """Reads a segment of a file; past the end it goes on at the beginning.
-
-    Arguments
-    ---------
-    path : str or Path
-        An audio file with one channel.
-    samples : int
-        The file's length.
-    start : int
-        The segment's first sample.
-    segment : int, optional
-        The segment's length; None reads the whole file.
-
-    Returns
-    -------
-    numpy.ndarray
-        float32, ``[segment]``.
-    """
-    if segment is None or start + segment <= samples:
-        return read_channels(path, start, segment)[0][:, 0]
-    whole = read_channels(path)[0][:, 0]
-    return np.resize(np.roll(whole, -start), segment)
+    lengths = []
+    for path in paths:
+        info = probe(path)
+        check_format(path, info, sample_rate)
+        lengths.append(info.samples)
+        if not info.samples:
+            raise ValueError(f"{path} holds no samples: delete or replace it.")
+        if info.samples != lengths[0]:
+            raise ValueError(
+                f"{paths[0]} has {lengths[0]} samples and {path} has "
+                f"{info.samples}: cut the pair to one length."
+            )
+    if segment is None:
+        return [read_channels(path)[0][:, 0] for path in paths]
+    if segment <= lengths[0]:
+        start = int(rng.integers(lengths[0] - segment + 1))
+        return [read_channels(p, start, segment)[0][:, 0] for p in paths]
+    start = int(rng.integers(lengths[0]))
+    wholes = [read_channels(path)[0][:, 0] for path in paths]
+    return [np.resize(np.roll(whole, -start), segment) for whole in wholes]
 
 
 def draw_audible(
@@ -182,9 +163,7 @@ def draw_audible(
     """
     for _ in range(DRAWS):
         path = paths[rng.integers(len(paths))]
-        samples = samples_of(path, sample_rate)
-        start = draw_start(rng, samples, segment)
-        signal = read_wrapped(path, samples, start, segment)
+        (signal,) = read_segment([path], segment, rng, sample_rate)
         if rms(signal) > SILENCE:
             return signal
     raise ValueError(

@@ -70,13 +70,11 @@ def _read_file(path: Path) -> dict[str, str]:
     text = path.read_text("utf-8", "replace")
     if path.suffix.lower() == ".json":
         try:
-            words = json.loads(text)
-        except ValueError as error:
+            words = dict(json.loads(text))
+        except (TypeError, ValueError) as error:
             raise ValueError(
-                f"{path} is not JSON ({error}): repair it."
+                f"{path} does not map names to texts ({error}): repair it."
             ) from error
-        if not isinstance(words, dict):
-            raise ValueError(f"{path} must map names to texts.")
     else:
         parts = [line.split(maxsplit=1) for line in text.splitlines()]
         words = dict(part for part in parts if len(part) == 2)

@@ -38,27 +38,24 @@ PACKAGES = (*SPEECH_PACKAGES.values(), KEYBOARD_PACKAGE, GAME_PACKAGE)
 TIMEOUT = 600  # seconds, for one call of apt-get
 APT_OPTIONS = ("-o", "Acquire::Retries=2", "-o", "Acquire::http::Timeout=20")
 NOT_NEEDED = "none"  # licence of what is nobody's recording
-BOTH = "CC BY-SA 3.0, CC BY 3.0"
+CC0, BY, BY_SA = "CC0 1.0", "CC BY 3.0", "CC BY-SA 3.0"
 # Whose the speakers and noises are, and under which licence.
 CREDITS = {
-    "allison": ("Allison Smith, financed by Digium", "CC BY-SA 3.0"),
-    "june": ("June Wallack, financed by Digium and others", "CC BY-SA 3.0"),
-    "carlo": ("Carlo Flora", "CC BY 3.0"),
-    "ivrvoice": ("provided by Maxim Topal, ivrvoice.ru", "CC BY 3.0"),
-    "babble": ("Allison Smith, June Wallack, Carlo Flora", BOTH),
+    "allison": ("Allison Smith, financed by Digium", BY_SA),
+    "june": ("June Wallack, financed by Digium and others", BY_SA),
+    "carlo": ("Carlo Flora", BY),
+    "ivrvoice": ("provided by Maxim Topal, ivrvoice.ru", BY),
+    "babble": ("Allison Smith, June Wallack, Carlo Flora", f"{BY_SA}, {BY}"),
     "typing": ("Ico Doornekampt (bucklespring)", "GPL-2+"),
-    "fire_1": ("Dynamicell (freesound 17548)", "CC BY 3.0"),
-    "fire_2": ("dobroide (freesound 4211)", "CC BY 3.0"),
-    "lava_1": ("Halion (freesound 17785)", "CC0 1.0"),
-    "stream_1": ("Yuval (freesound 197023)", "CC0 1.0"),
-    "furnace_1": ("iankath (freesound 173991)", "CC0 1.0"),
-    "splashing_1": ("AGFX (freesound pack 1253)", "CC BY 3.0"),
-    "digging_1": (
-        "lolamadeus (179341), Benboncan (71823)",
-        "CC0 1.0, CC BY 3.0",
-    ),
-    "walking_1": ("Mito551", "CC BY-SA 3.0"),
-    "walking_2": ("worthahep88 (319224), Erdie (41579)", "CC0 1.0, CC BY 3.0"),
+    "fire_1": ("Dynamicell (freesound 17548)", BY),
+    "fire_2": ("dobroide (freesound 4211)", BY),
+    "lava_1": ("Halion (freesound 17785)", CC0),
+    "stream_1": ("Yuval (freesound 197023)", CC0),
+    "furnace_1": ("iankath (freesound 173991)", CC0),
+    "splashing_1": ("AGFX (freesound pack 1253)", BY),
+    "digging_1": ("lolamadeus (179341), Benboncan (71823)", f"{CC0}, {BY}"),
+    "walking_1": ("Mito551", BY_SA),
+    "walking_2": ("worthahep88 (319224), Erdie (41579)", f"{CC0}, {BY}"),
     "rolling_1": ("Minetest's contributors (carts)", "Expat (per Debian)"),
     "pink": ("generated", NOT_NEEDED),
     "speechshaped": ("generated", NOT_NEEDED),

@@ -135,7 +135,7 @@ def test_resampling_keeps_a_tone_and_removes_what_would_alias():
 
 def test_map_files_keeps_order_and_stops_at_an_error():
     numbers = [str(number) for number in range(100)]
-    assert map_files(str, range(100), "Naming", workers=4) == numbers
+    assert map_files(str, range(100), "Naming") == numbers
     done = []
 
     def fail_on_first(number):
@@ -145,5 +145,5 @@ def test_map_files_keeps_order_and_stops_at_an_error():
         done.append(number)
 
     with pytest.raises(KeyboardInterrupt):
-        map_files(fail_on_first, range(600), "Failing", workers=1)
+        map_files(fail_on_first, range(600), "Failing")
     assert len(done) < 599
