@@ -120,7 +120,7 @@ def prepare_mini(
     try:
         with tempfile.TemporaryDirectory(dir=folder, prefix=".building-") as f:
             corpus = _make([Path(source) for source in sources], Path(f))
-            marker.write_text("incomplete")
+            marker.write_text("{}")  # ours, and not complete
             for part in PARTS:
                 if (folder / part).is_dir():
                     shutil.rmtree(folder / part)
