@@ -19,6 +19,8 @@ from pathlib import Path
 
 from dispatch_sb.commands.command import Command
 
+REINSTALL = "Remedy: pip install --force-reinstall --no-deps torchaudio==2.11.0"
+
 
 def import_failure(name: str) -> str | None:
     """Imports a package in a fresh Python.
@@ -71,7 +73,7 @@ def torchaudio_libraries() -> list[Path]:
     if in_venv and not folder.is_relative_to(sys.prefix):
         raise RuntimeError(
             f"{folder} belongs to another environment and is left alone. "
-            "Remedy: pip install --force-reinstall --no-deps torchaudio==2.11.0"
+            f"{REINSTALL}"
         )
     return sorted((folder / "lib").glob("*.so"))
 
@@ -117,8 +119,7 @@ def check_torchaudio(cuda_version: str | None, fix: bool = False) -> str:
     still = import_failure("torchaudio") if libraries else failure
     if still is not None:
         raise RuntimeError(
-            f"torchaudio does not import beside this torch: {still} Remedy: "
-            "pip install --force-reinstall --no-deps torchaudio==2.11.0"
+            f"torchaudio does not import beside this torch: {still} {REINSTALL}"
         )
     return (
         f"torchaudio failed to import beside a CPU torch ({failure}); removed "

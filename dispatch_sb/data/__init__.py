@@ -18,27 +18,23 @@ from dispatch_sb.data.audio import (
     sha256_of,
     write_audio,
 )
-from dispatch_sb.data.convert import ConversionError, convert_folder
+from dispatch_sb.data.convert import convert_folder
 from dispatch_sb.data.manifest import (
     ManifestError,
+    located_manifest,
     manifest_hash,
     read_manifest,
-    speaker_of,
     write_pair_manifest,
     write_single_manifest,
 )
+from dispatch_sb.data.matching import speaker_of
 
 if TYPE_CHECKING:
     from dispatch_sb.data.mixing import DynamicMixture, write_mixtures
-    from dispatch_sb.data.pipeline import (
-        check_fills_a_batch,
-        located_manifest,
-        pair_dataset,
-    )
+    from dispatch_sb.data.pipeline import check_fills_a_batch, pair_dataset
 
 __all__ = [
     "AudioInfo",
-    "ConversionError",
     "DynamicMixture",
     "ManifestError",
     "check_fills_a_batch",

@@ -67,7 +67,7 @@ def probe(path: str | os.PathLike) -> AudioInfo:
     AudioInfo(samples=16000, sample_rate=16000, channels=1)
     """
     with _open(path) as file:
-        return _checked_info(path, file)
+        return AudioInfo(file.frames, file.samplerate, file.channels)
 
 
 def read_audio(
@@ -108,14 +108,18 @@ def read_audio(
 
 
 def read_channels(
-    path: str | os.PathLike,
+    path: str | os.PathLike, start: int = 0, count: int | None = None
 ) -> tuple[np.ndarray, AudioInfo]:
-    """Reads a whole file of any sample rate and number of channels.
+    """Reads a file, or a part of it, of any rate and number of channels.
 
     Arguments
     ---------
     path : str or os.PathLike
         As for `probe`, which says the errors too.
+    start : int
+        The first sample that is read.
+    count : int or None
+        How many samples are read; None reads to the end.
 
     Returns
     -------
@@ -123,13 +127,18 @@ def read_channels(
         float32 samples `[samples, channels]`, and the file's header.
     """
     with _open(path) as file:
-        info = _checked_info(path, file)
+        info = AudioInfo(file.frames, file.samplerate, file.channels)
+        count = info.samples - start if count is None else count
         try:
-            samples = file.read(dtype="float32", always_2d=True)
+            if start:  # some formats cannot seek
+                file.seek(start)
+            samples = file.read(count, dtype="float32", always_2d=True)
         except soundfile.SoundFileError as error:
-            raise _unreadable(path, error) from error
-    if len(samples) < info.samples:
-        raise _truncated(path, info.samples, len(samples), "samples")
+            raise _damaged(
+                path, f"cannot be read as audio ({error})"
+            ) from error
+    if len(samples) < count:
+        raise _damaged(path, f"ends after {start + len(samples)} samples")
     return samples, info
 
 
@@ -251,23 +260,20 @@ def _open(path) -> soundfile.SoundFile:
             f"{path} does not exist: check the path, or prepare the data again."
         )
     if os.path.getsize(path) == 0:
-        raise ValueError(
-            f"{path} is an empty file (0 bytes): copy or unpack it again, "
-            "or delete it."
-        )
+        raise _damaged(path, "is an empty file (0 bytes)")
     try:
-        return soundfile.SoundFile(os.fspath(path))
+        file = soundfile.SoundFile(os.fspath(path))
     except soundfile.SoundFileError as error:
-        raise _unreadable(path, error) from error
-
-
-def _checked_info(path, file: soundfile.SoundFile) -> AudioInfo:
-    """The header's content, once the file holds what the header promises."""
-    if file.format in ("WAV", "WAVEX"):
-        promised, held = _wav_data_bytes(path)
-        if promised > held:
-            raise _truncated(path, promised, held, "bytes of samples")
-    return AudioInfo(file.frames, file.samplerate, file.channels)
+        reason = str(getattr(error, "error_string", error)).rstrip(".")
+        raise _damaged(path, f"cannot be read as audio ({reason})") from error
+    promised, held = _wav_data_bytes(path)
+    if promised > held:
+        raise _damaged(
+            path,
+            f"is truncated (its header promises {promised} bytes of samples, "
+            f"it holds {held})",
+        )
+    return file
 
 
 def _wav_data_bytes(path) -> tuple[int, int]:
@@ -286,18 +292,6 @@ def _wav_data_bytes(path) -> tuple[int, int]:
     return 0, 0
 
 
-def _unreadable(path, error: Exception) -> ValueError:
-    """The error for a file that libsndfile refuses."""
-    reason = str(getattr(error, "error_string", error)).rstrip(".")
-    return ValueError(
-        f"{path} cannot be read as audio ({reason}): copy or unpack it "
-        "again, or delete it."
-    )
-
-
-def _truncated(path, promised: int, held: int, unit: str) -> ValueError:
-    """The error for a file that ends too early."""
-    return ValueError(
-        f"{path} is truncated (its header promises {promised} {unit}, it "
-        f"holds {held}): copy or unpack it again, or delete it."
-    )
+def _damaged(path, what: str) -> ValueError:
+    """The error for a file that is not as it was once written."""
+    return ValueError(f"{path} {what}: copy or unpack it again, or delete it.")

@@ -18,6 +18,7 @@ from dispatch_sb.data.audio import (
 )
 from dispatch_sb.data.checks import not_finite
 from dispatch_sb.data.files import audio_files, map_files
+from dispatch_sb.data.manifest import ManifestError
 
 MTIME_TOLERANCE_NS = 2 * 10**9  # FAT keeps modification times to 2 s
 
@@ -58,7 +59,7 @@ def convert_folder(
     ------
     FileNotFoundError
         If source is not a folder.
-    ConversionError
+    ManifestError
         Lists all files that could not be converted. The others have been.
 
     Example
@@ -84,25 +85,10 @@ def convert_folder(
         for path in set(audio_files(target)).difference(paths):
             path.unlink()
     if problems:
-        raise ConversionError(source, problems)
+        raise ManifestError(
+            f"{source} cannot be converted completely", problems
+        )
     return sum(results)
-
-
-class ConversionError(ValueError):
-    """All problems of converting a folder at once.
-
-    Arguments
-    ---------
-    folder : pathlib.Path
-        The folder.
-    problems : list of str
-        One sentence each, naming the file and the remedy.
-    """
-
-    def __init__(self, folder: Path, problems: list[str]):
-        title = f"{folder} cannot be converted completely:"
-        super().__init__("\n  ".join([title, *problems]))
-        self.problems = problems
 
 
 def _targets(source: Path, target: Path) -> tuple[dict, list[str]]:

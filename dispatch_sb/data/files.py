@@ -8,12 +8,11 @@ Authors
 import contextlib
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
+from tqdm.contrib.concurrent import thread_map
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg")
 HASH_BLOCK = 1 << 20  # bytes
@@ -129,9 +128,9 @@ def map_files(
     function: Callable[[Any], Any],
     items: Iterable[Any],
     description: str,
-    workers: int | None = None,
 ) -> list[Any]:
-    """Applies a function to many files in threads, with a progress bar.
+    """Applies a function to many files in threads, as many as there are CPU
+    cores and at most 16, with a progress bar.
 
     Threads are enough: reading, hashing and resampling all release
     Python's global lock. An exception, Ctrl-C included, drops the items
@@ -145,8 +144,6 @@ def map_files(
         What to work on.
     description : str
         Stands beside the progress bar.
-    workers : int or None
-        Number of threads; None takes the number of CPU cores, at most 16.
 
     Returns
     -------
@@ -158,16 +155,12 @@ def map_files(
     >>> map_files(str.upper, ["a", "b"], "Shouting")
     ['A', 'B']
     """
-    items = list(items)
-    workers = workers or min(os.cpu_count() or 1, 16)
-    pool = ThreadPoolExecutor(workers)
-    try:
-        results = pool.map(function, items)
-        return list(_progress(results, len(items), description))
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _progress(results: Iterator, total: int, description: str) -> Iterable:
-    """A progress bar that short work never shows."""
-    return tqdm(results, description, total, leave=False, delay=1, disable=None)
+    return thread_map(
+        function,
+        list(items),
+        max_workers=min(os.cpu_count() or 1, 16),
+        desc=description,
+        leave=False,
+        delay=1,  # short work never shows a bar
+        disable=None,
+    )

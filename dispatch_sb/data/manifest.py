@@ -11,18 +11,21 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from dispatch_sb.data.checks import check_file, check_pair
+from dispatch_sb.data.checks import check_file
 from dispatch_sb.data.files import atomic_path, map_files
 from dispatch_sb.data.freshness import digest, is_current, remember, stamps
-from dispatch_sb.data.matching import Selection, match_pairs, name_files
-from dispatch_sb.data.matching import speaker_of as speaker_of
-from dispatch_sb.data.paths import escape_braces, plain_braces, portable_path
+from dispatch_sb.data.matching import match_pairs, name_files
 
 VERSION = 1  # of the manifest's content; raise it when that changes
+# Stands for a folder, as in SpeechBrain, which applies `str.format_map` to
+# every string of a manifest; hence our braces are doubled.
+PLACEHOLDER = "{data_root}"
+# Kinds of files in an entry's order, and what begins the names of their values.
+KINDS = {"wav": "", "noisy": "noisy_", "clean": "clean_"}
 
 
 class ManifestError(ValueError):
-    """All problems of a manifest at once.
+    """All problems of a data set's files at once.
 
     Arguments
     ---------
@@ -107,15 +110,12 @@ def write_pair_manifest(
     >>> manifest["ann_01"]["noisy_wav"], manifest["ann_01"]["speaker"]
     ('{data_root}/noisy/ann_01.wav', 'ann')
     """
-    selection = Selection(speakers, exclude_speakers)
-    pairs, problems = match_pairs(clean_folder, noisy_folder, selection)
+    pairs, problems = match_pairs(
+        clean_folder, noisy_folder, speakers, exclude_speakers
+    )
     words = {key: words[key] for key in pairs if key in (words or {})}
     limits = {"sample_rate": sample_rate, "min_seconds": min_seconds}
-    entry = functools.partial(
-        _pair_entry, data_root=data_root, words=words, limits=limits
-    )
-    settings = ["pairs", os.path.abspath(data_root), words, limits]
-    return _keep_or_build(json_path, pairs, problems, entry, settings)
+    return _keep_or_build(json_path, pairs, problems, data_root, limits, words)
 
 
 def write_single_manifest(
@@ -156,15 +156,9 @@ def write_single_manifest(
     ManifestError
         Lists everything that is wrong; nothing is written then.
     """
-    if isinstance(folders, (str, os.PathLike)):
-        folders = [folders]
-    selection = Selection(speakers, exclude_speakers)
-    files, problems = name_files(folders, selection)
+    files, problems = name_files(folders, speakers, exclude_speakers)
     limits = {"sample_rate": sample_rate, "min_seconds": min_seconds}
-    entry = functools.partial(_single_entry, data_root=data_root, limits=limits)
-    root = None if data_root is None else os.path.abspath(data_root)
-    settings = ["single", root, limits]
-    return _keep_or_build(json_path, files, problems, entry, settings)
+    return _keep_or_build(json_path, files, problems, data_root, limits)
 
 
 def read_manifest(path: str | os.PathLike) -> dict:
@@ -199,10 +193,38 @@ def read_manifest(path: str | os.PathLike) -> dict:
     if not entries or not all(isinstance(entry, dict) for entry in entries):
         problem = f"{path} does not list audio files by id: {remedy}"
         raise ManifestError("No manifest", [problem])
-    return {
-        key: {name: plain_braces(value) for name, value in entry.items()}
-        for key, entry in manifest.items()
-    }
+    return _with_texts(
+        manifest, lambda text: text.replace("{{", "{").replace("}}", "}")
+    )
+
+
+def located_manifest(
+    manifest_json: str | os.PathLike,
+    data_root: str | os.PathLike | None = None,
+) -> dict:
+    """Reads a manifest and puts a folder in the place of ``{data_root}``.
+
+    Only that one word is replaced: unlike with ``str.format``, braces in a
+    transcript or in a folder's name do no harm.
+
+    Arguments
+    ---------
+    manifest_json : str or os.PathLike
+        A manifest of pairs or of single files.
+    data_root : str or os.PathLike or None
+        The folder; None leaves the paths as they are.
+
+    Returns
+    -------
+    dict
+        Entries by id.
+    """
+    entries = read_manifest(manifest_json)
+    if data_root is None:
+        return entries
+    return _with_texts(
+        entries, lambda text: text.replace(PLACEHOLDER, str(data_root))
+    )
 
 
 def manifest_hash(path: str | os.PathLike) -> str:
@@ -234,58 +256,107 @@ def _keep_or_build(
     json_path,
     sources: Mapping[str, dict],
     problems: list[str],
-    entry: Callable,
-    settings: list,
+    data_root,
+    limits: dict,
+    words: dict | None = None,
 ) -> dict:
     """Returns the manifest that is there if it fits, or writes a new one."""
     json_path = Path(json_path)
     title = f"{json_path} cannot be written"
     if not sources:
         raise ManifestError(title, problems)
-    state = digest([VERSION, settings, stamps(sources)])
+    root = None if data_root is None else os.path.abspath(data_root)
+    kind = ["single", root] if words is None else ["pairs", root, words]
+    state = digest([VERSION, [*kind, limits], stamps(sources)])
     if not problems and is_current(json_path, state):
         return read_manifest(json_path)
-    results = map_files(
-        lambda item: entry(*item), sources.items(), f"Checking {json_path.stem}"
+    make = functools.partial(
+        _entry, root=root, words=words or {}, limits=limits
     )
-    problems = problems + [line for _, lines in results for line in lines]
+    made = map_files(make, sources.items(), f"Checking {json_path.stem}")
+    problems = problems + [line for _, lines in made for line in lines]
     if problems:
         raise ManifestError(title, problems)
-    manifest = {
-        key: content for key, (content, _) in zip(sources, results, strict=True)
-    }
+    manifest = {key: entry for key, (entry, _) in zip(sources, made)}
     json_path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_path(json_path) as temporary:
         temporary.write_text(json.dumps(manifest, indent=2) + "\n")
     remember(json_path, state)
-    return manifest
+    return read_manifest(json_path)
 
 
-def _pair_entry(key, source, data_root, words, limits) -> tuple[dict, list]:
-    """The manifest's entry of a pair, and the pair's problems."""
-    clean, noisy, problems = check_pair(
-        source["clean"], source["noisy"], **limits
-    )
+def _entry(item, root, words, limits) -> tuple[dict, list[str]]:
+    """A manifest's entry of a pair or of a single file, and its problems."""
+    key, source = item
+    files = {
+        kind: check_file(path, **limits)
+        for kind, path in source.items()
+        if kind != "speaker"
+    }
+    problems = [line for file in files.values() for line in file.problems]
+    counts = {k: file.info.samples for k, file in files.items() if file.sha256}
+    if len(set(counts.values())) > 1:
+        problems.append(
+            f"{source['noisy']} has {counts['noisy']} samples and its clean "
+            f"partner {source['clean']} has {counts['clean']}: cut both to the "
+            "same length, sample by sample aligned."
+        )
+    first, *_ = files.values()
+    begins = {kind: begin for kind, begin in KINDS.items() if kind in files}
     entry = {
-        "noisy_wav": portable_path(source["noisy"], data_root),
-        "clean_wav": portable_path(source["clean"], data_root),
-        "length": clean.seconds,
-        "speaker": escape_braces(source["speaker"]),
-        "noisy_sha256": noisy.sha256,
-        "clean_sha256": clean.sha256,
+        **{
+            f"{b}wav": portable_path(source[k], root) for k, b in begins.items()
+        },
+        "length": first.info.seconds,
+        "speaker": _doubled(source["speaker"]),
+        **{f"{b}sha256": files[k].sha256 for k, b in begins.items()},
     }
     if key in words:
-        entry["words"] = escape_braces(words[key])
+        entry["words"] = _doubled(words[key])
     return entry, problems
 
 
-def _single_entry(key, source, data_root, limits) -> tuple[dict, list]:
-    """The manifest's entry of a single file, and the file's problems."""
-    checked = check_file(source["wav"], **limits)
-    entry = {
-        "wav": portable_path(source["wav"], data_root),
-        "length": checked.seconds,
-        "speaker": escape_braces(source["speaker"]),
-        "sha256": checked.sha256,
+def portable_path(
+    path: str | os.PathLike, root: str | os.PathLike | None
+) -> str:
+    """A path for a manifest.
+
+    Arguments
+    ---------
+    path : str or os.PathLike
+        The file.
+    root : str or os.PathLike or None
+        The folder that `{data_root}` stands for.
+
+    Returns
+    -------
+    str
+        Relative to `{data_root}` if it lies below it, otherwise absolute.
+
+    Example
+    -------
+    >>> portable_path("/data/clean/a.wav", "/data")
+    '{data_root}/clean/a.wav'
+    >>> portable_path("/elsewhere/{a}.wav", "/data")
+    '/elsewhere/{{a}}.wav'
+    """
+    path = Path(os.path.abspath(path))
+    if root is None or not path.is_relative_to(root):
+        return _doubled(path.as_posix())
+    return f"{PLACEHOLDER}/{_doubled(path.relative_to(root).as_posix())}"
+
+
+def _doubled(text: str) -> str:
+    """A text with its braces as SpeechBrain's formatting needs them."""
+    return text.replace("{", "{{").replace("}", "}}")
+
+
+def _with_texts(manifest: dict, change: Callable[[str], str]) -> dict:
+    """A manifest whose texts are changed, and nothing else."""
+    return {
+        key: {
+            name: change(value) if isinstance(value, str) else value
+            for name, value in entry.items()
+        }
+        for key, entry in manifest.items()
     }
-    return entry, checked.problems

@@ -42,56 +42,11 @@ def speaker_of(path: str | os.PathLike, root: str | os.PathLike) -> str:
     return Path(path).stem.replace("-", "_").partition("_")[0]
 
 
-class Selection:
-    """A choice of speakers.
-
-    Arguments
-    ---------
-    speakers : iterable of str, str or None
-        The speakers to take; None takes all.
-    exclude : iterable of str, str or None
-        Speakers to leave out.
-
-    Example
-    -------
-    >>> selection = Selection(exclude=["ann"])
-    >>> selection.takes("ann"), selection.takes("bob")
-    (False, True)
-    """
-
-    def __init__(
-        self,
-        speakers: Iterable[str] | None = None,
-        exclude: Iterable[str] | None = None,
-    ):
-        self.speakers = None if speakers is None else _names(speakers)
-        self.exclude = _names(exclude or ())
-
-    def takes(self, speaker: str) -> bool:
-        """Whether a speaker is chosen."""
-        wanted = self.speakers is None or speaker in self.speakers
-        return wanted and speaker not in self.exclude
-
-    def problems(self, known: Iterable[str]) -> list[str]:
-        """What is wrong with this choice, given the speakers that exist."""
-        known = sorted(set(known))
-        if not known:
-            return []  # no files: said elsewhere
-        named = self.exclude | (self.speakers or set())
-        there = f"the speakers there are {', '.join(known)}"
-        lines = [
-            f"{name} is not a speaker of this data: {there}."
-            for name in sorted(named.difference(known))
-        ]
-        if not lines and not any(map(self.takes, known)):
-            lines.append(f"no speaker is left: choose others, {there}.")
-        return lines
-
-
 def match_pairs(
     clean_folder: str | os.PathLike,
     noisy_folder: str | os.PathLike,
-    selection: Selection,
+    speakers: Iterable[str] | None = None,
+    exclude: Iterable[str] | None = None,
 ) -> tuple[dict[str, dict], list[str]]:
     """Finds the pairs of two folders by the files' names.
 
@@ -104,8 +59,11 @@ def match_pairs(
         The clean files.
     noisy_folder : str or os.PathLike
         The noisy files.
-    selection : Selection
-        The speakers to take; a pair's speaker is that of its clean file.
+    speakers : iterable of str, str or None
+        The speakers to take; None takes all. A pair's speaker is that of its
+        clean file.
+    exclude : iterable of str, str or None
+        Speakers to leave out; nothing of theirs is a problem.
 
     Returns
     -------
@@ -113,69 +71,119 @@ def match_pairs(
         By id, sorted: `{"clean": Path, "noisy": Path, "speaker": str}`; and
         the problems found.
     """
-    clean, problems = _list_folder(clean_folder)
-    noisy, noisy_problems = _list_folder(noisy_folder)
-    problems += noisy_problems
-    if not clean or not noisy:
+    folders = {"clean": Path(clean_folder), "noisy": Path(noisy_folder)}
+    problems, found, repeated = [], {}, set()
+    for kind, folder in folders.items():
+        found[kind] = _list_folder(folder, problems)
+        counts = Counter(path.stem for path in found[kind])
+        repeated |= {stem for stem, count in counts.items() if count > 1}
+    if not all(found.values()):
         return {}, problems
-    repeated = _repeated_stems(clean) | _repeated_stems(noisy)
-    clean = _by_id(clean, clean_folder, repeated, problems)
-    noisy = _by_id(noisy, noisy_folder, repeated, problems)
-    pairs, known = {}, set()
-    for key in sorted(clean.keys() | noisy.keys()):
-        if key in clean:
-            speaker = speaker_of(clean[key], clean_folder)
-        else:
-            speaker = speaker_of(noisy[key], noisy_folder)
-        known.add(speaker)
-        if not selection.takes(speaker):
-            continue
-        if key not in noisy:
-            problems.append(_no_partner(clean[key], "noisy", noisy_folder))
-        elif key not in clean:
-            problems.append(_no_partner(noisy[key], "clean", clean_folder))
-        else:
-            files = {"clean": clean[key], "noisy": noisy[key]}
-            pairs[key] = {**files, "speaker": speaker}
-    return pairs, problems + selection.problems(known)
+    rows = []
+    for kind, folder in folders.items():
+        for path in found[kind]:
+            key = _path_id(path, folder) if path.stem in repeated else path.stem
+            rows.append((key, kind, path, folder))
+    sources = _choose(rows, speakers, exclude, problems)
+    for source in sources.values():
+        for kind in folders.keys() - source.keys():
+            path = source.get("clean", source.get("noisy"))
+            problems.append(
+                f"{path} has no {kind} partner: put {path.stem} into "
+                f"{folders[kind]}, or delete it here."
+            )
+    return {k: v for k, v in sources.items() if len(v) == 3}, problems
 
 
 def name_files(
-    folders: Iterable[str | os.PathLike], selection: Selection
+    folders: str | os.PathLike | Iterable[str | os.PathLike],
+    speakers: Iterable[str] | None = None,
+    exclude: Iterable[str] | None = None,
 ) -> tuple[dict[str, dict], list[str]]:
     """Finds the files of folders of any layout, and gives each an id: its
     path below the folder, preceded by the folder's name where needed.
 
     Arguments
     ---------
-    folders : iterable of str or os.PathLike
+    folders : str or os.PathLike or iterable of them
         The folders.
-    selection : Selection
-        The speakers to take.
+    speakers : iterable of str, str or None
+        The speakers to take; None takes all.
+    exclude : iterable of str, str or None
+        Speakers to leave out; nothing of theirs is a problem.
 
     Returns
     -------
     tuple of dict and list of str
         By id, sorted: `{"wav": Path, "speaker": str}`; and the problems.
     """
-    problems, found = [], []
+    if isinstance(folders, (str, os.PathLike)):
+        folders = [folders]
     folders = [Path(folder) for folder in folders]
+    problems, rows = [], []
     if not folders:
         problems.append("no folder was given: name at least one with audio.")
     for folder in folders:
-        paths, lines = _list_folder(folder)
-        problems += lines
-        found += [(_path_id(path, folder), folder, path) for path in paths]
-    counts = Counter(key for key, _, _ in found)
-    named, known = {}, set()
-    for key, folder, path in found:
-        speaker = speaker_of(path, folder)
-        known.add(speaker)
-        if counts[key] > 1:
-            key = f"{folder.resolve().name}_{key}"
-        if selection.takes(speaker):
-            _add(named, key, {"wav": path, "speaker": speaker}, problems)
-    return dict(sorted(named.items())), problems + selection.problems(known)
+        for path in _list_folder(folder, problems):
+            rows.append((_path_id(path, folder), "wav", path, folder))
+    counts = Counter(key for key, *_ in rows)
+    rows = [
+        (key if counts[key] == 1 else f"{row[-1].resolve().name}_{key}", *row)
+        for key, *row in rows
+    ]
+    return _choose(rows, speakers, exclude, problems), problems
+
+
+def _list_folder(folder: Path, problems: list[str]) -> list[Path]:
+    """The audio files of a folder; that there are none is a problem."""
+    try:
+        paths = audio_files(folder)
+    except FileNotFoundError as error:
+        problems.append(str(error))
+        return []
+    if not paths:
+        problems.append(
+            f"{folder} holds no audio files: put WAV, FLAC or Ogg files "
+            "there, or correct the path."
+        )
+    return paths
+
+
+def _path_id(path: Path, folder: Path) -> str:
+    """The path below a folder, without suffix, in one word."""
+    return "_".join(path.relative_to(folder).with_suffix("").parts)
+
+
+def _choose(rows, speakers, exclude, problems: list[str]) -> dict[str, dict]:
+    """The files of the chosen speakers by id and kind, of rows of id, kind,
+    path and folder."""
+    wanted = None if speakers is None else _names(speakers)
+    left_out = _names(exclude or ())
+    speaker_by_id, chosen = {}, {}
+    for key, kind, path, folder in rows:
+        speaker = speaker_by_id.setdefault(key, speaker_of(path, folder))
+        if speaker in left_out or not (wanted is None or speaker in wanted):
+            continue
+        first = chosen.setdefault(key, {}).setdefault(kind, path)
+        if first is not path:
+            problems.append(
+                f"{path} has the same id, {key}, as {first}: rename or delete "
+                "one of them."
+            )
+    known = sorted(set(speaker_by_id.values()))
+    there = f"the speakers there are {', '.join(known)}"
+    unknown = sorted((left_out | (wanted or set())).difference(known))
+    if known and unknown:
+        problems += [
+            f"{name} is not a speaker of this data: {there}."
+            for name in unknown
+        ]
+    elif known and not chosen:
+        problems.append(f"no speaker is left: choose others, {there}.")
+    return {
+        key: {**chosen[key], "speaker": speaker_by_id[key]}
+        for key in sorted(chosen)
+    }
 
 
 def _names(speakers: Iterable[str]) -> set[str]:
@@ -183,60 +191,3 @@ def _names(speakers: Iterable[str]) -> set[str]:
     if isinstance(speakers, str):
         return {speakers}
     return {str(speaker) for speaker in speakers}
-
-
-def _list_folder(folder) -> tuple[list[Path], list[str]]:
-    """The audio files of a folder, and the problem if there are none."""
-    try:
-        paths = audio_files(folder)
-    except FileNotFoundError as error:
-        return [], [str(error)]
-    if paths:
-        return paths, []
-    return [], [
-        f"{folder} holds no audio files: put WAV, FLAC or Ogg files there, "
-        "or correct the path."
-    ]
-
-
-def _repeated_stems(paths: list[Path]) -> set[str]:
-    """Names, without suffix, that occur more than once."""
-    counts = Counter(path.stem for path in paths)
-    return {stem for stem, count in counts.items() if count > 1}
-
-
-def _path_id(path: Path, folder) -> str:
-    """The path below a folder, without suffix, in one word."""
-    return "_".join(path.relative_to(folder).with_suffix("").parts)
-
-
-def _by_id(paths: list[Path], folder, repeated: set[str], problems) -> dict:
-    """Files by id: the stem, or the path where stems are repeated."""
-    by_id = {}
-    for path in paths:
-        key = _path_id(path, folder) if path.stem in repeated else path.stem
-        _add(by_id, key, path, problems)
-    return by_id
-
-
-def _add(by_id: dict, key: str, value, problems: list[str]) -> None:
-    """Adds an entry, unless its id is taken."""
-    if key not in by_id:
-        by_id[key] = value
-        return
-    paths = [
-        entry["wav"] if isinstance(entry, dict) else entry
-        for entry in (by_id[key], value)
-    ]
-    problems.append(
-        f"{paths[1]} has the same id, {key}, as {paths[0]}: rename or "
-        "delete one of them."
-    )
-
-
-def _no_partner(path: Path, kind: str, folder) -> str:
-    """The problem of a file without its pair."""
-    return (
-        f"{path} has no {kind} partner: put {path.stem} into {folder}, or "
-        "delete it here."
-    )

@@ -17,12 +17,8 @@ import torch
 from dispatch_sb.data.audio import write_audio
 from dispatch_sb.data.files import atomic_path, audio_files, map_files
 from dispatch_sb.data.levels import mix
-from dispatch_sb.data.manifest import manifest_hash
-from dispatch_sb.data.pipeline import (
-    EpochDataset,
-    SharedEpoch,
-    located_manifest,
-)
+from dispatch_sb.data.manifest import located_manifest, manifest_hash
+from dispatch_sb.data.pipeline import EpochDataset, SharedEpoch
 from dispatch_sb.data.segments import (
     check_choice,
     draw_audible,
@@ -81,9 +77,8 @@ class DynamicMixture(EpochDataset):
         check_choice("snr_db", snr_db)
         check_choice("level_db", tuple(level_db))
         speech = located_manifest(speech_manifest, data_root).values()
-        noise = located_manifest(noise_manifest, data_root).values()
         self.speech = [entry["wav"] for entry in speech]
-        self.noise = [entry["wav"] for entry in noise]
+        self.noise = _paths(noise_manifest, data_root)
         self.ends = np.cumsum([entry["length"] for entry in speech])
         self.segment = segment_samples(segment_seconds, sample_rate)
         self.snr_db = snr_db
@@ -101,8 +96,9 @@ class DynamicMixture(EpochDataset):
     def _load(self, index):
         """Returns the noisy and the clean signal of an item."""
         rng = random_generator(self.seed, self.epoch, str(index))
-        clean = self._draw([self._draw_speech(index, rng)], rng)
-        noise = self._draw(self.noise, rng)
+        files = [self._draw_speech(index, rng)]
+        clean = draw_audible(files, self.segment, rng, self.sample_rate)
+        noise = draw_audible(self.noise, self.segment, rng, self.sample_rate)
         noisy, clean = mix(
             clean,
             noise,
@@ -111,9 +107,6 @@ class DynamicMixture(EpochDataset):
             sample_rate=self.sample_rate,
         )
         return torch.from_numpy(noisy), torch.from_numpy(clean)
-
-    def _draw(self, paths, rng):
-        return draw_audible(paths, self.segment, rng, self.sample_rate)
 
     def _draw_speech(self, index, rng):
         """Picks the file at a random place in the index-th equal share."""
@@ -174,8 +167,7 @@ def write_mixtures(
     """
     check_choice("snr_db", snr_db)
     speech = located_manifest(speech_manifest, data_root)
-    noise = located_manifest(noise_manifest, data_root).values()
-    noise = [entry["wav"] for entry in noise]
+    noise = _paths(noise_manifest, data_root)
     plan = _plan(speech, count, seed, suffix)
     made_with = {
         "speech": manifest_hash(speech_manifest),
@@ -200,7 +192,7 @@ def write_mixtures(
         rng = random_generator(seed, 0, f"pair {index}")
         clean = draw_audible([plan[name]], segment, rng, sample_rate)
         part = draw_audible(noise, len(clean), rng, sample_rate)
-        snr = _in_turn(snr_db, index, rng)
+        snr = draw_value(snr_db, rng, turn=index)
         level = None if level_db is None else draw_value(level_db, rng)
         pair = mix(clean, part, snr, level, sample_rate)
         for folder, signal in zip(folders, reversed(pair)):
@@ -209,11 +201,10 @@ def write_mixtures(
     map_files(write, enumerate(plan), "Mixing")
 
 
-def _in_turn(snr_db, index: int, rng) -> float:
-    """The index-th value of a list, or a random one of a range."""
-    if isinstance(snr_db, tuple):
-        return draw_value(snr_db, rng)
-    return float(snr_db[index % len(snr_db)])
+def _paths(manifest, data_root) -> list[str]:
+    """The files of a manifest of single files."""
+    entries = located_manifest(manifest, data_root).values()
+    return [entry["wav"] for entry in entries]
 
 
 def _plan(speech: dict, count: int, seed: int, suffix: str) -> dict:

@@ -303,8 +303,8 @@ def split_by_speaker(
     order = random_generator(seed, 0, f"split {kind}").permutation(names)
     count = max(1, round(held_out_share * len(names)))
     part_of = dict.fromkeys(names, "train")
-    part_of.update(dict.fromkeys(order[:count], "test"))
-    part_of.update(dict.fromkeys(order[count : 2 * count], "valid"))
+    part_of |= dict.fromkeys(order[:count], "test")
+    part_of |= dict.fromkeys(order[count : 2 * count], "valid")
     return {
         part: {k: v for k, v in entries.items() if part_of[groups[k]] == part}
         for part in PARTS

@@ -9,6 +9,7 @@ Authors
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Sequence, Sized
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,10 @@ from typing import Any
 import torch
 from speechbrain.dataio.dataset import DynamicItemDataset
 
-from dispatch_sb.data.manifest import read_manifest
+from dispatch_sb.data.manifest import located_manifest
 from dispatch_sb.data.segments import (
-    draw_start,
     random_generator,
-    read_wrapped,
-    samples_of,
+    read_segment,
     segment_samples,
 )
 
@@ -114,68 +113,6 @@ class EpochDataset(DynamicItemDataset):
         self._epoch.set(epoch)
 
 
-class PairReader:
-    """Reads the files of one utterance, whole or as a random segment.
-
-    Arguments
-    ---------
-    segment_seconds : float, optional
-        Length of the segment; None reads whole utterances.
-    seed : int
-        Seed of the random offsets, 0 or more.
-    sample_rate : int
-        The rate that the files must have, in Hz.
-    epoch : SharedEpoch, optional
-        The epoch that the offsets follow.
-    """
-
-    def __init__(
-        self,
-        segment_seconds: float | None = None,
-        seed: int = 0,
-        sample_rate: int = 16000,
-        epoch: SharedEpoch | None = None,
-    ):
-        self.segment = segment_samples(segment_seconds, sample_rate)
-        self.seed = seed
-        self.sample_rate = sample_rate
-        self.epoch = SharedEpoch() if epoch is None else epoch
-
-    def __call__(self, utterance: str, *paths: str):
-        """Returns the signals of files of one length, ``[samples]`` each."""
-        samples = samples_of(paths[0], self.sample_rate)
-        for path in paths[1:]:
-            others = samples_of(path, self.sample_rate)
-            if samples != others:
-                raise ValueError(
-                    f"{paths[0]} has {samples} samples and {path} has "
-                    f"{others}: cut the pair to one length."
-                )
-        start = self.start(utterance, samples)
-        return tuple(
-            torch.from_numpy(read_wrapped(path, samples, start, self.segment))
-            for path in paths
-        )
-
-    def start(self, utterance: str, samples: int) -> int:
-        """Returns the first sample of an utterance's segment, so that other
-        signals of the same utterance can be cut alike.
-
-        Arguments
-        ---------
-        utterance : str
-            The utterance's id.
-        samples : int
-            The utterance's length in samples.
-
-        Returns
-        -------
-        int
-        """
-        rng = random_generator(self.seed, self.epoch.get(), utterance)
-        return draw_start(rng, samples, self.segment)
-
-
 def pair_dataset(
     manifest_json: str | Path,
     data_root: str | Path,
@@ -221,56 +158,31 @@ def pair_dataset(
     if teacher is not None:
         kinds.append("teacher")
         for entry in entries.values():
-            entry["teacher_wav"] = _recording(teacher, entry["noisy_wav"])
+            noisy = entry["noisy_wav"]
+            if (recording := teacher.recording_of(noisy)) is None:
+                raise ValueError(f"{noisy} has no recording: record it first.")
+            entry["teacher_wav"] = str(recording)
+    load = functools.partial(
+        _read_alike,
+        segment=segment_samples(segment_seconds, sample_rate),
+        seed=seed,
+        sample_rate=sample_rate,
+        epoch=epoch,
+    )
     return EpochDataset(
         data=entries,
-        load=PairReader(segment_seconds, seed, sample_rate, epoch),
+        load=load,
         takes=["id", *(f"{kind}_wav" for kind in kinds)],
         epoch=epoch,
         signals=[f"{kind}_sig" for kind in kinds],
     )
 
 
-def _recording(teacher, noisy_path: str) -> str:
-    """The file of a recorded teacher that answers a noisy file."""
-    path = teacher.recording_of(noisy_path)
-    if path is None:
-        raise ValueError(f"{noisy_path} has no recording: record it first.")
-    return str(path)
-
-
-def located_manifest(
-    manifest_json: str | Path, data_root: str | Path | None = None
-) -> dict:
-    """Reads a manifest and puts a folder in the place of ``{data_root}``.
-
-    Only that one word is replaced: unlike with ``str.format``, braces in a
-    transcript or in a folder's name do no harm.
-
-    Arguments
-    ---------
-    manifest_json : str or Path
-        A manifest of pairs or of single files.
-    data_root : str or Path, optional
-        The folder; None leaves the paths as they are.
-
-    Returns
-    -------
-    dict
-        Entries by id.
-    """
-    entries = read_manifest(manifest_json)
-    if data_root is None:
-        return entries
-    return {
-        key: {
-            name: value.replace("{data_root}", str(data_root))
-            if isinstance(value, str)
-            else value
-            for name, value in entry.items()
-        }
-        for key, entry in entries.items()
-    }
+def _read_alike(utterance, *paths, segment, seed, sample_rate, epoch) -> tuple:
+    """The signals of an utterance, ``[samples]`` each, cut at one offset."""
+    rng = random_generator(seed, epoch.get(), utterance)
+    signals = read_segment(paths, segment, rng, sample_rate)
+    return tuple(torch.from_numpy(signal) for signal in signals)
 
 
 def check_fills_a_batch(dataset: Sized, batch_size: int) -> None:

@@ -8,12 +8,12 @@ Authors
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import soundfile
 
-from dispatch_sb.data.audio import check_format, probe
+from dispatch_sb.data.audio import check_format, probe, read_channels
 from dispatch_sb.data.levels import SILENCE, rms
 
 DRAWS = 50
@@ -83,83 +83,58 @@ def random_generator(seed: int, epoch: int, key: str) -> np.random.Generator:
     return np.random.default_rng([seed, epoch, int.from_bytes(digest, "big")])
 
 
-def draw_start(
-    rng: np.random.Generator, samples: int, segment: int | None
-) -> int:
-    """Draws where a segment starts in a recording.
+def read_segment(
+    paths: Sequence[str | Path],
+    segment: int | None,
+    rng: np.random.Generator,
+    sample_rate: int = 16000,
+) -> list[np.ndarray]:
+    """Reads the same random segment of files of one length.
 
-    A recording shorter than the segment goes round, so it may start anywhere.
+    Files shorter than the segment go round, so it may start anywhere.
 
     Arguments
     ---------
+    paths : sequence of str or Path
+        Audio files with one channel.
+    segment : int or None
+        Length in samples; None reads whole files.
     rng : numpy.random.Generator
-        Source of the draw.
-    samples : int
-        Length of the recording.
-    segment : int, optional
-        Length of the segment; None stands for the whole recording.
-
-    Returns
-    -------
-    int
-    """
-    if segment is None:
-        return 0
-    last = samples - segment if samples >= segment else samples - 1
-    return int(rng.integers(last + 1))
-
-
-def samples_of(path: str | Path, sample_rate: int) -> int:
-    """Returns a file's length in samples, once its format is as wanted.
-
-    Arguments
-    ---------
-    path : str or Path
-        An audio file with one channel.
+        Source of the place where it starts.
     sample_rate : int
-        The rate that it must have, in Hz.
+        The rate that the files must have, in Hz.
 
     Returns
     -------
-    int
+    list of numpy.ndarray
+        float32 ``[segment]`` of each file.
+
+    Raises
+    ------
+    ValueError
+        If a file is damaged, of another rate, or of another length than the
+        first.
     """
-    info = probe(path)
-    check_format(path, info, sample_rate)
-    if info.samples == 0:
-        raise ValueError(f"{path} holds no samples: delete or replace it.")
-    return info.samples
-
-
-def read_wrapped(
-    path: str | Path, samples: int, start: int, segment: int | None
-) -> np.ndarray:
-    """Reads a segment of a file and nothing else; past the end it goes on at
-    the beginning.
-
-    Arguments
-    ---------
-    path : str or Path
-        An audio file with one channel.
-    samples : int
-        The file's length.
-    start : int
-        The segment's first sample.
-    segment : int, optional
-        The segment's length; None reads the whole file.
-
-    Returns
-    -------
-    numpy.ndarray
-        float32, ``[segment]``.
-    """
+    lengths = []
+    for path in paths:
+        info = probe(path)
+        check_format(path, info, sample_rate)
+        lengths.append(info.samples)
+        if not info.samples:
+            raise ValueError(f"{path} holds no samples: delete or replace it.")
+        if info.samples != lengths[0]:
+            raise ValueError(
+                f"{paths[0]} has {lengths[0]} samples and {path} has "
+                f"{info.samples}: cut the pair to one length."
+            )
     if segment is None:
-        return _read(path, 0, samples)
-    if start + segment <= samples:
-        return _read(path, start, segment)
-    if segment < samples:
-        tail = _read(path, start, samples - start)
-        return np.concatenate([tail, _read(path, 0, segment - len(tail))])
-    return np.resize(np.roll(_read(path, 0, samples), -start), segment)
+        return [read_channels(path)[0][:, 0] for path in paths]
+    if segment <= lengths[0]:
+        start = int(rng.integers(lengths[0] - segment + 1))
+        return [read_channels(p, start, segment)[0][:, 0] for p in paths]
+    start = int(rng.integers(lengths[0]))
+    wholes = [read_channels(path)[0][:, 0] for path in paths]
+    return [np.resize(np.roll(whole, -start), segment) for whole in wholes]
 
 
 def draw_audible(
@@ -188,9 +163,7 @@ def draw_audible(
     """
     for _ in range(DRAWS):
         path = paths[rng.integers(len(paths))]
-        samples = samples_of(path, sample_rate)
-        start = draw_start(rng, samples, segment)
-        signal = read_wrapped(path, samples, start, segment)
+        (signal,) = read_segment([path], segment, rng, sample_rate)
         if rms(signal) > SILENCE:
             return signal
     raise ValueError(
@@ -199,7 +172,9 @@ def draw_audible(
     )
 
 
-def draw_value(choice: tuple | list, rng: np.random.Generator) -> float:
+def draw_value(
+    choice: tuple | list, rng: np.random.Generator, turn: int | None = None
+) -> float:
     """Draws from a range, given as a tuple, or from a list of values.
 
     Arguments
@@ -208,6 +183,9 @@ def draw_value(choice: tuple | list, rng: np.random.Generator) -> float:
         (low, high), all values between them as likely, or the values.
     rng : numpy.random.Generator
         Source of the draw.
+    turn : int or None
+        If given, a list is gone through in turn instead, and this is the
+        value's number.
 
     Returns
     -------
@@ -216,12 +194,13 @@ def draw_value(choice: tuple | list, rng: np.random.Generator) -> float:
 
     Example
     -------
-    >>> draw_value([5.0], np.random.default_rng(0))
-    5.0
+    >>> draw_value([5.0, 7.0], np.random.default_rng(0), turn=3)
+    7.0
     """
     if isinstance(choice, tuple):
         return float(rng.uniform(*choice))
-    return float(choice[rng.integers(len(choice))])
+    place = rng.integers(len(choice)) if turn is None else turn % len(choice)
+    return float(choice[place])
 
 
 def check_choice(name: str, choice: tuple | list) -> None:
@@ -239,21 +218,3 @@ def check_choice(name: str, choice: tuple | list) -> None:
         raise ValueError(f"{name} is {choice}: give a tuple (low, high).")
     if len(choice) == 0:
         raise ValueError(f"{name} is empty: give at least one value in dB.")
-
-
-def _read(path, start: int, count: int) -> np.ndarray:
-    """Reads samples of a file, all that were asked for."""
-    try:
-        signal, _ = soundfile.read(
-            path, frames=count, start=start, dtype="float32"
-        )
-    except soundfile.SoundFileError as error:
-        raise ValueError(
-            f"{path} cannot be read ({error}): replace the file."
-        ) from error
-    if len(signal) < count:
-        raise ValueError(
-            f"{path} ends after {start + len(signal)} samples, its header "
-            f"promises more: replace the file."
-        )
-    return signal

@@ -8,6 +8,8 @@ import json
 import os
 from pathlib import Path
 
+from dispatch_sb.data.files import AUDIO_SUFFIXES
+
 
 def read_words(source: str | os.PathLike) -> dict[str, str]:
     """Reads what is said, by the names of the audio files.
@@ -47,8 +49,7 @@ def read_words(source: str | os.PathLike) -> dict[str, str]:
             for path in sorted(source.glob("[!.]*.txt"))
         }
     elif source.is_file():
-        text = source.read_text("utf-8", "replace")
-        words = _of_json(source, text) if _is_json(source) else _of_lines(text)
+        words = _read_file(source)
     else:
         raise FileNotFoundError(
             f"There are no transcripts {source}: give a folder of text files, "
@@ -64,30 +65,23 @@ def read_words(source: str | os.PathLike) -> dict[str, str]:
     return words
 
 
-def _is_json(path: Path) -> bool:
-    """Whether a file's name says that it is JSON."""
-    return path.suffix.lower() == ".json"
-
-
-def _of_json(path: Path, text: str) -> dict[str, str]:
-    """Texts by name, from JSON."""
-    try:
-        words = json.loads(text)
-    except ValueError as error:
-        raise ValueError(f"{path} is not JSON ({error}): repair it.") from error
-    if not isinstance(words, dict):
-        raise ValueError(f"{path} must map names to texts.")
+def _read_file(path: Path) -> dict[str, str]:
+    """Texts by name, of JSON or of lines that begin with the name."""
+    text = path.read_text("utf-8", "replace")
+    if path.suffix.lower() == ".json":
+        try:
+            words = dict(json.loads(text))
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"{path} does not map names to texts ({error}): repair it."
+            ) from error
+    else:
+        parts = [line.split(maxsplit=1) for line in text.splitlines()]
+        words = dict(part for part in parts if len(part) == 2)
     return {_name(key): str(value) for key, value in words.items()}
-
-
-def _of_lines(text: str) -> dict[str, str]:
-    """Texts by name, from lines that begin with the name."""
-    parts = (line.split(maxsplit=1) for line in text.splitlines())
-    return {_name(part[0]): part[1] for part in parts if len(part) == 2}
 
 
 def _name(file: str) -> str:
     """A file's name without the suffix of audio."""
     path = Path(file)
-    audio = path.suffix.lower() in (".wav", ".flac", ".ogg")
-    return path.stem if audio else path.name
+    return path.stem if path.suffix.lower() in AUDIO_SUFFIXES else path.name

@@ -29,36 +29,33 @@ SPEECH_PACKAGES = {
 KEYBOARD_PACKAGE = "bucklespring-data"
 GAME_PACKAGE = "minetest-data"
 GAME_FOLDER = "usr/share/games/minetest/games/minetest_game/mods"
-GAME_README = tuple(
-    f"{mod}/README.txt" for mod in ("carts", "default", "env_sounds", "fire")
+MODS = ("carts", "default", "env_sounds", "fire")  # that noises are made of
+LICENCE_FILES = (
+    "usr/share/doc/*/copyright",
+    *(f"{GAME_FOLDER}/{mod}/README.txt" for mod in MODS),
 )
 PACKAGES = (*SPEECH_PACKAGES.values(), KEYBOARD_PACKAGE, GAME_PACKAGE)
 TIMEOUT = 600  # seconds, for one call of apt-get
 APT_OPTIONS = ("-o", "Acquire::Retries=2", "-o", "Acquire::http::Timeout=20")
 NOT_NEEDED = "none"  # licence of what is nobody's recording
+CC0, BY, BY_SA = "CC0 1.0", "CC BY 3.0", "CC BY-SA 3.0"
 # Whose the speakers and noises are, and under which licence.
 CREDITS = {
-    "allison": ("Allison Smith, financed by Digium", "CC BY-SA 3.0"),
-    "june": ("June Wallack, financed by Digium and others", "CC BY-SA 3.0"),
-    "carlo": ("Carlo Flora", "CC BY 3.0"),
-    "ivrvoice": ("provided by Maxim Topal, ivrvoice.ru", "CC BY 3.0"),
-    "babble": (
-        "Allison Smith, June Wallack, Carlo Flora",
-        "CC BY-SA 3.0, CC BY 3.0",
-    ),
+    "allison": ("Allison Smith, financed by Digium", BY_SA),
+    "june": ("June Wallack, financed by Digium and others", BY_SA),
+    "carlo": ("Carlo Flora", BY),
+    "ivrvoice": ("provided by Maxim Topal, ivrvoice.ru", BY),
+    "babble": ("Allison Smith, June Wallack, Carlo Flora", f"{BY_SA}, {BY}"),
     "typing": ("Ico Doornekampt (bucklespring)", "GPL-2+"),
-    "fire_1": ("Dynamicell (freesound 17548)", "CC BY 3.0"),
-    "fire_2": ("dobroide (freesound 4211)", "CC BY 3.0"),
-    "lava_1": ("Halion (freesound 17785)", "CC0 1.0"),
-    "stream_1": ("Yuval (freesound 197023)", "CC0 1.0"),
-    "furnace_1": ("iankath (freesound 173991)", "CC0 1.0"),
-    "splashing_1": ("AGFX (freesound pack 1253)", "CC BY 3.0"),
-    "digging_1": (
-        "lolamadeus (179341), Benboncan (71823)",
-        "CC0 1.0, CC BY 3.0",
-    ),
-    "walking_1": ("Mito551", "CC BY-SA 3.0"),
-    "walking_2": ("worthahep88 (319224), Erdie (41579)", "CC0 1.0, CC BY 3.0"),
+    "fire_1": ("Dynamicell (freesound 17548)", BY),
+    "fire_2": ("dobroide (freesound 4211)", BY),
+    "lava_1": ("Halion (freesound 17785)", CC0),
+    "stream_1": ("Yuval (freesound 197023)", CC0),
+    "furnace_1": ("iankath (freesound 173991)", CC0),
+    "splashing_1": ("AGFX (freesound pack 1253)", BY),
+    "digging_1": ("lolamadeus (179341), Benboncan (71823)", f"{CC0}, {BY}"),
+    "walking_1": ("Mito551", BY_SA),
+    "walking_2": ("worthahep88 (319224), Erdie (41579)", f"{CC0}, {BY}"),
     "rolling_1": ("Minetest's contributors (carts)", "Expat (per Debian)"),
     "pink": ("generated", NOT_NEEDED),
     "speechshaped": ("generated", NOT_NEEDED),
@@ -104,13 +101,6 @@ class Package(NamedTuple):
     version: str
     sha256: str
     folder: Path
-
-    @property
-    def documents(self) -> list[Path]:
-        """The files that state the licences of its recordings."""
-        statement = self.folder / f"usr/share/doc/{self.name}/copyright"
-        readmes = [self.folder / GAME_FOLDER / path for path in GAME_README]
-        return [path for path in [statement, *readmes] if path.is_file()]
 
     def find(self, pattern: str) -> list[Path]:
         """What the package holds, sorted by name.
@@ -159,17 +149,7 @@ def get_packages(sources: Sequence[Path], folder: Path) -> dict[str, Package]:
     PackageError
         If there is not one file of each package, or one is damaged.
     """
-    files = _find(sources or [_download(folder / "downloads")])
-    packages = {}
-    for name, file in files.items():
-        extract(file, folder / name)
-        version = unquote(file.name.split("_")[1])
-        packages[name] = Package(name, version, sha256_of(file), folder / name)
-    return packages
-
-
-def _find(sources: Sequence[Path]) -> dict[str, Path]:
-    """The .deb file of each package, among files and in folders."""
+    sources = sources or [_download(folder / "downloads")]
     files = [
         file
         for source in sources
@@ -186,30 +166,30 @@ def _find(sources: Sequence[Path]) -> dict[str, Path]:
             "NAME_VERSION_all.deb of each package, but there is none, or more "
             f"than one, of {', '.join(wrong)}"
         )
-    return {name: file for name, (file,) in found.items()}
+    packages = {}
+    for name, (file,) in found.items():
+        extract(file, folder / name)
+        version = unquote(file.name.split("_")[1])
+        packages[name] = Package(name, version, sha256_of(file), folder / name)
+    return packages
 
 
 def _download(folder: Path) -> Path:
     """Downloads the packages to a new folder, which is returned."""
     if shutil.which("apt-get") is None:
         raise PackageError("there is no apt-get on this machine")
-    folder.mkdir(parents=True)
+    for place in ("apt/partial", "apt/archives/partial"):
+        (folder / place).mkdir(parents=True)
     logger.info("Downloading %d Debian packages (60 MB)", len(PACKAGES))
+    # A fresh container has no package lists, and only root may write the
+    # system's: then they are fetched to a place of our own.
+    places = ("Dir::State", "Dir::State::lists", "Dir::Cache")
+    private = [f"-o{place}={folder.resolve()}/apt" for place in places]
     download = ["download", *PACKAGES]
-    if complaint := _apt(download, folder):
-        # A fresh container has no package lists, and only root may write the
-        # system's: then they are fetched to a place of our own.
-        logger.info("Fetching package lists, because %s", complaint)
-        places = ("Dir::State", "Dir::State::lists", "Dir::Cache")
-        private = [f"-o{place}={folder.resolve()}/apt" for place in places]
-        (folder / "apt/partial").mkdir(parents=True)
-        (folder / "apt/archives/partial").mkdir(parents=True)
-        complaints = [
-            _apt([*private, *command], folder)
-            for command in (["update"], download)
-        ]
-        if complaints[-1]:
-            raise PackageError("; ".join(filter(None, complaints)))
+    if _apt(download, folder):
+        fetching = _apt([*private, "update"], folder)
+        if complaint := _apt([*private, *download], folder):
+            raise PackageError("; ".join(filter(None, (fetching, complaint))))
     return folder
 
 
@@ -323,11 +303,12 @@ def write_licences(packages: dict[str, Package], folder: Path) -> dict:
         lines.append(
             f"| {package.name} | {package.version} | {package.sha256} |"
         )
-        for document in package.documents:
-            name = "-".join(document.relative_to(package.folder).parts[-2:])
-            target = folder / "licences" / package.name / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(document, target)
+        for pattern in LICENCE_FILES:
+            for document in package.folder.glob(pattern):
+                name = "-".join(document.parts[-2:])
+                target = folder / "licences" / package.name / name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(document, target)
     (folder / "LICENCES.md").write_text("\n".join(lines) + "\n")
     return {
         package.name: {"version": package.version, "sha256": package.sha256}

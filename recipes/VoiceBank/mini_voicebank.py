@@ -21,17 +21,15 @@ Authors
 """
 
 import argparse
-import contextlib
 import json
 import shutil
 import sys
 import tarfile
 import tempfile
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from mini_noise import Noise, make_noises
 from mini_packages import (
     CREDITS,
     NOT_NEEDED,
@@ -42,7 +40,7 @@ from mini_packages import (
     kind_of,
     write_licences,
 )
-from mini_speech import Prompt, make_speech
+from mini_sounds import Noise, Prompt, make_noises, make_speech
 
 from dispatch_sb.data import write_audio
 from dispatch_sb.data.files import atomic_path, map_files
@@ -52,8 +50,8 @@ from dispatch_sb.data.segments import random_generator
 SEED = 2026
 # Names this corpus in its marker: another one, when a build gives others.
 SETTINGS = "c0a9d949f321cc7655a540476fe8cf396cdcf70363753aecdcbce67afa3b3437"
-COMPLETE = {"settings": SETTINGS, "complete": True}
 MARKER = ".mini_voicebank.json"
+COMPLETE = json.dumps({"settings": SETTINGS, "complete": True})
 CLEAN = {
     "train": "clean_trainset_28spk_wav_16k",
     "test": "clean_testset_wav_16k",
@@ -107,36 +105,68 @@ def prepare_mini(
     ValueError
         If the folder holds something else.
     """
-    folder, sources = Path(folder), [Path(source) for source in sources]
-    if _state(folder) == COMPLETE:
+    folder, is_new = Path(folder), not Path(folder).exists()
+    if is_complete(folder):
         return folder
-    debs = [s for s in sources if s.is_dir() or s.suffix == ".deb"]
-    with _workplace(folder) as work:
-        corpus = work / "corpus"
-        try:
-            if len(sources) == 1 and not debs:
-                _read_archive(sources[0], corpus)
-            else:
-                build_corpus(get_packages(sources, work), corpus)
-        except PackageError as error:
-            if sources:
-                raise
-            raise PackageError(
-                f"The mini corpus cannot be made: {error}. Run `python "
-                f"{Path(__file__).resolve()} {folder} --from PATH` "
-                f"{OTHER_WAYS}"
-            ) from error
-        _publish(corpus, folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for leftover in folder.glob(".building-*"):
+        shutil.rmtree(leftover)
+    marker = folder / MARKER
+    if any(folder.iterdir()) and not marker.exists():
+        raise ValueError(
+            f"{folder} holds files that are not the mini corpus: name an "
+            "empty or a new folder."
+        )
+    try:
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".building-") as f:
+            corpus = _make([Path(source) for source in sources], Path(f))
+            marker.write_text("{}")  # ours, and not complete
+            for part in PARTS:
+                if (folder / part).is_dir():
+                    shutil.rmtree(folder / part)
+                (corpus / part).replace(folder / part)
+            marker.write_text(COMPLETE)
+    except PackageError as error:
+        if sources:
+            raise
+        raise PackageError(
+            f"The mini corpus cannot be made: {error}. Run `python "
+            f"{Path(__file__).resolve()} {folder} --from PATH` {OTHER_WAYS}"
+        ) from error
+    finally:
+        if is_new and not any(folder.iterdir()):
+            folder.rmdir()
     return folder
 
 
-def _read_archive(archive: Path, corpus: Path) -> None:
-    """Extracts what `pack` wrote; the marker stays behind."""
-    extract(archive, corpus)
-    found = {path.name for path in corpus.glob("*")}
-    if not found.issuperset(PARTS) or _state(corpus) != COMPLETE:
-        raise PackageError(f"{archive} holds no mini corpus of this version")
-    (corpus / MARKER).unlink()
+def is_complete(folder: Path) -> bool:
+    """Whether a folder holds the whole mini corpus of this version.
+
+    Arguments
+    ---------
+    folder : Path
+        It need not be there.
+
+    Returns
+    -------
+    bool
+        What its marker says.
+    """
+    marker = folder / MARKER
+    return marker.is_file() and marker.read_text() == COMPLETE
+
+
+def _make(sources: list[Path], work: Path) -> Path:
+    """Makes the corpus of an archive or of packages; returns its folder."""
+    corpus = work / "corpus"
+    if len(sources) != 1 or sources[0].is_dir() or sources[0].suffix == ".deb":
+        build_corpus(get_packages(sources, work), corpus)
+        return corpus
+    extract(sources[0], corpus)
+    there = all((corpus / part).exists() for part in PARTS)
+    if not there or not is_complete(corpus):
+        raise PackageError(f"{sources[0]} holds no mini corpus of this version")
+    return corpus
 
 
 def pack(folder: str | Path, archive: str | Path) -> None:
@@ -155,49 +185,6 @@ def pack(folder: str | Path, archive: str | Path) -> None:
     ):
         for part in (MARKER, *PARTS):
             file.add(Path(folder, part), part)
-
-
-def _state(folder: Path) -> dict | None:
-    """What the marker says of a folder; None where there is none."""
-    marker = folder / MARKER
-    return json.loads(marker.read_text()) if marker.is_file() else None
-
-
-def _mark(folder: Path, state: dict) -> None:
-    with atomic_path(folder / MARKER) as temporary:
-        temporary.write_text(json.dumps(state))
-
-
-@contextlib.contextmanager
-def _workplace(folder: Path) -> Iterator[Path]:
-    """A passing folder within the corpus' folder, which goes as well if it is
-    new and nothing came of it."""
-    is_new = not folder.exists()
-    folder.mkdir(parents=True, exist_ok=True)
-    for leftover in folder.glob(".building-*"):
-        shutil.rmtree(leftover)
-    if _state(folder) is None and any(folder.iterdir()):
-        raise ValueError(
-            f"{folder} holds files that are not the mini corpus: name an "
-            "empty or a new folder."
-        )
-    try:
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".building-") as f:
-            yield Path(f)
-    finally:
-        if is_new and not any(folder.iterdir()):
-            folder.rmdir()
-
-
-def _publish(corpus: Path, folder: Path) -> None:
-    """Moves a complete corpus to its place; the marker tells how far it is."""
-    _mark(folder, COMPLETE | {"complete": False})
-    for new in corpus.iterdir():
-        old = folder / new.name
-        if old.is_dir():
-            shutil.rmtree(old)
-        new.replace(old)
-    _mark(folder, COMPLETE)
 
 
 def build_corpus(packages: Mapping[str, Package], folder: Path) -> None:
@@ -310,9 +297,9 @@ def describe_mini(
     if trains:
         speakers = {name.split("_")[0] for name in sources["train"]}
         uses = dict.fromkeys(sorted(speakers), "clean speech")
-    uses.update(dict.fromkeys(map(str, valid_speakers), "validation"))
+    uses |= dict.fromkeys(map(str, valid_speakers), "validation")
     noise = "noise" if trains else "noise of validation"
-    uses.update(dict.fromkeys(sources["noise"]["train"], noise))
+    uses |= dict.fromkeys(sources["noise"]["train"], noise)
     data = {}
     for name, use in uses.items():
         by, licence = CREDITS[kind_of(name)]
@@ -354,13 +341,11 @@ def summary(folder: Path) -> str:
     record = json.loads((folder / "sources.json").read_text())
     lines = []
     for split in ("train", "test"):
-        utterances, minutes = Counter(), Counter()
+        seconds = defaultdict(list)
         for name, entry in record[split].items():
-            speaker = name.split("_")[0]
-            utterances[speaker] += 1
-            minutes[speaker] += entry["seconds"] / 60
-        for speaker, count in utterances.items():
-            spoken = f"{minutes[speaker]:.1f} minutes in {count} utterances"
+            seconds[name.split("_")[0]].append(entry["seconds"])
+        for speaker, each in seconds.items():
+            spoken = f"{sum(each) / 60:.1f} minutes in {len(each)} utterances"
             lines.append(f"{split}: {speaker}, {spoken}")
         lines.append(f"{split} noises: {', '.join(record['noise'][split])}")
     return "\n".join(lines)

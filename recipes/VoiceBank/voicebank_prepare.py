@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dispatch_sb.data import (
-    ConversionError,
     ManifestError,
     convert_folder,
     probe,
@@ -30,12 +29,12 @@ ARCHIVE_RATE = 48000  # Hz, of the published archives
 TRAIN_FOLDERS = ("clean_trainset_28spk_wav", "noisy_trainset_28spk_wav")
 TEST_FOLDERS = ("clean_testset_wav", "noisy_testset_wav")
 # As published: the corpus is known by its speakers and its whole test set.
-SPEAKERS = {
-    "train": """p226 p227 p228 p230 p231 p233 p236 p239 p243 p244 p250 p254
-        p256 p258 p259 p267 p268 p269 p270 p273 p274 p276 p277 p278 p279 p282
-        p286 p287""".split(),
-    "test": ["p232", "p257"],
-}
+TRAIN_SPEAKERS = set(
+    """p226 p227 p228 p230 p231 p233 p236 p239 p243 p244 p250 p254 p256 p258
+    p259 p267 p268 p269 p270 p273 p274 p276 p277 p278 p279 p282 p286
+    p287""".split()
+)
+TEST_SPEAKERS = {"p232", "p257"}
 TEST_PAIRS = 824
 URL = "https://doi.org/10.7488/ds/2117"  # states the licence
 LICENCE = "CC BY 4.0"
@@ -91,17 +90,22 @@ def prepare_voicebank(
     """
     manifests = [Path(path) for path in (train_json, valid_json, test_json)]
     if skip_prep:
-        return _require(manifests)
-    found = find_folders(data_folder)
-    valid_speakers = check_speakers(found, valid_speakers)
-    folders = resample_folders(found, Path(save_folder) / "resampled")
+        if missing := [str(p) for p in manifests if not p.is_file()]:
+            raise FileNotFoundError(
+                f"skip_prep is set, but {', '.join(missing)} do not exist: "
+                "run once without it."
+            )
+        return
+    found = _find_folders(data_folder)
+    chosen = _check_speakers(found, valid_speakers)
+    folders = _resample_folders(found, Path(save_folder) / "resampled")
     parts = [
-        (TRAIN_FOLDERS, TRAIN_WORDS, {"exclude_speakers": valid_speakers}),
-        (TRAIN_FOLDERS, TRAIN_WORDS, {"speakers": valid_speakers}),
+        (TRAIN_FOLDERS, TRAIN_WORDS, {"exclude_speakers": chosen}),
+        (TRAIN_FOLDERS, TRAIN_WORDS, {"speakers": chosen}),
         (TEST_FOLDERS, TEST_WORDS, {}),
     ]
-    problems = []
-    for path, (names, words, choice) in zip(manifests, parts, strict=True):
+    problems = {}  # by sentence: training and validation share folders
+    for path, (names, words, choice) in zip(manifests, parts):
         clean, noisy = (folders[name] for name in names)
         texts = Path(data_folder) / words
         words = read_words(texts) if any(texts.glob("*.txt")) else {}
@@ -111,10 +115,13 @@ def prepare_voicebank(
             )
             _log(path, manifest)
         except ManifestError as error:
-            problems += error.problems
+            problems |= dict.fromkeys(error.problems)
     if problems:
-        problems = _name_sources(problems, found, folders)
-        raise ManifestError(f"{data_folder} cannot be used yet", problems)
+        lines = list(problems)
+        for name, folder in folders.items():  # the user's file, not our copy
+            ours, theirs = str(folder), str(found[name])
+            lines = [line.replace(ours, theirs) for line in lines]
+        raise ManifestError(f"{data_folder} cannot be used yet", lines)
 
 
 def describe_voicebank(
@@ -141,16 +148,12 @@ def describe_voicebank(
     """
     use = "training, validation" if trains else "validation"
     about = {"folder": Path(data_folder).name, "use": use}
-    found = {
-        part: {entry["speaker"] for entry in entries.values()}
-        for part, entries in parts.items()
-    }
-    published = {part: set(names) for part, names in SPEAKERS.items()}
-    if (
-        found["train"] | found["valid"] != published["train"]
-        or found["test"] != published["test"]
-        or len(parts["test"]) != TEST_PAIRS
-    ):
+    train, valid, test = (
+        {entry["speaker"] for entry in parts[part].values()}
+        for part in ("train", "valid", "test")
+    )
+    published = [train | valid, test, len(parts["test"])]
+    if published != [TRAIN_SPEAKERS, TEST_SPEAKERS, TEST_PAIRS]:
         return {
             "name": None,
             "test_set": "test set of the run",
@@ -166,25 +169,8 @@ def describe_voicebank(
     }
 
 
-def find_folders(data_folder: str | os.PathLike) -> dict[str, Path]:
-    """Finds VoiceBank-DEMAND's four folders.
-
-    Arguments
-    ---------
-    data_folder : str or os.PathLike
-        Where they lie.
-
-    Returns
-    -------
-    dict
-        The folder for each name of `TRAIN_FOLDERS` and `TEST_FOLDERS`; the
-        one at 16 kHz where there are two.
-
-    Raises
-    ------
-    FileNotFoundError
-        If one of the four is missing; names them, and the other ways.
-    """
+def _find_folders(data_folder) -> dict[str, Path]:
+    """The four folders by name; the one at 16 kHz where there are two."""
     names, found = TRAIN_FOLDERS + TEST_FOLDERS, {}
     for name in names:
         for end in ("", "_16k"):
@@ -202,80 +188,32 @@ def find_folders(data_folder: str | os.PathLike) -> dict[str, Path]:
     return found
 
 
-def check_speakers(
-    found: dict[str, Path], valid_speakers: Sequence[str]
-) -> list[str]:
-    """Checks that some speakers validate and others train.
-
-    Arguments
-    ---------
-    found : dict
-        The folders of `find_folders`.
-    valid_speakers : list of str
-        Speakers of the training set that are to validate.
-
-    Returns
-    -------
-    list of str
-        The validation speakers.
-
-    Raises
-    ------
-    ValueError
-        If there are none, if one is unknown, or if none is left to train.
-    """
-    folder = found[TRAIN_FOLDERS[0]]
-    known = _speakers(folder)
+def _check_speakers(found: dict[str, Path], valid_speakers) -> list[str]:
+    """The validation speakers: some, but not all, of those that train."""
     if isinstance(valid_speakers, str):
         valid_speakers = [valid_speakers]
-    chosen = [str(name) for name in valid_speakers or ()]
-    there = f"the training speakers are {', '.join(sorted(known))}"
-    unknown = [name for name in chosen if name not in known]
-    if not chosen:
+    chosen = {str(name) for name in valid_speakers or ()}
+    train, test = (
+        {speaker_of(path, folder) for path in audio_files(folder)}
+        for folder in (found[TRAIN_FOLDERS[0]], found[TEST_FOLDERS[0]])
+    )
+    # A folder without audio is reported with all that is wrong with the files.
+    if not chosen or train and not chosen < train:
         raise ValueError(
-            "valid_speakers is empty, but models are selected on speakers "
-            f"that do not train: name at least one, {there}."
+            f"valid_speakers is {sorted(chosen)}, but models are selected on "
+            "training speakers that do not train: name some, but not all, of "
+            f"{', '.join(sorted(train))}."
         )
-    if not known:
-        return chosen  # an empty folder, which the manifest will report
-    if unknown:
-        raise ValueError(
-            f"valid_speakers names {', '.join(unknown)}, not found in "
-            f"{folder}: {there}."
-        )
-    if known.issubset(chosen):
-        raise ValueError(
-            f"valid_speakers takes every speaker of {folder}, nothing is "
-            f"left to train on: take some out, {there}."
-        )
-    if both := known & _speakers(found[TEST_FOLDERS[0]]):
+    if both := train & test:
         logger.warning(
             "%s train and test: scores will not be those of new speakers.",
             ", ".join(sorted(both)),
         )
-    return chosen
+    return sorted(chosen)
 
 
-def resample_folders(found: dict[str, Path], target: Path) -> dict[str, Path]:
-    """Resamples the folders that are not at 16 kHz yet.
-
-    Arguments
-    ---------
-    found : dict
-        The folders of `find_folders`.
-    target : pathlib.Path
-        Resampled folders go below it, as `<name>_16k`.
-
-    Returns
-    -------
-    dict
-        The folder at 16 kHz for each name.
-
-    Raises
-    ------
-    ManifestError
-        Lists all files that could not be resampled.
-    """
+def _resample_folders(found: dict[str, Path], target: Path) -> dict[str, Path]:
+    """The folder at 16 kHz by name, made below target where there is none."""
     folders, problems = {}, []
     for name, folder in found.items():
         if folder.name.endswith("_16k") or _rate_of(folder) == SAMPLE_RATE:
@@ -287,7 +225,7 @@ def resample_folders(found: dict[str, Path], target: Path) -> dict[str, Path]:
                 folder, folders[name], SAMPLE_RATE, ARCHIVE_RATE, prune=True
             )
             logger.info("%s: %d files resampled.", folders[name], count)
-        except ConversionError as error:
+        except ManifestError as error:
             problems += error.problems
     if problems:
         raise ManifestError("Not everything could be resampled", problems)
@@ -304,38 +242,13 @@ def _rate_of(folder: Path) -> int:
     return SAMPLE_RATE  # nothing to resample: the manifest says what is wrong
 
 
-def _speakers(folder: Path) -> set[str]:
-    """The speakers of a folder."""
-    return {speaker_of(path, folder) for path in audio_files(folder)}
-
-
-def _require(manifests: list[Path]) -> None:
-    """Raises unless all manifests are there."""
-    missing = [str(path) for path in manifests if not path.is_file()]
-    if missing:
-        raise FileNotFoundError(
-            f"skip_prep is set, but {', '.join(missing)} do not exist: run "
-            "once without it."
-        )
-
-
-def _name_sources(problems, found, folders) -> list[str]:
-    """Names the user's file, not the resampled one, where they differ."""
-    problems = list(dict.fromkeys(problems))
-    for name, folder in folders.items():
-        ours, theirs = str(folder), str(found[name])
-        problems = [line.replace(ours, theirs) for line in problems]
-    return problems
-
-
 def _log(path: Path, manifest: dict) -> None:
     """Says what a manifest holds."""
-    speakers = sorted({entry["speaker"] for entry in manifest.values()})
-    hours = sum(entry["length"] for entry in manifest.values()) / 3600
+    entries = manifest.values()
     logger.info(
         "%s: %d pairs, %.2f hours, speakers %s.",
         path,
-        len(manifest),
-        hours,
-        ", ".join(speakers),
+        len(entries),
+        sum(entry["length"] for entry in entries) / 3600,
+        ", ".join(sorted({entry["speaker"] for entry in entries})),
     )

@@ -5,7 +5,7 @@ Authors
 """
 
 import pytest
-from pair_folders import write_pair
+from sounds import write_pair
 
 
 @pytest.fixture

@@ -1,38 +1,27 @@
-"""Manifests: what they list, and when they are kept."""
+"""Manifests: what they list, when they are kept, and what they refuse: every
+problem at once, with its file."""
 
-import json
 import os
 from unittest.mock import Mock
 
+import numpy as np
 import pytest
 import soundfile
-from pair_folders import write_manifest, write_pair
-from sounds import noise
+from sounds import cut, noise, write_manifest, write_pair
 from speechbrain.dataio.dataset import DynamicItemDataset
 
 from dispatch_sb.data import (
+    ManifestError,
     located_manifest,
     manifest_hash,
     probe,
     read_manifest,
     sha256_of,
-    speaker_of,
     write_audio,
     write_pair_manifest,
     write_single_manifest,
 )
 from dispatch_sb.data import manifest as manifest_module
-
-RATE = 16000
-
-
-@pytest.fixture
-def checked(monkeypatch):
-    """Holds how many pairs are read and checked."""
-    checked = Mock(wraps=manifest_module.check_pair)
-    monkeypatch.setattr(manifest_module, "check_pair", checked)
-    return checked
-
 
 # What is written
 
@@ -51,18 +40,14 @@ def test_entries_hold_paths_length_speaker_and_hashes(root):
         "words": "Hello.",
     }
     assert "words" not in manifest["ann_2"]
+    start = '{\n  "ann_1": {\n    "noisy_wav"'  # indented, for eyes as well
+    assert (root / "all.json").read_text().startswith(start)
 
 
-def test_manifest_is_plain_indented_json(root):
-    write_manifest(root)
-    text = (root / "all.json").read_text()
-    assert text.startswith('{\n  "ann_1": {\n    "noisy_wav"')
-    assert len(json.loads(text)) == 3
-
-
-def test_speechbrain_reads_the_manifest(root):
-    write_pair(root, "odd {name} {data_root} 1%.wav")
-    write_manifest(root, words={"ann_1": "{braces} 100 %"})
+def test_speechbrain_and_our_reader_put_in_the_folder(root):
+    name = "odd {name} 1%"
+    write_pair(root, f"{name}.wav")
+    write_manifest(root, words={name: "{braces} 100 %"})
     dataset = DynamicItemDataset.from_json(
         root / "all.json",
         replacements={"data_root": root},
@@ -72,92 +57,64 @@ def test_speechbrain_reads_the_manifest(root):
     for item in dataset:
         assert probe(item["noisy_wav"]).seconds == item["length"]
         assert probe(item["clean_wav"]).seconds == item["length"]
-    assert dataset.data["ann_1"]["words"] == "{braces} 100 %"
-
-
-def test_braces_in_names_survive_our_own_reader(root):
-    write_pair(root, "odd {name}.wav")
-    write_manifest(root, words={"odd {name}": "{uh}"})
-    entry = located_manifest(root / "all.json", "/data{1}")["odd {name}"]
-    assert entry["clean_wav"] == "/data{1}/clean/odd {name}.wav"
-    assert entry["words"] == "{uh}"
-
-
-def test_files_outside_data_root_are_absolute(root):
-    manifest = write_pair_manifest(
-        root / "clean", root / "noisy", root / "all.json", root / "noisy"
-    )
-    assert manifest["ann_1"]["noisy_wav"] == "{data_root}/ann_1.wav"
-    assert manifest["ann_1"]["clean_wav"] == f"{root}/clean/ann_1.wav"
+    assert dataset.data[name]["words"] == "{braces} 100 %"
+    entry = located_manifest(root / "all.json", "/data{1}")[name]
+    assert entry["clean_wav"] == f"/data{{1}}/clean/{name}.wav"
+    assert entry["words"] == "{braces} 100 %"
 
 
 def test_pairs_match_across_suffixes_and_sub_folders(tmp_path):
     write_audio(tmp_path / "clean" / "a.flac", noise(), subtype="PCM_16")
     write_audio(tmp_path / "noisy" / "cafe" / "a.wav", noise(seed=1))
+    (tmp_path / "clean" / "._a.wav").write_bytes(b"left by a Mac")
+    for name in ("ann/1.wav", "bob/1.wav", "bob/2.wav", "cat-x_3.wav"):
+        write_pair(tmp_path, name)  # sub-folders tell repeated names apart
     manifest = write_manifest(tmp_path)
     assert manifest["a"]["noisy_wav"] == "{data_root}/noisy/cafe/a.wav"
     assert manifest["a"]["clean_wav"] == "{data_root}/clean/a.flac"
-
-
-def test_sub_folders_tell_repeated_names_apart(tmp_path):
-    write_pair(tmp_path, "ann/1.wav")
-    write_pair(tmp_path, "bob/1.wav", seed=1)
-    write_pair(tmp_path, "bob/2.wav", seed=2)
-    manifest = write_manifest(tmp_path)
     speakers = {key: entry["speaker"] for key, entry in manifest.items()}
-    assert speakers == {"ann_1": "ann", "bob_1": "bob", "2": "bob"}
+    names = {"2": "bob", "a": "a", "ann_1": "ann", "bob_1": "bob"}
+    assert speakers == names | {"cat-x_3": "cat"}
 
 
-def test_hidden_files_are_no_audio(root):
-    (root / "clean" / "._ann_1.wav").write_bytes(b"left by a Mac")
-    assert len(write_manifest(root)) == 3
-
-
-def test_speakers_are_taken_and_left_out(root):
-    for choice in ("bob", ["bob"]):
-        assert list(write_manifest(root, speakers=choice)) == ["bob_1"]
-        others = write_manifest(root, exclude_speakers=choice)
-        assert list(others) == ["ann_1", "ann_2"]
-
-
-def test_speakers_that_are_left_out_are_not_checked(root):
+def test_speakers_are_taken_or_left_out_unchecked(root):
     (root / "clean" / "bob_1.wav").write_text("damaged")
     (root / "clean" / "bob_2.wav").touch()
-    assert len(write_manifest(root, speakers=["ann"])) == 2
+    for choice in ({"speakers": ["ann"]}, {"exclude_speakers": "bob"}):
+        assert list(write_manifest(root, **choice)) == ["ann_1", "ann_2"]
 
 
-@pytest.mark.parametrize(
-    "path, speaker",
-    [
-        ("p226_001.wav", "p226"),
-        ("p226-a_001.wav", "p226"),
-        ("84/121123/84-121123-0001.flac", "84"),
-        ("lonely.wav", "lonely"),
-    ],
-)
-def test_speaker_of(path, speaker):
-    assert speaker_of(f"/data/{path}", "/data") == speaker
+def test_single_manifest_of_folders_of_any_layout(tmp_path):
+    one, two = tmp_path / "one", tmp_path / "two"
+    write_audio(one / "84" / "7" / "a.wav", noise())
+    soundfile.write(one / "b-1.ogg", noise(), 16000)
+    write_audio(two / "b-1.wav", noise(0.7))
+    manifest = write_single_manifest([one, two], tmp_path / "all.json", two)
+    assert manifest == read_manifest(tmp_path / "all.json")
+    assert list(manifest) == ["84_7_a", "one_b-1", "two_b-1"]
+    assert manifest["84_7_a"]["speaker"] == "84"
+    assert manifest["84_7_a"]["wav"] == f"{one}/84/7/a.wav"
+    assert manifest["two_b-1"] == {
+        "wav": "{data_root}/b-1.wav",
+        "length": 0.7,
+        "speaker": "b",
+        "sha256": sha256_of(two / "b-1.wav"),
+    }
+    path = tmp_path / "two.json"
+    assert list(write_single_manifest(str(two), path)) == ["b-1"]
 
 
 # What is kept
 
 
-def test_second_run_reads_no_audio(root, checked):
-    first = write_manifest(root)
-    assert checked.call_count == 3
-    before = (root / "all.json").stat()
-    assert write_manifest(root) == first
-    assert checked.call_count == 3
-    assert (root / "all.json").stat().st_mtime_ns == before.st_mtime_ns
-
-
 @pytest.mark.parametrize(
-    "change", ["content", "new", "gone", "touched", "edited", "options"]
+    "change", [None, "content", "new", "gone", "touched", "edited", "words"]
 )
-def test_any_change_makes_the_manifest_again(root, checked, change):
+def test_only_a_change_makes_the_manifest_again(root, monkeypatch, change):
     write_manifest(root)
-    checked.reset_mock()
-    options = {}
+    before = (root / "all.json").stat().st_mtime_ns
+    checked = Mock(wraps=manifest_module.check_file)
+    monkeypatch.setattr(manifest_module, "check_file", checked)
     if change == "content":
         write_audio(root / "noisy" / "ann_1.wav", noise(seed=7))
     elif change == "new":
@@ -169,20 +126,19 @@ def test_any_change_makes_the_manifest_again(root, checked, change):
         os.utime(root / "clean" / "ann_1.wav", (1e9, 1e9))
     elif change == "edited":
         (root / "all.json").write_text("{}")
-    else:
-        options = {"words": {"ann_1": "Hello."}}
-    manifest = write_manifest(root, **options)
+    words = {"ann_1": "Hello."} if change == "words" else None
+    manifest = write_manifest(root, words=words)
     assert len(manifest) == {"new": 4, "gone": 2}.get(change, 3)
-    assert checked.call_count == len(manifest)
+    assert checked.call_count == (2 * len(manifest) if change else 0)
     assert manifest == read_manifest(root / "all.json")
-    noisy = root / "noisy" / "bob_1.wav"
-    assert manifest["bob_1"]["noisy_sha256"] == sha256_of(noisy)
+    noisy = list(manifest)[0]
+    hashed = sha256_of(root / "noisy" / f"{noisy}.wav")
+    assert manifest[noisy]["noisy_sha256"] == hashed
+    unchanged = (root / "all.json").stat().st_mtime_ns == before
+    assert unchanged == (change is None)
 
 
-# Hashing
-
-
-def test_hash_follows_the_audio_not_the_place(root, tmp_path):
+def test_hash_follows_the_audio_not_the_place(root):
     write_manifest(root)
     before = manifest_hash(root / "all.json")
     write_pair_manifest(
@@ -194,34 +150,104 @@ def test_hash_follows_the_audio_not_the_place(root, tmp_path):
     assert manifest_hash(root / "all.json") != before
 
 
-# Single files
+# What is refused
 
 
-def test_single_manifest_of_folders_of_any_layout(tmp_path):
-    write_audio(tmp_path / "one" / "84" / "7" / "a.wav", noise())
-    write_audio(tmp_path / "one" / "b-1.flac", noise(), subtype="PCM_16")
-    soundfile.write(tmp_path / "one" / "c.ogg", noise(), RATE)
-    write_audio(tmp_path / "two" / "b-1.wav", noise(0.7))
-    path = tmp_path / "speech.json"
-    manifest = write_single_manifest(
-        [tmp_path / "one", tmp_path / "two"], path, tmp_path / "two"
-    )
-    assert manifest == read_manifest(path)
-    assert list(manifest) == ["84_7_a", "c", "one_b-1", "two_b-1"]
-    assert manifest["84_7_a"]["speaker"] == "84"
-    assert manifest["84_7_a"]["wav"] == f"{tmp_path}/one/84/7/a.wav"
-    assert manifest["two_b-1"] == {
-        "wav": "{data_root}/b-1.wav",
-        "length": 0.7,
-        "speaker": "b",
-        "sha256": sha256_of(tmp_path / "two" / "b-1.wav"),
+def problems_of(root, **options):
+    """What a refused pair manifest complains of; the old one stays."""
+    root.mkdir(exist_ok=True)
+    (root / "all.json").write_text("old")
+    with pytest.raises(ManifestError) as caught:
+        write_manifest(root, **options)
+    assert (root / "all.json").read_text() == "old"
+    for line in caught.value.problems:
+        assert line in str(caught.value)
+    return caught.value.problems
+
+
+def test_all_problems_of_all_kinds_are_listed_at_once(root):
+    clean, noisy = root / "clean", root / "noisy"
+    for name in "cut zero text lengths nan silent offset stereo rate".split():
+        write_pair(root, f"ann_{name}.wav")
+    write_pair(root, "ann_short.wav", 0.1)
+    cut(noisy / "ann_cut.wav")
+    (clean / "ann_zero.wav").write_bytes(b"")
+    (noisy / "ann_text.wav").write_text("This is no audio.")
+    write_audio(noisy / "ann_lengths.wav", noise(0.6))
+    write_audio(clean / "ann_nan.wav", np.append(noise(), -np.inf)[1:])
+    write_audio(clean / "ann_silent.wav", np.zeros(8000))
+    write_audio(clean / "ann_offset.wav", np.full(8000, 0.1))
+    soundfile.write(noisy / "ann_stereo.wav", noise(1).reshape(-1, 2), 16000)
+    write_audio(noisy / "ann_rate.wav", noise(), 8000)
+    (noisy / "ann_1.wav").unlink()
+    (clean / "bob_1.wav").unlink()
+    (clean / "ann_9.wav").symlink_to(root / "gone.wav")
+    write_audio(noisy / "ann_9.wav", noise())
+    write_audio(clean / "ann_2.flac", noise(0.6), subtype="PCM_16")
+    expected = {  # file: what its line names besides
+        clean / "ann_1.wav": noisy,
+        noisy / "bob_1.wav": clean,
+        clean / "ann_2.wav": clean / "ann_2.flac",
+        clean / "ann_9.wav": "",
+        noisy / "ann_cut.wav": "",
+        clean / "ann_zero.wav": "",
+        noisy / "ann_text.wav": "",
+        clean / "ann_short.wav": "0.100",
+        noisy / "ann_short.wav": "0.100",
+        noisy / "ann_lengths.wav": "9600",
+        clean / "ann_nan.wav": "",
+        clean / "ann_silent.wav": "",
+        clean / "ann_offset.wav": "",
+        noisy / "ann_stereo.wav": "convert_folder",
+        noisy / "ann_rate.wav": "8000",
     }
+    problems = problems_of(root)
+    for path, named in expected.items():
+        lines = [line for line in problems if line.startswith(f"{path} ")]
+        assert any(str(named) in line for line in lines), path
+    assert len(problems) == len(expected)
 
 
-def test_one_folder_need_not_be_a_list(tmp_path):
-    write_audio(tmp_path / "ann" / "a.wav", noise())
-    write_audio(tmp_path / "bob" / "a.wav", noise())
-    folder, path = str(tmp_path), tmp_path / "speech.json"
-    assert len(write_single_manifest(folder, path)) == 2
-    without = write_single_manifest(folder, path, exclude_speakers=["ann"])
-    assert list(without) == ["bob_a"] == list(read_manifest(path))
+def test_empty_and_missing_folders_are_named(root, tmp_path):
+    for path in (root / "noisy").iterdir():
+        path.unlink()
+    (problem,) = problems_of(root)
+    assert str(root / "noisy") in problem
+    clean, noisy = problems_of(tmp_path / "nowhere")
+    assert str(tmp_path / "nowhere" / "clean") in clean
+    assert str(tmp_path / "nowhere" / "noisy") in noisy
+
+
+@pytest.mark.parametrize("option", ["speakers", "exclude_speakers"])
+def test_impossible_speakers_are_answered_with_the_known(root, option):
+    (problem,) = problems_of(root, **{option: ["ann", "eve"]})
+    assert all(name in problem for name in ("eve", "ann", "bob"))
+    nobody = {"speakers": [], "exclude_speakers": ["ann", "bob"]}
+    (problem,) = problems_of(root, **{option: nobody[option]})
+    assert "ann, bob" in problem
+
+
+def test_single_manifest_lists_all_problems(tmp_path):
+    one, empty = tmp_path / "one", tmp_path / "empty"
+    write_audio(one / "rate.wav", noise(2), 44100)
+    write_audio(one / "silent.wav", np.zeros(8000))
+    write_audio(one / "good.wav", noise())
+    empty.mkdir()
+    missing, path = tmp_path / "missing", tmp_path / "noise.json"
+    with pytest.raises(ManifestError) as caught:
+        write_single_manifest([one, empty, missing], path)
+    assert len(caught.value.problems) == 4
+    for name in (one / "rate.wav", one / "silent.wav", empty, missing):
+        assert str(name) in str(caught.value)
+    with pytest.raises(ManifestError):
+        write_single_manifest([], path)
+
+
+@pytest.mark.parametrize("text", [None, "", '{"a": {', "[]", "{}", '{"a": 1}'])
+def test_missing_and_damaged_manifests_are_named(tmp_path, text):
+    path = tmp_path / "bad.json"
+    if text is not None:
+        path.write_text(text)
+    error = FileNotFoundError if text is None else ManifestError
+    with pytest.raises(error, match="bad.json"):
+        read_manifest(path)

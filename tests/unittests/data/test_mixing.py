@@ -1,53 +1,46 @@
 """Mixtures: the SNR and level that were asked for, no clipping, new ones in
-every epoch, the same again for the same seed."""
+every epoch, the same again for the same seed; fixed ones go on and spare what
+is there."""
 
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
-import torch
-from speechbrain.dataio.dataloader import make_dataloader
+from sounds import noise
 
-from dispatch_sb.data.audio import read_audio, write_audio
+from dispatch_sb.cli import main
+from dispatch_sb.data import (
+    DynamicMixture,
+    read_audio,
+    read_manifest,
+    write_audio,
+    write_mixtures,
+    write_single_manifest,
+)
 from dispatch_sb.data.levels import active_rms, mix, rms
-from dispatch_sb.data.mixing import DynamicMixture, write_mixtures
+from dispatch_sb.data.own_speech import prepare_own, prepare_pairs
 
 RATE = 16000
 
 
-def write_manifest(folder, signals):
+def write_folder(folder, signals):
     """Writes signals and the manifest that lists them."""
-    manifest = {}
     for name, signal in signals.items():
         write_audio(folder / f"{name}.wav", signal)
-        manifest[name] = {
-            "wav": str(folder / f"{name}.wav"),
-            "length": len(signal) / RATE,
-            "speaker": name.split("_")[0],
-            "sha256": "0" * 64,
-        }
     path = folder / "manifest.json"
-    path.write_text(json.dumps(manifest))
+    write_single_manifest(folder, path, min_seconds=0.01)
     return path
 
 
 @pytest.fixture
 def manifests(tmp_path):
     """Manifests of two "speakers" and of two noises."""
-    rng = np.random.default_rng(0)
-    speech = {
-        "ann_1": 0.1 * rng.standard_normal(3 * RATE),
-        "bob-x_2": 0.05 * rng.standard_normal(RATE),
-    }
-    noise = {
-        "rain": 0.02 * rng.standard_normal(4 * RATE),
-        "click": 0.5 * rng.standard_normal(1000),
-    }
+    speech = {"ann_1": noise(3.0), "bob-x/2": noise(1.0, seed=1) / 2}
+    noises = {"rain": noise(4.0, seed=2) / 5, "click": 4 * noise(0.06, seed=3)}
     return [
-        write_manifest(tmp_path / "speech", speech),
-        write_manifest(tmp_path / "noise", noise),
+        write_folder(tmp_path / "speech", speech),
+        write_folder(tmp_path / "noise", noises),
     ]
 
 
@@ -55,40 +48,35 @@ def decibels(ratio):
     return 20 * np.log10(ratio)
 
 
-def measured_snr(noisy, clean):
-    return decibels(active_rms(clean) / rms(noisy - clean))
+def measured(pairs):
+    """SNRs and levels of noisy and clean signals."""
+    pairs = list(pairs)
+    snrs = [decibels(active_rms(clean) / rms(n - clean)) for n, clean in pairs]
+    return snrs, [decibels(rms(noisy)) for noisy, _ in pairs]
+
+
+def signals_of(dataset):
+    """Noisy and clean signals of all items."""
+    keys = "noisy_sig", "clean_sig"
+    return [tuple(item[key].numpy() for key in keys) for item in dataset]
 
 
 @pytest.mark.parametrize("snr_db", [-5.0, 2.5, 40.0])
 def test_mix_has_the_snr_over_active_speech(snr_db):
-    rng = np.random.default_rng(1)
-    talk, noise = 0.1 * rng.standard_normal((2, RATE))
-    pause = np.zeros(3 * RATE)
-    clean = np.concatenate([pause, talk])
-    noisy, clean = mix(clean, np.tile(noise, 4), snr_db)
-    # Three quarters of silence do not make the speech quieter.
-    assert decibels(rms(clean[-RATE:]) / rms(noisy - clean)) == pytest.approx(
-        snr_db, abs=0.2
-    )
-
-
-def test_active_level_ignores_silence_and_faint_noise():
-    rng = np.random.default_rng(2)
-    talk = 0.1 * rng.standard_normal(RATE)
-    faint = 1e-3 * rng.standard_normal(RATE)
-    silence = np.zeros(RATE)
-    level = active_rms(np.concatenate([talk, silence, faint]))
-    assert decibels(level / rms(talk)) == pytest.approx(0, abs=0.3)
+    talk = noise(1.0)
+    clean = np.concatenate([np.zeros(3 * RATE), talk / 100, talk])
+    noisy, clean = mix(clean, noise(5.0, seed=1), snr_db)
+    # Silence and what is faint do not make the speech quieter.
+    ratio = rms(clean[-RATE:]) / rms(noisy - clean)
+    assert decibels(ratio) == pytest.approx(snr_db, abs=0.3)
 
 
 def test_a_loud_pair_is_scaled_together():
-    rng = np.random.default_rng(3)
-    clean, noise = rng.standard_normal((2, RATE))
-    noisy, scaled = mix(clean, noise, snr_db=0)
-    assert max(np.abs(noisy).max(), np.abs(scaled).max()) <= 0.9901
-    assert measured_snr(noisy, scaled) == pytest.approx(0, abs=0.1)
-    factor = scaled / clean
-    assert np.allclose(factor, factor[0], rtol=1e-4)
+    loud = 10 * noise(1.0)
+    noisy, clean = mix(loud, 10 * noise(1.0, seed=1), snr_db=0)
+    assert max(np.abs(noisy).max(), np.abs(clean).max()) <= 0.9901
+    assert measured([(noisy, clean)])[0] == pytest.approx([0], abs=0.1)
+    assert np.allclose(clean / loud, clean[0] / loud[0], rtol=1e-4)
 
 
 def test_silence_cannot_be_mixed():
@@ -97,43 +85,29 @@ def test_silence_cannot_be_mixed():
 
 
 def test_items_have_the_asked_length_snr_and_level(manifests):
-    dataset = DynamicMixture(
-        *manifests, 0.5, snr_db=(-3.0, 12.0), level_db=(-30, -20), length=40
-    )
-    assert len(dataset) == 40
-    snrs, levels = [], []
-    for item in dataset:
-        noisy, clean = item["noisy_sig"].numpy(), item["clean_sig"].numpy()
-        assert noisy.shape == clean.shape == (8000,)
-        assert noisy.dtype == np.float32
-        snrs.append(measured_snr(noisy, clean))
-        levels.append(decibels(rms(noisy)))
+    ranges = {"snr_db": (-3.0, 12.0), "level_db": (-30, -20)}
+    pairs = signals_of(DynamicMixture(*manifests, 0.5, **ranges, length=40))
+    assert len(pairs) == 40
+    for signal in sum(pairs, ()):
+        assert signal.shape == (8000,) and signal.dtype == np.float32
+    snrs, levels = measured(pairs)
     assert -3.1 < min(snrs) < 0 and 9 < max(snrs) < 12.1
     assert -30.1 < min(levels) < -28 and -22 < max(levels) < -19.9
 
 
-def test_a_list_of_snrs_gives_these_values_only(manifests):
-    dataset = DynamicMixture(*manifests, 0.5, snr_db=[0, 15], length=20)
-    pairs = [(item["noisy_sig"], item["clean_sig"]) for item in dataset]
-    snrs = [measured_snr(n.numpy(), c.numpy()) for n, c in pairs]
-    assert {round(float(snr)) for snr in snrs} == {0, 15}
+def test_a_list_of_snrs_gives_these_values_only_and_nothing_clips(manifests):
+    ranges = {"snr_db": [0, 15], "level_db": (0, 0)}
+    pairs = signals_of(DynamicMixture(*manifests, 0.5, **ranges, length=20))
+    assert {round(float(snr)) for snr in measured(pairs)[0]} == {0, 15}
+    assert max(np.abs(noisy).max() for noisy, _ in pairs) <= 0.9901
 
 
-def test_no_mixture_clips(manifests):
-    dataset = DynamicMixture(*manifests, 0.5, (0, 0), (0, 0), length=10)
-    for item in dataset:
-        assert item["noisy_sig"].abs().max() <= 0.9901
-
-
-def test_by_default_an_epoch_is_as_long_as_the_speech(manifests):
-    assert len(DynamicMixture(*manifests, segment_seconds=0.5)) == 8
-
-
-def test_long_files_give_more_items(manifests):
-    dataset = DynamicMixture(*manifests, segment_seconds=0.5, length=8)
+def test_an_epoch_is_as_long_as_the_speech_and_long_files_give_more(manifests):
+    dataset = DynamicMixture(*manifests, segment_seconds=0.5)
+    assert len(dataset) == 8
     rng = np.random.default_rng(0)
     files = [Path(dataset._draw_speech(i, rng)).stem for i in range(8)]
-    assert files == ["ann_1"] * 6 + ["bob-x_2"] * 2
+    assert files == ["ann_1"] * 6 + ["2"] * 2
 
 
 def test_items_follow_seed_epoch_and_index_alone(manifests):
@@ -144,44 +118,20 @@ def test_items_follow_seed_epoch_and_index_alone(manifests):
 
     first = items(1, 3, range(8))
     assert first == items(1, 3, reversed(range(8)))
-    other_epoch = items(1, 4, range(8))
-    other_seed = items(2, 3, range(8))
-    assert not set(first.values()) & set(other_epoch.values())
-    assert not set(first.values()) & set(other_seed.values())
+    others = items(1, 4, range(8)), items(2, 3, range(8))
+    for other in others:
+        assert not set(first.values()) & set(other.values())
 
 
-@pytest.mark.parametrize("workers", [0, 2])
-def test_persistent_workers_see_the_epoch(manifests, workers):
-    dataset = DynamicMixture(*manifests, 0.5)
-    loader = make_dataloader(
-        dataset,
-        batch_size=4,
-        num_workers=workers,
-        persistent_workers=workers > 0,
-    )
-    sums = []
-    for epoch in (1, 2):
-        dataset.set_epoch(epoch)
-        noisy = torch.cat([batch.noisy_sig.data for batch in loader])
-        expected = torch.stack([item["noisy_sig"] for item in dataset])
-        assert torch.equal(noisy, expected)
-        sums.append(noisy.sum().item())
-    assert sums[0] != sums[1]
-
-
-def test_silent_parts_are_not_drawn(tmp_path):
-    talk = np.concatenate([np.zeros(4 * RATE), 0.1 * np.ones(RATE)])
-    speech = write_manifest(tmp_path / "speech", {"ann_1": talk})
-    noise = write_manifest(tmp_path / "noise", {"hum": 0.1 * np.ones(RATE)})
-    dataset = DynamicMixture(speech, noise, 0.5, length=20)
-    assert all(item["clean_sig"].abs().max() > 0 for item in dataset)
-
-
-def test_a_silent_corpus_is_refused(tmp_path):
-    speech = write_manifest(tmp_path / "speech", {"ann_1": np.ones(RATE)})
-    noise = write_manifest(tmp_path / "noise", {"none": np.zeros(RATE)})
-    with pytest.raises(ValueError, match="none.wav"):
-        DynamicMixture(speech, noise, 0.5)[0]
+def test_silence_is_not_drawn_and_a_silent_corpus_is_refused(tmp_path):
+    talk = np.concatenate([np.zeros(4 * RATE), noise(1.0)])
+    speech = write_folder(tmp_path / "speech", {"ann_1": talk})
+    hum = write_folder(tmp_path / "noise", {"hum": noise()})
+    pairs = signals_of(DynamicMixture(speech, hum, 0.5, length=20))
+    assert all(rms(clean) > 0 for _, clean in pairs)
+    write_audio(tmp_path / "noise" / "hum.wav", np.zeros(RATE))
+    with pytest.raises(ValueError, match="hum.wav"):
+        DynamicMixture(speech, hum, 0.5)[0]
 
 
 @pytest.mark.parametrize(
@@ -193,33 +143,105 @@ def test_impossible_choices_are_refused(manifests, key, choice):
         DynamicMixture(*manifests, 0.5, **{key: choice})
 
 
-def test_fixed_pairs_on_disk(manifests, tmp_path):
+# Fixed pairs
+
+
+def read_pairs(clean_folder, noisy_folder):
+    """Noisy and clean signals by name."""
+    return {
+        path.name: (read_audio(noisy_folder / path.name), read_audio(path))
+        for path in sorted(clean_folder.iterdir())
+    }
+
+
+def test_fixed_pairs_take_speech_and_snrs_in_turn(manifests, tmp_path):
     folders = tmp_path / "clean", tmp_path / "noisy"
     write_mixtures(*manifests, *folders, snr_db=[0, 10], seed=1, count=5)
-    names = sorted(path.name for path in folders[0].glob("*.wav"))
-    assert len(names) == 5
-    assert {name.split("_")[0] for name in names} == {"ann", "bobx"}
-    for name in names:
-        clean, noisy = (read_audio(folder / name) for folder in folders)
-        assert soundfile.info(folders[0] / name).subtype == "PCM_16"
-        index = int(name.split("_")[1].split(".")[0])
-        assert measured_snr(noisy, clean) == pytest.approx(
-            [0, 10][index % 2], abs=0.1
-        )
+    pairs = read_pairs(*folders)
+    by_number = {name[:-4].split("_")[1]: pairs[name] for name in pairs}
+    assert {name.split("_")[0] for name in pairs} == {"ann", "bobx"}
+    snrs, _ = measured(by_number[f"{i:04d}"] for i in range(5))
+    assert snrs == pytest.approx([0, 10, 0, 10, 0], abs=0.1)
+    write_mixtures(*manifests, *folders, snr_db=[0, 10], seed=1, count=2)
+    assert len(read_pairs(*folders)) == 2
 
 
-def test_fixed_pairs_are_kept_and_renewed(manifests, tmp_path):
-    folders = tmp_path / "clean", tmp_path / "noisy"
+@pytest.fixture
+def words(manifests, tmp_path):
+    """A command line for eight pairs of a second or two."""
+    folders = [path.parent for path in manifests]
+    words = ["mix", *folders, tmp_path / "out", "--hours", "0.004"]
+    write_audio(folders[1] / "click.wav", noise())
+    return [str(word) for word in words]
 
-    def contents(**settings):
-        settings = {"snr_db": [5], "seed": 1, "count": 3} | settings
-        write_mixtures(*manifests, *folders, **settings)
-        files = sorted(folders[1].glob("*.wav"))
-        return {f.name: (f.read_bytes(), f.stat().st_mtime_ns) for f in files}
 
-    first = contents()
-    assert contents() == first
-    assert len(contents(count=2)) == 2
-    again = contents()
-    assert again.keys() == first.keys()
-    assert all(again[name][0] == first[name][0] for name in first)
+def test_the_command_writes_pairs_at_the_wanted_ratio(words, tmp_path):
+    options = ["--snr", "5", "5", "--level", "-30", "-30", "--segment", "0.9"]
+    assert main([*words, *options]) == 0
+    out, manifest = tmp_path / "out", tmp_path / "pairs.json"
+    prepare_pairs({"train": out}, {"train": manifest}, tmp_path)
+    entries = read_manifest(manifest).values()
+    assert {entry["length"] for entry in entries} == {0.9}
+    assert {entry["speaker"] for entry in entries} == {"ann", "bobx"}
+    snrs, levels = measured(read_pairs(out / "clean", out / "noisy").values())
+    assert snrs == pytest.approx([5] * 16, abs=0.1)
+    assert levels == pytest.approx([-30] * 16, abs=0.1)
+
+
+def test_the_same_command_gives_the_same_files_and_goes_on(words, tmp_path):
+    def contents():
+        files = (tmp_path / "out").rglob("*.flac")
+        return {path: path.read_bytes() for path in files}
+
+    def noisy(contents):
+        return {
+            v for path, v in contents.items() if path.parent.name == "noisy"
+        }
+
+    assert main(words) == 0
+    before = contents()
+    assert len(before) == 16
+    for path in sorted(before)[3:9]:
+        path.unlink()
+    assert main(words) == 0
+    assert contents() == before
+    assert main([*words, "--seed", "7"]) == 0
+    assert contents().keys() == before.keys()
+    assert not noisy(contents()) & noisy(before)
+
+
+def test_files_of_others_are_left_alone(words, tmp_path, capsys):
+    theirs = tmp_path / "out" / "clean" / "theirs.flac"
+    write_audio(theirs, np.ones(160) / 2, subtype="PCM_16")
+    assert main(words) == 1
+    assert str(theirs.parent) in capsys.readouterr().err
+    assert theirs.is_file()
+
+
+def test_hours_that_are_none_are_refused(words, capsys):
+    for hours in ("0", "nan", "inf"):
+        assert main([*words[:-1], hours]) == 1
+        assert hours in capsys.readouterr().err
+
+
+def test_own_recordings_are_split_by_speakers_and_by_noises(tmp_path):
+    folders = [tmp_path / "speech"], [tmp_path / "noise"]
+    for index in range(8):
+        name = f"{'abcd'[index // 2]}_{index}.wav"
+        write_audio(folders[0][0] / name, noise(seed=index))
+        write_audio(folders[1][0] / f"{index}.wav", noise(seed=10 + index))
+    out = tmp_path / "out"
+    prepare_own(*folders, out, held_out_share=0.25, pairs=3)
+    heard = []
+    for kind, sizes in (("speech", [4, 2, 2]), ("noise", [4, 2, 2])):
+        parts = [
+            read_manifest(out / f"{part}_{kind}.json").values()
+            for part in ("train", "valid", "test")
+        ]
+        assert [len(part) for part in parts] == sizes
+        heard += [{entry["speaker"] for entry in part} for part in parts]
+    assert sum(map(len, heard)) == len(set.union(*heard)) == 12
+    for part, speakers in (("valid", heard[1]), ("test", heard[2])):
+        entries = json.loads((out / f"{part}.json").read_text()).values()
+        assert len(entries) == 3
+        assert {entry["speaker"] for entry in entries} <= speakers

@@ -2,6 +2,7 @@
 shares speech or noise with another, every build and every archive of one
 gives the same bytes."""
 
+import json
 import tarfile
 from collections import Counter
 from unittest.mock import Mock
@@ -9,19 +10,18 @@ from unittest.mock import Mock
 import mini_recipe
 import numpy as np
 import pytest
+import soundfile
 from mini_recipe import (
-    check_corpus,
-    contents,
+    RATE,
     damaged,
-    mini_noise,
     mini_packages,
-    mini_speech,
+    mini_sounds,
     mini_voicebank,
     syllables,
 )
 
-from dispatch_sb.data import read_audio
-from dispatch_sb.data.levels import rms
+from dispatch_sb.data import read_audio, sha256_of
+from dispatch_sb.data.levels import active_rms, rms
 
 # Mean square of all clean and all noisy test files, made of Debian 12's
 # packages: other samples have others, a processor's last bit does not.
@@ -35,8 +35,9 @@ def packages(tmp_path_factory):
 
 
 @pytest.fixture
-def small(monkeypatch):
-    """Settings for a corpus of a minute."""
+def fetched(monkeypatch, packages):
+    """Settings for a corpus of a minute; holds how often its packages, which
+    are at hand, were asked for."""
     minutes = {
         "en": {"train": 0.3, "train babble": 0.1, "test babble": 0.1},
         "es": {"train": 0.3, "train babble": 0.1, "test babble": 0.1},
@@ -44,14 +45,11 @@ def small(monkeypatch):
         "it": {"train": 0.2, "test babble": 0.1},
         "ru": {"test": 9.0},
     }
-    monkeypatch.setattr(mini_speech, "MINUTES", minutes)
-    monkeypatch.setattr(mini_speech, "TEST_UTTERANCES", 8)
-    monkeypatch.setattr(mini_noise, "SECONDS", {"train": 7, "test": 6})
-
-
-@pytest.fixture
-def fetched(monkeypatch, packages, small):
-    """Replaces apt; holds how often packages were asked for."""
+    for language, (speaker, _) in list(mini_sounds.SPEAKERS.items()):
+        small = speaker, minutes[language]
+        monkeypatch.setitem(mini_sounds.SPEAKERS, language, small)
+    monkeypatch.setattr(mini_sounds, "TEST_UTTERANCES", 8)
+    monkeypatch.setattr(mini_sounds, "NOISE_SECONDS", {"train": 7, "test": 6})
     fetched = Mock(return_value=packages)
     monkeypatch.setattr(mini_voicebank, "get_packages", fetched)
     return fetched
@@ -67,72 +65,104 @@ def archive(fetched, tmp_path):
     return tmp_path / "mini.tar.gz"
 
 
-def test_prompts_are_decoded_and_sorted_out(packages):
-    package = packages["asterisk-core-sounds-fr-g722"]
-    prompts = mini_speech.read_prompts(package, "fr")
-    assert [p.name for p in prompts] == [f"fr/vm-{i:02d}" for i in range(30)]
-    assert prompts[10].seconds == pytest.approx(2.05, abs=0.01)
-    assert rms(prompts[10].signal) == pytest.approx(0.1, rel=0.1)
-
-
-def test_a_small_corpus_has_all_that_was_asked(packages, small, tmp_path):
-    mini_voicebank.build_corpus(packages, tmp_path)
-    record = check_corpus(tmp_path)
-    assert len(record["test"]) == 8
-    assert {e["snr_db"] for e in record["train"].values()} == {0, 5, 10, 15}
-    assert {e["snr_db"] for e in record["test"].values()} <= {
-        2.5,
-        7.5,
-        12.5,
-        17.5,
+def contents(folder):
+    """The hash of every file of a corpus."""
+    return {
+        path.relative_to(folder): sha256_of(path)
+        for path in folder.rglob("*")
+        if path.is_file()
     }
-    copied = list((tmp_path / "licences").rglob("*copyright"))
+
+
+def check_corpus(folder):
+    """Holds of every mini corpus, small or real; returns its record."""
+    record = json.loads((folder / "sources.json").read_text())
+    kinds = mini_voicebank.CLEAN, mini_voicebank.NOISY
+    speakers, used = {}, {}
+    for split in ("train", "test"):
+        folders = [folder / names[split] for names in kinds]
+        files = [{path.stem for path in f.iterdir()} for f in folders]
+        assert files[0] == files[1] == set(record[split])
+        for name, entry in record[split].items():
+            check_pair(*(f / f"{name}.wav" for f in folders), entry)
+        log = (folder / mini_voicebank.LOGS[split]).read_text().splitlines()
+        assert len(log) == len(record[split])
+        speakers[split] = {name.split("_")[0] for name in record[split]}
+        used[split] = {
+            *(p for entry in record[split].values() for p in entry["prompts"]),
+            *(s for noise in record["noise"][split].values() for s in noise),
+        }
+    noises = {path.stem for path in (folder / "noise_trainset_16k").iterdir()}
+    assert noises == set(record["noise"]["train"])
+    assert speakers["train"] == {"allison", "june", "carlo"}
+    assert speakers["test"] == {"ivrvoice"}
+    assert not used["train"] & used["test"]
+    for split in ("train", "test"):  # the test speaker is in no noise
+        noises = record["noise"][split].values()
+        assert not [s for noise in noises for s in noise if s.startswith("ru/")]
+    return record
+
+
+def check_pair(clean_path, noisy_path, entry):
+    """The pair's format, length, peak and SNR are as the record says."""
+    clean, noisy = read_audio(clean_path), read_audio(noisy_path)
+    assert soundfile.info(clean_path).subtype == "PCM_16"
+    assert len(clean) == len(noisy)
+    assert len(clean) / RATE == pytest.approx(entry["seconds"], abs=0.001)
+    assert 2 <= len(clean) / RATE <= 5
+    assert max(np.abs(clean).max(), np.abs(noisy).max()) < 0.991
+    snr_db = 20 * np.log10(active_rms(clean) / rms(noisy - clean))
+    assert snr_db == pytest.approx(entry["snr_db"], abs=0.05)
+
+
+def test_the_corpus_has_all_that_was_asked_and_is_built_once(fetched, tmp_path):
+    folder = mini_voicebank.prepare_mini(tmp_path / "mini")
+    record = check_corpus(folder)
+    assert len(record["test"]) == 8
+    prompts = {p for e in record["test"].values() for p in e["prompts"]}
+    assert all(prompt.startswith("ru/vm-") for prompt in prompts)
+    assert {e["snr_db"] for e in record["train"].values()} == {0, 5, 10, 15}
+    copied = list((folder / "licences").rglob("*copyright"))
     assert len(copied) == len(mini_packages.PACKAGES)
-    page = (tmp_path / "LICENCES.md").read_text()
+    page = (folder / "LICENCES.md").read_text()
     assert all(name in page for name in mini_packages.PACKAGES)
-    about = mini_voicebank.describe_mini(tmp_path, ["carlo"])
+    first = contents(folder)
+    assert mini_voicebank.prepare_mini(folder) == folder
+    assert contents(folder) == first
+    assert fetched.call_count == 1
+    mini_voicebank.prepare_mini(tmp_path / "again")
+    assert contents(tmp_path / "again") == first
+
+
+def test_a_run_is_told_who_was_heard_and_under_which_licence(archive):
+    folder = archive.parent / "packed"
+    about = mini_voicebank.describe_mini(folder, ["carlo"])
     said = " ".join(entry["name"] for entry in about["data"])
     assert "Allison Smith" in said and "Carlo Flora" in said
     # Who was not heard in training is not listed, nor what is nobody's.
     assert "Topal" not in said and "generated" not in said
     assert all(entry["licence"] for entry in about["data"])
-    assert about["credit"].keys() == record["test"].keys()
+    assert len(about["credit"]) == 8
     assert all("Topal" in by for by in about["credit"].values())
-    about = mini_voicebank.describe_mini(tmp_path, ["carlo"], trains=False)
+    about = mini_voicebank.describe_mini(folder, ["carlo"], trains=False)
     uses = {entry["use"] for entry in about["data"]}
     assert uses == {"validation", "noise of validation"}
+    assert "ivrvoice" in mini_voicebank.summary(folder)
 
 
 def test_every_noise_meets_every_snr_as_often(tmp_path):
     rng = np.random.default_rng(0)
     utterances = {
-        f"ann_{i:04d}": mini_speech.Prompt(f"en/{i}", syllables(2, rng))
+        f"ann_{i:04d}": mini_sounds.Prompt(f"en/{i}", syllables(2, rng))
         for i in range(24)
     }
     noises = {
-        name: mini_noise.Noise(rng.standard_normal(40000), [])
+        name: mini_sounds.Noise(rng.standard_normal(40000), [])
         for name in ("rain", "wind", "hum")
     }
     record = mini_voicebank.write_split(utterances, noises, "test", tmp_path)
     met = Counter((e["noise"], e["snr_db"]) for e in record.values())
     assert len(met) == 12 and set(met.values()) == {2}
-
-
-def test_every_build_gives_the_same_bytes(packages, small, tmp_path):
-    for name in ("one", "two"):
-        mini_voicebank.build_corpus(packages, tmp_path / name)
-    first = contents(tmp_path / "one")
-    assert len(first) > 50
-    assert first == contents(tmp_path / "two")
-
-
-def test_the_corpus_is_built_once(fetched, tmp_path):
-    folder = mini_voicebank.prepare_mini(tmp_path / "mini")
-    first = contents(folder)
-    assert mini_voicebank.prepare_mini(folder) == folder
-    assert contents(folder) == first
-    assert fetched.call_count == 1
-    assert not list(folder.glob(".building-*"))
 
 
 def test_an_archive_gives_the_same_bytes(archive, tmp_path):
@@ -141,38 +171,36 @@ def test_an_archive_gives_the_same_bytes(archive, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "damage", ["cut", "changed", "checksum", "another file", "missing"]
+    "damage",
+    ["cut", "changed", "checksum", "another file", "missing", "version"],
 )
-def test_a_damaged_archive_is_refused(damage, archive, tmp_path):
-    content = damaged(archive.read_bytes()).get(damage)
+def test_a_damaged_or_other_archive_is_refused(
+    damage, archive, tmp_path, monkeypatch
+):
+    content = archive.read_bytes()
     archive.unlink()
-    if content is not None:
+    if damage == "version":
+        monkeypatch.setattr(mini_voicebank, "COMPLETE", "another")
         archive.write_bytes(content)
+    elif damage != "missing":
+        archive.write_bytes(damaged(content)[damage])
     with pytest.raises(mini_packages.PackageError, match="mini.tar.gz"):
         mini_voicebank.prepare_mini(tmp_path / "mini", [archive])
     assert not (tmp_path / "mini").exists()
-
-
-def test_an_archive_of_something_else_is_refused(
-    archive, tmp_path, monkeypatch
-):
-    with tarfile.open(tmp_path / "other.tar.gz", "w:gz") as other:
+    with tarfile.open(archive, "w:gz") as other:
         other.add(__file__, "file")
-    with pytest.raises(mini_packages.PackageError, match="other.tar.gz"):
-        mini_voicebank.prepare_mini(tmp_path / "1", [tmp_path / "other.tar.gz"])
-    monkeypatch.setattr(mini_voicebank, "COMPLETE", {"settings": "others"})
     with pytest.raises(mini_packages.PackageError, match="mini.tar.gz"):
-        mini_voicebank.prepare_mini(tmp_path / "2", [archive])
+        mini_voicebank.prepare_mini(tmp_path / "mini", [archive])
 
 
-def test_other_settings_build_anew_and_spare_foreign_files(
+def test_another_version_is_built_anew_and_foreign_files_are_spared(
     fetched, tmp_path, monkeypatch
 ):
     folder = mini_voicebank.prepare_mini(tmp_path)
     before = contents(folder)
     (folder / "notes.txt").write_text("mine")
     monkeypatch.setattr(mini_voicebank, "SEED", 1)
-    monkeypatch.setattr(mini_voicebank, "COMPLETE", {"settings": "others"})
+    monkeypatch.setattr(mini_voicebank, "COMPLETE", "another")
     after = contents(mini_voicebank.prepare_mini(folder))
     assert (folder / "notes.txt").read_text() == "mine"
     noisy = [path for path in after if path.parts[0].startswith("noisy")]
@@ -209,11 +237,10 @@ def test_the_real_corpus(tmp_path):
         samples = np.concatenate([read_audio(path) for path in files])
         assert rms(samples) ** 2 == pytest.approx(energy, rel=1e-5)
     assert len(record["test"]) == 64
-    minutes = dict.fromkeys(("allison", "june", "carlo", "ivrvoice"), 0.0)
+    minutes = Counter()
     for split in ("train", "test"):
         for name, entry in record[split].items():
             minutes[name.split("_")[0]] += entry["seconds"] / 60
     assert minutes == pytest.approx(
         {"allison": 22, "june": 18, "carlo": 2.5, "ivrvoice": 3.2}, abs=0.5
     )
-    assert set(record["packages"]) == set(mini_packages.PACKAGES)
