@@ -49,7 +49,7 @@ def format_table(scores: dict) -> str:
     if scores.get("differences"):
         blocks.append(
             ["Mean difference on the same files [95 % bootstrap interval]"]
-            + _grid(scores["differences"], metrics, signed=True)
+            + _grid(scores["differences"], metrics, "+")
         )
     failures = [
         line
@@ -63,16 +63,13 @@ def format_table(scores: dict) -> str:
     return "\n\n".join("\n".join(block) for block in blocks)
 
 
-def _grid(columns, metrics, signed=False):
+def _grid(columns, metrics, sign=""):
     """Header and one line for each metric, columns as wide as they need."""
     rows = [["", *columns]]
     for metric in metrics:
-        shown = CATALOGUE[metric]
-        cells = [
-            _cell(column[metric], shown.decimals, signed)
-            for column in columns.values()
-        ]
-        rows.append([shown.label, *cells])
+        style = f"{sign}.{CATALOGUE[metric].decimals}f"
+        cells = [_cell(column[metric], style) for column in columns.values()]
+        rows.append([CATALOGUE[metric].label, *cells])
     label = max(len(row[0]) for row in rows)
     width = 2 + max(len(cell) for row in rows for cell in row[1:])
     return [
@@ -81,41 +78,32 @@ def _grid(columns, metrics, signed=False):
     ]
 
 
-def _cell(summary, decimals, signed):
+def _cell(summary, style):
     """ "1.57 [1.49, 1.66]", with * if files failed."""
     mark = "*" if summary.get("failed") else ""
     if summary["mean"] is None:
         return f"no score{mark}"
-    sign = "+" if signed else ""
-    numbers = [summary["mean"], *summary["ci95"]]
-    mean, low, high = (
-        "?" if x is None else f"{x:{sign}.{decimals}f}" for x in numbers
-    )
-    return f"{mean} [{low}, {high}]{mark}"
+    low, high = ("?" if x is None else f"{x:{style}}" for x in summary["ci95"])
+    return f"{summary['mean']:{style}} [{low}, {high}]{mark}"
 
 
 def _failures(files, system, metric):
-    """One line if the metric failed on files of the system, else none.
-
-    A file may lack the metric: without words there is no word error rate.
-    """
-    rows = {
-        name: row[system][metric]
-        for name, row in files.items()
-        if metric in row.get(system, {})
-    }
+    """One line if the metric failed on files of the system, else none."""
+    rows = [(name, row.get(system, {})) for name, row in files.items()]
+    column = {name: row[metric] for name, row in rows if metric in row}
     reasons = {}
-    for name, value in rows.items():
+    for name, value in column.items():
         if not is_score(value):
             reasons.setdefault(value["error"], []).append(name)
-    if not reasons:
-        return []
-    count = sum(len(names) for names in reasons.values())
-    texts = [f"{reason}: {_some(names)}" for reason, names in reasons.items()]
-    return [
-        f"  {system}, {CATALOGUE[metric].label}: {count} of {len(rows)} "
-        f"({_some(texts, '; ')})"
-    ]
+    if reasons:
+        count = sum(map(len, reasons.values()))
+        texts = [
+            f"{reason}: {_some(names)}" for reason, names in reasons.items()
+        ]
+        yield (
+            f"  {system}, {CATALOGUE[metric].label}: {count} of {len(column)} "
+            f"({_some(texts, '; ')})"
+        )
 
 
 def _some(texts, separator=", "):

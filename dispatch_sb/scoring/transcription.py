@@ -190,19 +190,11 @@ def transcribe_files(
         except (OSError, ValueError) as error:
             found[key] = {"error": str(error)}
     order = sorted(lengths, key=lambda key: (lengths[key], key))
-    bar = tqdm(
-        desc=f"transcribing: {name}",
-        total=len(order),
-        unit="file",
-        disable=None,
-    )
-    with bar:
-        for start in range(0, len(order), batch_size):
-            keys = order[start : start + batch_size]
-            paths = [files[key] for key in keys]
-            texts = _kept_or_new(recogniser, paths, kept, identity)
-            found.update(zip(keys, texts))
-            bar.update(len(keys))
+    starts = range(0, len(order), batch_size)
+    for start in tqdm(starts, f"transcribing: {name}", disable=None):
+        keys = order[start : start + batch_size]
+        paths = [files[key] for key in keys]
+        found.update(zip(keys, _kept_or_new(recogniser, paths, kept, identity)))
     return {key: found[key] for key in files}
 
 
@@ -240,11 +232,10 @@ def _build(path: Path, find: Finder, overrides: dict, device: str) -> tuple:
     pretrainer = built["pretrainer"]
     files = _collect(pretrainer, find)
     pretrainer.load_collected()
-    model = EncoderDecoderASR(
-        modules=built["modules"],
-        hparams=built,
-        run_opts={"device": _with_index(device)},
-    )
+    if str(device) == "cuda":  # SpeechBrain's interfaces expect its number
+        device = f"cuda:{torch.cuda.current_device()}"
+    options = {"device": str(device)}
+    model = EncoderDecoderASR(built["modules"], built, options)
     return model, files
 
 
@@ -266,14 +257,6 @@ def _collect(pretrainer: Pretrainer, find: Finder) -> list[str]:
             f"{', '.join(elsewhere)} missing: copy what its YAML's pretrainer "
             f"names into its folder ({type(error).__name__})."
         ) from error
-
-
-def _with_index(device: str | torch.device) -> str:
-    """``cuda`` with its number, which SpeechBrain's interfaces expect."""
-    device = str(device)
-    if device == "cuda":
-        return f"cuda:{torch.cuda.current_device()}"
-    return device
 
 
 @contextlib.contextmanager

@@ -29,7 +29,7 @@ from dispatch_sb.scoring.transcription import (
     transcribe_files,
 )
 from dispatch_sb.scoring.word_errors import check_word_errors, score_words
-from dispatch_sb.scoring.word_settings import WordErrorSettings
+from dispatch_sb.scoring.word_settings import word_error_settings
 
 RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "VoiceBank"
 
@@ -119,10 +119,10 @@ def test_what_was_recognised_is_not_recognised_again(
         "dispatch_sb.scoring.transcription.Recogniser.transcribe", None
     )
     block = {"source": str(recogniser), "batch_size": 3}
-    again = score_words(known, entries, output, WordErrorSettings(**block))
+    again = score_words(known, entries, output, word_error_settings(block))
     assert again["noisy"]["wer"] == scores["noisy"]["wer"]
     merge = {"replace": {"hard": "had", "hoard": "had", "heed": "had"}}
-    settings = WordErrorSettings(**block, normalise=merge)
+    settings = word_error_settings({**block, "normalise": merge})
     lenient = score_words(known, entries, output, settings)
     assert lenient["noisy"]["wer"]["mean"] < scores["noisy"]["wer"]["mean"]
 
@@ -143,7 +143,8 @@ def test_every_system_is_scored_on_its_own_files(
     known["files"] = {key: {s: {} for s in systems} for key in entries}
     known["flavours"] = {}
     known["differences"] = {"student - noisy": {}, "student - teacher": {}}
-    settings = WordErrorSettings(str(recogniser), batch_size=3)
+    block = {"source": str(recogniser), "batch_size": 3}
+    settings = word_error_settings(block)
     found = score_words(known, entries, tmp_path, settings)
     assert found["student"]["wer"] == scores["wer"]["clean"]
     assert found["teacher"]["wer"] == scores["noisy"]["wer"]
