@@ -269,21 +269,26 @@ def best_method(
     >>> best_method([], "T") is None
     True
     """
-    left_out = {*BASELINES, *controls}
-    scores = {}
-    for method in methods_of(of_kind(cells, MAIN, student)):
-        group = of_kind(cells, MAIN, student, method)
-        found = scores_of(group, VALIDATION, "pesq")
-        if method not in left_out and mean_and_spread(found)[0] is not None:
-            scores[method] = found
+    scores = {
+        method: scores_of(
+            of_kind(cells, MAIN, student, method), VALIDATION, "pesq"
+        )
+        for method in methods_of(of_kind(cells, MAIN, student))
+        if method not in {*BASELINES, *controls}
+    }
+    scores = {
+        m: found
+        for m, found in scores.items()
+        if mean_and_spread(found)[0] is not None
+    }
     if not scores:
         return None
-    shared = set.intersection(*(set(found) for found in scores.values()))
+    shared = set.intersection(*map(set, scores.values()))
 
     def mean(method):
         found = scores[method]
-        seeds = shared or set(found)
-        return mean_and_spread({s: found[s] for s in seeds})[0] or -math.inf
+        rows = {seed: found[seed] for seed in shared or found}
+        return mean_and_spread(rows)[0] or -math.inf
 
     return max(scores, key=mean)
 

@@ -4,23 +4,22 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from dispatch_sb.processes import ONE_THREAD
 from dispatch_sb.study.study_plan import Cell
 
 TRIES = 2
 POLL_SECONDS = 1.0
-SINGLE = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "MKL", "OPENBLAS")}
 
 
 @contextmanager
@@ -45,15 +44,13 @@ def claimed(folder: Path) -> Iterator[bool]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / ".claim", timeout=0)
-    try:
-        lock.acquire()
-    except Timeout:
-        yield False
-        return
-    try:
-        yield True
-    finally:
-        lock.release()
+    with ExitStack() as held:
+        mine = True
+        try:
+            held.enter_context(lock.acquire())
+        except Timeout:
+            mine = False
+        yield mine
 
 
 def is_claimed(folder: Path) -> bool:
@@ -80,7 +77,8 @@ def is_claimed(folder: Path) -> bool:
 
 
 class CellQueue:
-    """Starts one process per cell, so many at a time, until none is left.
+    """Starts one process per cell, of one thread, so many at a time, until
+    none is left.
 
     A cell that fails is tried once more, then reported and left; the others
     go on. When the queue is stopped (Ctrl-C, SIGTERM), so are its processes;
@@ -98,8 +96,6 @@ class CellQueue:
         Cells at a time.
     report : callable
         Called with a sentence for everything that begins or ends.
-    threads : int
-        Threads of every process.
     """
 
     def __init__(
@@ -109,19 +105,14 @@ class CellQueue:
         log: Callable[[Cell], Path],
         jobs: int = 2,
         report: Callable[[str], None] = lambda sentence: None,
-        threads: int = 1,
     ):
-        if jobs < 1 or threads < 1:
-            raise ValueError(
-                f"jobs={jobs} and threads={threads} must be 1 or more."
-            )
+        if jobs < 1:
+            raise ValueError(f"jobs is {jobs}: give 1 or more.")
         self.unfinished = unfinished
         self.command, self.log = command, log
         self.jobs, self.report = jobs, report
-        self.environment = dict(SINGLE) if threads == 1 else {}
-        self.environment["OMP_NUM_THREADS"] = str(threads)
         self.running: dict[str, tuple[Cell, subprocess.Popen]] = {}
-        self.failures: dict[str, int] = {}
+        self.failures: Counter[str] = Counter()
 
     def run(self) -> list[str]:
         """Runs until no cell is waiting.
@@ -131,7 +122,7 @@ class CellQueue:
         list of str
             Names of the cells that failed.
         """
-        previous = signal.signal(signal.SIGTERM, _interrupt)
+        previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             while self._fill() or self.running:
                 time.sleep(POLL_SECONDS)
@@ -139,12 +130,14 @@ class CellQueue:
         finally:
             signal.signal(signal.SIGTERM, previous)
             self._stop()
+        return self._given_up()
+
+    def _given_up(self) -> list[str]:
         return [n for n, count in self.failures.items() if count >= TRIES]
 
     def _fill(self) -> bool:
         """Starts what there is room for; whether anything is waiting."""
-        given_up = {n for n, count in self.failures.items() if count >= TRIES}
-        taken = self.running.keys() | given_up
+        taken = {*self.running, *self._given_up()}
         left = [cell for cell in self.unfinished() if cell.name not in taken]
         for cell in left[: self.jobs - len(self.running)]:
             self._start(cell)
@@ -158,7 +151,7 @@ class CellQueue:
                 self.command(cell),
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, **self.environment},
+                env={**os.environ, **ONE_THREAD},
                 start_new_session=True,  # so that its children end with it
             )
         self.running[cell.name] = (cell, process)
@@ -174,7 +167,7 @@ class CellQueue:
             if status == 0:
                 self.report(f"{name}: finished")
                 continue
-            self.failures[name] = self.failures.get(name, 0) + 1
+            self.failures[name] += 1
             self.report(
                 f"{name}: ended with status {status}; see {self.log(cell)}"
             )
@@ -182,13 +175,7 @@ class CellQueue:
     def _stop(self) -> None:
         """Ends all that is running, with its children."""
         for _, process in self.running.values():
-            try:
+            with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGTERM)
-            except ProcessLookupError:
-                continue
         for _, process in self.running.values():
             process.wait()
-
-
-def _interrupt(number, frame):
-    raise KeyboardInterrupt
