@@ -53,18 +53,15 @@ def _evaluate(arguments: argparse.Namespace) -> str:
     from dispatch_sb.scoring import format_table
     from dispatch_sb.scoring.evaluation import evaluate_folders
 
+    names = ("revision", "device", "workers", "wer", "words", "metrics")
+    options = {name: getattr(arguments, name) for name in names}
     scores = evaluate_folders(
         arguments.model,
         arguments.clean,
         arguments.noisy,
         arguments.output,
-        revision=arguments.revision,
-        device=arguments.device,
-        workers=arguments.workers,
-        wer=arguments.wer,
-        words=arguments.words,
-        metrics=arguments.metrics,
         scores_cache=arguments.scores_cache,
+        **options,
     )
     return format_table(scores)
 

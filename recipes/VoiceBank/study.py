@@ -47,7 +47,7 @@ from dispatch_sb.study.cells import (
     read_cells,
     validation_mean,
 )
-from dispatch_sb.study.queue import CellQueue, claimed, is_claimed
+from dispatch_sb.study.queue import claimed, is_claimed, run_cells
 from dispatch_sb.study.results import write_results
 from dispatch_sb.study.study_plan import Cell, Plan
 
@@ -249,7 +249,7 @@ def run(study: Study, jobs: int, device: str) -> int:
     prepare(study, jobs)
     script = [sys.executable, str(HERE / "study.py"), "cell"]
     overrides = [f"--{k}={json.dumps(v)}" for k, v in study.overrides.items()]
-    queue = CellQueue(
+    failed = run_cells(
         study.unfinished,
         lambda cell: [
             *(["nice", "-n", str(NICE)] if shutil.which("nice") else []),
@@ -260,7 +260,6 @@ def run(study: Study, jobs: int, device: str) -> int:
         jobs=jobs,
         report=lambda text: print(f"{time.strftime('%H:%M:%S')} {text}"),
     )
-    failed = queue.run()
     print(table(study))
     if failed:
         print(f"Failed: {', '.join(failed)}; the same command tries again.")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from dispatch_sb.study.queue import CellQueue, claimed, is_claimed
+from dispatch_sb.study.queue import claimed, is_claimed, run_cells
 from dispatch_sb.study.study_plan import Cell
 
 CELLS = [Cell("main", "T", "none", seed) for seed in (1, 2, 3)]
@@ -30,15 +30,15 @@ QUEUE = """
 import sys
 sys.path.insert(0, {here!r})
 from pathlib import Path
-from test_queue import queue_of
-queue_of(Path({folder!r}), seconds=60).run()
+from test_queue import run_in
+run_in(Path({folder!r}), seconds=60)
 """
 
 
-def queue_of(folder, seconds=0.0, fails=False, jobs=2, report=print):
-    """A queue whose cells leave an empty file each."""
+def run_in(folder, seconds=0.0, fails=False, jobs=2, report=print):
+    """Runs cells that leave an empty file each."""
     work = WORK.format(seconds=seconds, fails=fails)
-    return CellQueue(
+    return run_cells(
         lambda: [c for c in CELLS if not (folder / f"{c.name}.done").exists()],
         lambda c: [sys.executable, "-c", work, str(folder / f"{c.name}.done")],
         lambda cell: folder / f"{cell.name}.log",
@@ -50,7 +50,7 @@ def queue_of(folder, seconds=0.0, fails=False, jobs=2, report=print):
 def test_unfinished_cells_are_run_and_a_failing_one_stops_no_other(tmp_path):
     (tmp_path / f"{CELLS[0].name}.done").write_text("")
     said = []
-    failed = queue_of(tmp_path, fails=True, report=said.append).run()
+    failed = run_in(tmp_path, fails=True, report=said.append)
     assert failed == [CELLS[1].name]
     assert sum("status 7" in line for line in said) == 2  # it is tried twice
     assert (tmp_path / f"{CELLS[2].name}.done").exists()
@@ -99,4 +99,4 @@ def test_a_claim_is_exclusive_and_ends_with_its_process(tmp_path):
 
 def test_no_jobs_is_refused(tmp_path):
     with pytest.raises(ValueError, match="jobs"):
-        queue_of(tmp_path, jobs=0)
+        run_in(tmp_path, jobs=0)
