@@ -18,7 +18,6 @@ from dispatch_sb.data.files import atomic_path
 from dispatch_sb.scoring.pair import is_score
 from dispatch_sb.scoring.scoreboard import summarise
 from dispatch_sb.scoring.transcription import (
-    Recogniser,
     load_recogniser,
     transcribe_files,
 )
@@ -102,7 +101,7 @@ def check_word_errors(wer: Mapping | str | None, manifest: str | Path) -> None:
     if settings is None:
         return
     reference_words(read_manifest(manifest), settings.normalise)
-    recogniser = _load(settings, "cpu")
+    recogniser = load_recogniser(settings)
     try:
         recogniser.transcribe([PROBE])
     except Exception as error:  # a foreign network raises anything
@@ -145,7 +144,7 @@ def score_words(
         many utterances have no words.
     """
     folder, words = Path(folder), reference_words(entries, settings.normalise)
-    recogniser = _load(settings, device)
+    recogniser = load_recogniser(settings, device)
     systems = dict.fromkeys(s for row in scores["files"].values() for s in row)
     errors = {}
     for system in (CLEAN, *systems):
@@ -153,8 +152,6 @@ def score_words(
             recogniser,
             {key: _file(folder, entries[key], key, system) for key in words},
             folder / "transcripts.jsonl",
-            settings.batch_size,
-            dict(settings.overrides),
             system,
         )
         heard = {
@@ -270,17 +267,6 @@ def _merged(scores: Mapping, more: Mapping) -> dict:
         if isinstance(scores.get(key), Mapping)
     }
     return {**scores, **more, **shared}
-
-
-def _load(settings: WordErrorSettings, device: str) -> Recogniser:
-    """The recogniser that the settings name."""
-    return load_recogniser(
-        settings.source,
-        settings.revision,
-        settings.savedir,
-        device,
-        settings.overrides,
-    )
 
 
 def _file(folder: Path, entry: Mapping, key: str, system: str) -> str:

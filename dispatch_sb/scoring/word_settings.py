@@ -25,11 +25,13 @@ class WordErrorSettings:
     savedir : str, optional
         Where downloads go; the hub's own cache if None.
     batch_size : int
-        Utterances that are recognised together.
+        Utterances that are recognised together. Padding can change a word
+        with some recognisers; 1 pads nothing.
     normalise : WordNormaliser
         Cuts texts into comparable words.
     overrides : Mapping
-        Values that replace those of the recogniser's YAML.
+        Values that replace those of the recogniser's YAML, such as a smaller
+        beam.
 
     Raises
     ------

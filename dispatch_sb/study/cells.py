@@ -109,10 +109,8 @@ def scores_of(
     """
     found = {}
     for cell in cells:
-        rows = cell["scores"].get(test_set, {})
-        values = {
-            name: row[metric] for name, row in rows.items() if metric in row
-        }
+        rows = cell["scores"].get(test_set, {}).items()
+        values = {name: row[metric] for name, row in rows if metric in row}
         if values:
             found[cell["seed"]] = values
     return found
@@ -269,18 +267,13 @@ def best_method(
     >>> best_method([], "T") is None
     True
     """
-    scores = {
-        method: scores_of(
-            of_kind(cells, MAIN, student, method), VALIDATION, "pesq"
-        )
-        for method in methods_of(of_kind(cells, MAIN, student))
-        if method not in {*BASELINES, *controls}
-    }
-    scores = {
-        m: found
-        for m, found in scores.items()
-        if mean_and_spread(found)[0] is not None
-    }
+    scores = {}
+    for method in methods_of(of_kind(cells, MAIN, student)):
+        own = of_kind(cells, MAIN, student, method)
+        found = scores_of(own, VALIDATION, "pesq")
+        scored = mean_and_spread(found)[0] is not None
+        if scored and method not in {*BASELINES, *controls}:
+            scores[method] = found
     if not scores:
         return None
     shared = set.intersection(*map(set, scores.values()))

@@ -32,8 +32,7 @@ from dispatch_sb.scoring.transcription import (
 from dispatch_sb.scoring.word_errors import check_word_errors, score_words
 from dispatch_sb.scoring.word_settings import word_error_settings
 
-HERE = Path(__file__).resolve().parent
-RECIPE = HERE.parents[1] / "recipes" / "VoiceBank"
+RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "VoiceBank"
 
 
 @pytest.fixture(scope="module")
@@ -61,10 +60,7 @@ def train(corpus, output, *options):
         capture_output=True,
         text=True,
         timeout=300,
-        env={
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join([str(HERE), *sys.path]),
-        },
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
 
 
@@ -110,19 +106,15 @@ def test_what_was_recognised_is_not_recognised_again(
     """Another normalisation is counted from the kept transcripts."""
     output, scores, _ = finished
     entries = located_manifest(output / "manifests" / "test.json", corpus)
-    known = {
-        key: scores[key]
-        for key in ("noisy", "student", "differences", "files", "flavours")
-    }
     monkeypatch.setattr(
         "dispatch_sb.scoring.transcription.Recogniser.transcribe", None
     )
     block = {"source": str(recogniser), "batch_size": 3}
-    again = score_words(known, entries, output, word_error_settings(block))
-    assert again["noisy"]["wer"] == scores["noisy"]["wer"]
+    again = score_words(scores, entries, output, word_error_settings(block))
+    assert again == scores
     drop = {"replace": dict.fromkeys(("hard", "hoard", "heed"))}
     settings = word_error_settings({**block, "normalise": drop})
-    fewer = score_words(known, entries, output, settings)
+    fewer = score_words(scores, entries, output, settings)
     assert 0 < fewer["wer"]["utterances"] < TEST_FILES
     assert fewer["noisy"]["wer"]["mean"] < scores["noisy"]["wer"]["mean"]
 
@@ -139,10 +131,7 @@ def test_every_system_is_scored_on_its_own_files(
         for key, entry in entries.items():
             shutil.copy(entry[f"{kind}_wav"], folder / f"{key}.wav")
     systems = ("noisy", "student", "teacher")
-    known = {system: {} for system in systems}
-    known["files"] = {key: {s: {} for s in systems} for key in entries}
-    known["flavours"] = {}
-    known["differences"] = {"student - noisy": {}, "student - teacher": {}}
+    known = {"files": {key: {s: {} for s in systems} for key in entries}}
     block = {"source": str(recogniser), "batch_size": 3}
     settings = word_error_settings(block)
     found = score_words(known, entries, tmp_path, settings)
@@ -190,7 +179,7 @@ def test_a_failing_utterance_is_counted_with_its_reason(
 ):
     folder = corpus / "clean_testset_wav_16k"
     files = {path.stem: path for path in sorted(folder.iterdir())[:3]}
-    asr = load_recogniser(recogniser)
+    asr = load_recogniser(word_error_settings(str(recogniser)))
     alone = transcribe_files(asr, files, tmp_path / "a.jsonl")
     soundfile.write(tmp_path / "stereo.wav", np.ones((16000, 2)), 16000)
     files |= {"stereo": tmp_path / "stereo.wav", "gone": tmp_path / "no.wav"}
@@ -206,7 +195,7 @@ def test_without_words_nothing_is_trained(corpus, recogniser, tmp_path):
     shutil.rmtree(silent / "testset_txt")
     done = train(silent, tmp_path / "run", "--wer", recogniser)
     assert done.returncode == 1
-    assert f"none of the {TEST_FILES} test utterances has words" in done.stderr
+    assert f" {TEST_FILES} " in done.stderr and "words" in done.stderr
     assert "Traceback" not in done.stderr
     assert not list((tmp_path / "run").glob("save/CKPT*"))
     check_word_errors(None, tmp_path / "run" / "manifests" / "test.json")
@@ -218,11 +207,11 @@ def test_loading_leaves_random_numbers_alone(recogniser, tmp_path):
     seeds = "__set_seed: !apply:speechbrain.utils.seed_everything [3]\n"
     path = folder / "hyperparams.yaml"
     path.write_text(seeds + path.read_text())
-
     draws = []
+    settings = word_error_settings(str(folder))
     for load in (lambda _: None, load_recogniser):
         random.seed(5), np.random.seed(5), torch.manual_seed(5)
-        load(folder)
+        load(settings)
         draws.append((random.random(), np.random.rand(), torch.rand(1).item()))
     assert draws[0] == draws[1]
 
@@ -246,5 +235,5 @@ def test_what_is_no_recogniser_is_refused(
     folder = shutil.copytree(recogniser, tmp_path / "asr")
     damage(folder)
     with pytest.raises(error, match=message) as caught:
-        load_recogniser(folder)
+        load_recogniser(word_error_settings(str(folder)))
     assert str(folder) in str(caught.value)
