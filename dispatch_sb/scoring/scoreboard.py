@@ -138,15 +138,14 @@ def summarise(
         sizes = weights and [weights[name] for name in values]
         return mean_with_interval([*values.values()], resamples, seed, sizes)
 
-    systems = list(dict.fromkeys(s for row in files.values() for s in row))
+    systems = systems_of(files)
     pairs = [pair for pair in COMPARED if {*pair} <= {*systems}]
     scores = {system: {} for system in systems}
     differences = {" - ".join(pair): {} for pair in pairs}
     for metric in metrics:
         known = {}
         for system in systems:
-            rows = [(n, row.get(system, {})) for n, row in files.items()]
-            column = {n: row[metric] for n, row in rows if metric in row}
+            column = column_of(files, system, metric)
             values = {n: v for n, v in column.items() if is_score(v)}
             failed = len(column) - len(values)
             scores[system][metric] = {**mean(values), "failed": failed}
@@ -159,6 +158,55 @@ def summarise(
             differences[f"{one} - {other}"][metric] = mean(gain)
     more = {"files": files, "flavours": flavours(metrics)}
     return {**scores, "differences": differences, **more}
+
+
+def systems_of(files: Mapping[str, Mapping[str, dict]]) -> list[str]:
+    """Name the systems that files have scores of.
+
+    Arguments
+    ---------
+    files : mapping
+        {id: {system: …}}.
+
+    Returns
+    -------
+    list of str
+        Each once, in their order.
+
+    Example
+    -------
+    >>> systems_of({"a": {"noisy": {}}, "b": {"noisy": {}, "student": {}}})
+    ['noisy', 'student']
+    """
+    return list(dict.fromkeys(s for row in files.values() for s in row))
+
+
+def column_of(
+    files: Mapping[str, Mapping[str, dict]], system: str, metric: str
+) -> dict:
+    """Pick one metric of one system.
+
+    Arguments
+    ---------
+    files : mapping
+        {id: {system: {metric: value or {"error": reason}}}}.
+    system : str
+        Its name.
+    metric : str
+        Its name.
+
+    Returns
+    -------
+    dict
+        {id: value or {"error": reason}}, of the files that have an entry.
+
+    Example
+    -------
+    >>> column_of({"a": {"noisy": {"pesq": 2.0}}, "b": {}}, "noisy", "pesq")
+    {'a': 2.0}
+    """
+    rows = {name: row.get(system, {}) for name, row in files.items()}
+    return {name: row[metric] for name, row in rows.items() if metric in row}
 
 
 def score_files(

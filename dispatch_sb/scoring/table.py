@@ -6,6 +6,7 @@ Authors
 
 from dispatch_sb.scoring.catalogue import CATALOGUE
 from dispatch_sb.scoring.pair import is_score
+from dispatch_sb.scoring.scoreboard import column_of, systems_of
 
 NAMED = 3  # reasons given for each failing metric, files for each reason
 
@@ -41,7 +42,7 @@ def format_table(scores: dict) -> str:
     """
     metrics = list(scores["flavours"])
     files = scores["files"]
-    systems = list(dict.fromkeys(s for row in files.values() for s in row))
+    systems = systems_of(files)
     blocks = [
         [f"Files: {len(files)}. Mean [95 % bootstrap interval]"]
         + _grid({name: scores[name] for name in systems}, metrics)
@@ -89,8 +90,7 @@ def _cell(summary, style):
 
 def _failures(files, system, metric):
     """One line if the metric failed on files of the system, else none."""
-    rows = [(name, row.get(system, {})) for name, row in files.items()]
-    column = {name: row[metric] for name, row in rows if metric in row}
+    column = column_of(files, system, metric)
     reasons = {}
     for name, value in column.items():
         if not is_score(value):

@@ -16,7 +16,7 @@ from speechbrain.utils.metric_stats import ErrorRateStats
 from dispatch_sb.data import read_manifest
 from dispatch_sb.data.files import atomic_path
 from dispatch_sb.scoring.pair import is_score
-from dispatch_sb.scoring.scoreboard import summarise
+from dispatch_sb.scoring.scoreboard import summarise, systems_of
 from dispatch_sb.scoring.transcription import (
     load_recogniser,
     transcribe_files,
@@ -145,9 +145,8 @@ def score_words(
     """
     folder, words = Path(folder), reference_words(entries, settings.normalise)
     recogniser = load_recogniser(settings, device)
-    systems = dict.fromkeys(s for row in scores["files"].values() for s in row)
     errors = {}
-    for system in (CLEAN, *systems):
+    for system in (CLEAN, *systems_of(scores["files"])):
         texts = transcribe_files(
             recogniser,
             {key: _file(folder, entries[key], key, system) for key in words},
