@@ -122,48 +122,32 @@ def lines_of(journal):
     return list(filter(None, journal.read_text().splitlines()))
 
 
-def test_journal_resumes_and_notices_changed_files(items, pool, tmp_path):
+def test_only_what_no_run_has_scored_is_scored(items, pool, tmp_path):
+    """Found again by content; a cut line and a changed file are not."""
     journal = tmp_path / "run" / "scores.jsonl"
     first = score(items, pool, ("si_sdr",), journal=journal)
     assert len(lines_of(journal)) == 9
-    # An interruption cut the last line; one estimate is a new one.
-    journal.write_text(journal.read_text()[:-20])
+    journal.write_text(journal.read_text()[:-20])  # an interruption
+    noisy = [item["systems"]["noisy"] for item in items]
+    signals = [soundfile.read(path, dtype="float32")[0] for path in noisy]
     changed = items[0]["systems"]["student"]
-    signal, _ = soundfile.read(items[0]["systems"]["noisy"], dtype="float32")
-    soundfile.write(changed, 0.9 * signal, 16000, "FLOAT")
+    soundfile.write(changed, 0.9 * signals[0], 16000, "FLOAT")
+    for item, signal in zip(items, signals):  # another run's, with a header
+        copy = tmp_path / "run" / f"{item['id']}.aiff"
+        soundfile.write(copy, signal, 16000, "FLOAT", format="AIFF")
+        item["systems"]["noisy"] = copy
     second = score(items, pool, ("si_sdr",), journal=journal)
     assert len(lines_of(journal)) == 9 + 2
-    assert second["teacher"] == first["teacher"]
+    assert second["noisy"] == first["noisy"]
     assert second["student"] != first["student"]
     with WorkerPool(1) as unused:
         third = score(items, unused, ("si_sdr",), journal=journal)
         assert unused.process_ids() == []  # nothing was left to compute
     assert third == second
-
-
-def test_a_second_run_scores_only_what_no_run_has_scored(items, pool, tmp_path):
-    """Noisy files and one metric are known: to another run, by content."""
-    cache = tmp_path / "shared" / "scores.jsonl"
-    first = [
-        {**item, "systems": {"noisy": item["systems"]["noisy"]}}
-        for item in items
-    ]
-    known = score(first, pool, ("si_sdr",), journal=cache)
-    copies = []
-    for item in items:
-        copy = tmp_path / "run" / f"{item['id']}.aiff"
-        copy.parent.mkdir(exist_ok=True)
-        signal, rate = soundfile.read(item["systems"]["noisy"], dtype="float32")
-        soundfile.write(copy, signal, rate, "FLOAT", format="AIFF")
-        copies.append({**item, "systems": {"noisy": copy}})
-    with WorkerPool(1) as unused:
-        again = score(copies, unused, ("si_sdr",), journal=cache)
-        assert unused.process_ids() == []
-    assert again == known
-    more = score(copies, pool, ("stoi", "si_sdr"), journal=cache)
-    assert more["noisy"]["si_sdr"] == known["noisy"]["si_sdr"]
-    added = [json.loads(line) for line in lines_of(cache)[3:]]
-    assert [set(row["scores"]) for row in added] == [{"stoi"}] * 3
+    more = score(items, pool, ("stoi", "si_sdr"), journal=journal)
+    assert more["noisy"]["si_sdr"] == first["noisy"]["si_sdr"]
+    added = [json.loads(line)["scores"] for line in lines_of(journal)[11:]]
+    assert [set(scores) for scores in added] == [{"stoi"}] * 9
 
 
 def test_another_flavour_is_another_score(items, pool, tmp_path, monkeypatch):
@@ -188,22 +172,13 @@ def test_journals_of_one_file_lose_nothing_to_each_other(tmp_path):
         assert kept.get(f"other {number}", ("pesq",)) == {"pesq": 2.0}
 
 
-@pytest.mark.parametrize(
-    "choice, expected",
-    [
-        (None, ALL),
-        ("si_sdr, pesq,pesq", ("pesq", "si_sdr")),
-        (["composite"], ("csig", "cbak", "covl")),
-    ],
-)
-def test_metrics_are_chosen_by_name_or_group(choice, expected):
-    assert chosen_metrics(choice) == expected
-
-
-@pytest.mark.parametrize("choice", ["pesk", ["pesq", "wer"], [], ""])
-def test_metrics_that_do_not_exist_are_refused(choice):
-    with pytest.raises(ValueError, match="metrics.*dnsmos"):
-        chosen_metrics(choice)
+def test_metrics_are_chosen_by_name_or_group():
+    assert chosen_metrics(None) == ALL
+    assert chosen_metrics("si_sdr, pesq,pesq") == ("pesq", "si_sdr")
+    assert chosen_metrics(["composite"]) == ("csig", "cbak", "covl")
+    for wrong in ("pesk", ["pesq", "wer"], [], ""):
+        with pytest.raises(ValueError, match="metrics.*dnsmos"):
+            chosen_metrics(wrong)
 
 
 @pytest.mark.parametrize("terminal", [True, False])

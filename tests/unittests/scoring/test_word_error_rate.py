@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
-from dispatch_sb.scoring import chosen_metrics, format_table, summarise
+from dispatch_sb.scoring import format_table, summarise
 from dispatch_sb.scoring.word_errors import (
     count_errors,
     reference_words,
@@ -101,11 +101,6 @@ def test_only_utterances_with_words_count():
     del entries["a"]
     with pytest.raises(ValueError, match=" 2 .*--words"):
         reference_words(entries, WordNormaliser())
-
-
-def test_it_is_no_metric_of_a_pair_of_signals():
-    with pytest.raises(ValueError, match="wer"):
-        chosen_metrics("wer")
 
 
 def test_the_recipe_shows_every_key_with_its_default(request):
