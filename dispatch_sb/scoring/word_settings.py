@@ -96,19 +96,19 @@ def word_error_settings(wer: Mapping | str | None) -> WordErrorSettings | None:
         return None
     if isinstance(wer, str):
         wer = {"source": wer}
-    if not isinstance(wer, Mapping):
-        raise ValueError(f"wer is {wer!r}: give a source, or a block of keys.")
-    _refuse_unknown("wer", wer, WordErrorSettings)
+    _check_keys("wer", wer, WordErrorSettings)
     given = {key: value for key, value in wer.items() if value is not None}
     if "source" not in given:
         return None
     rules = given.get("normalise", {})
-    _refuse_unknown("wer: normalise", rules, WordNormaliser)
+    _check_keys("wer: normalise", rules, WordNormaliser)
     return WordErrorSettings(**{**given, "normalise": WordNormaliser(**rules)})
 
 
-def _refuse_unknown(name: str, block: Mapping, kind: type) -> None:
-    """Raises at a key that a dataclass does not have."""
+def _check_keys(name: str, block: Mapping, kind: type) -> None:
+    """Refuses what a dataclass cannot be made of."""
+    if not isinstance(block, Mapping):
+        raise ValueError(f"{name} is {block!r}: give a block of keys.")
     known = [item.name for item in fields(kind)]
     for key in block:
         if key not in known:

@@ -131,11 +131,15 @@ def run_cells(
             time.sleep(POLL_SECONDS)
             for name, (cell, process) in list(running.items()):
                 status = process.poll()
-                if status is not None:
-                    del running[name]
-                    failures[name] += status != 0
-                    how = f"ended with status {status}; see {log(cell)}"
-                    report(f"{name}: {how if status else 'finished'}")
+                if status is None:
+                    continue
+                del running[name]
+                if status == 0:
+                    report(f"{name}: finished")
+                    continue
+                failures[name] += 1
+                told = f"{name}: ended with status {status}; see {log(cell)}"
+                report(told)
     finally:
         signal.signal(signal.SIGTERM, previous)
         for _, process in running.values():

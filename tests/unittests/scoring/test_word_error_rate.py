@@ -125,6 +125,7 @@ def test_the_recipe_shows_every_key_with_its_default(request):
         ({"source": "a/b", "normalise": {"case": "title"}}, "case.*title"),
         ({"source": "a/b", "normalise": {"cases": "upper"}}, "cases"),
         ({"source": "a/b", "normalise": {"replace": {"a b": "c"}}}, "a b"),
+        ({"source": "a/b", "normalise": 7}, "normalise.* 7"),
         (3, "wer.* 3"),
     ],
 )
