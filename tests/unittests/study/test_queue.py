@@ -17,11 +17,12 @@ from dispatch_sb.study.study_plan import Cell
 
 CELLS = [Cell("main", "T", "none", seed) for seed in (1, 2, 3)]
 WORK = """
-import pathlib, sys, time
+import pathlib, subprocess, sys
 target = pathlib.Path(sys.argv[1])
 began = target.with_suffix(".began")
 began.write_text("")
-time.sleep({seconds})
+wait = "import time; time.sleep({seconds})"
+subprocess.run([sys.executable, "-c", wait, sys.argv[1]])
 if sys.argv[1].endswith("seed2.done") and {fails}:
     sys.exit(7)
 target.write_text("")
@@ -66,10 +67,11 @@ def test_a_stopped_queue_takes_its_processes_with_it(tmp_path):
         time.sleep(0.05)
     queue.send_signal(signal.SIGTERM)
     queue.wait(timeout=20)  # its cells would sleep for a minute
-    alive = subprocess.run(
-        ["pgrep", "-f", str(tmp_path)], capture_output=True, text=True
-    )
-    assert alive.stdout == ""
+    search = ["pgrep", "-f", str(tmp_path)]  # their children, too
+    deadline = time.monotonic() + 20
+    while subprocess.run(search, capture_output=True).stdout:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
     assert list(tmp_path.glob("*.done")) == []
 
 
