@@ -95,7 +95,20 @@ class Findings:
         return self.labels.get(method, method)
 
     def groups(self, stage: str, student: str) -> Iterator[tuple[str, list]]:
-        """Methods with their cells; without a teacher first, labelled next."""
+        """Methods with their cells; without a teacher first, labelled next.
+
+        Arguments
+        ---------
+        stage : str
+            `SWEEP` or `MAIN`.
+        student : str
+            Its name.
+
+        Yields
+        ------
+        (str, list)
+            A method, and its cells.
+        """
         order = [*BASELINES, *self.labels]
         cells = of_kind(self.cells, stage, student)
         for method in sorted(
