@@ -10,7 +10,6 @@ Authors
 """
 
 import contextlib
-import functools
 import math
 import multiprocessing
 import os
@@ -352,17 +351,16 @@ def _serve(connection: Connection, load: Callable | None) -> None:
 
 def _answer(connection, loaded, request) -> Any:
     """Makes a call."""
+
+    def advance(value):
+        connection.send(("advance", value))
+
     try:
         function, arguments, reports = pickle.loads(request)
-        if reports:
-            arguments = (*arguments, functools.partial(_tell, connection))
-        return function(*loaded, *arguments)
+        more = (advance,) if reports else ()
+        return function(*loaded, *arguments, *more)
     except Exception as error:
         return Failure(f"{type(error).__name__}: {error}")
-
-
-def _tell(connection, value) -> None:
-    connection.send(("advance", value))
 
 
 def _portable(error: Exception) -> Exception:

@@ -18,11 +18,8 @@ from dispatch_sb.scoring.intrusive import (
     stoi,
 )
 from dispatch_sb.scoring.pair import score_pair
-from dispatch_sb.scoring.scoreboard import (
-    format_table,
-    score_systems,
-    summarise,
-)
+from dispatch_sb.scoring.scoreboard import score_systems, summarise
+from dispatch_sb.scoring.table import format_table
 from dispatch_sb.scoring.validation import validation_scores
 
 __all__ = [

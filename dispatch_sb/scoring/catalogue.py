@@ -21,6 +21,9 @@ class Metric:
         Digits behind the point in tables.
     worst : float
         Bottom of its scale: what validation reports if no file has a score.
+    flavour : str
+        Which implementation and convention it follows; packages in braces
+        get their version. Empty if that is known only when it is computed.
     higher_is_better : bool
         Whether a larger value is a better one.
 
@@ -33,27 +36,48 @@ class Metric:
     label: str
     decimals: int
     worst: float
+    flavour: str = ""
     higher_is_better: bool = True
 
 
+_HU_LOIZOU = (
+    "CSIG, CBAK, COVL: Hu & Loizou 2008 (composite.m) with PESQ-WB, "
+    "limited to 1-5"
+)
+_DNSMOS = "DNSMOS: P.835, not personalised, the model of {speechmos}"
 CATALOGUE = {
-    "pesq": Metric("PESQ-WB", 2, 1.0),
-    "stoi": Metric("STOI", 3, 0.0),
-    "estoi": Metric("ESTOI", 3, 0.0),
-    "si_sdr": Metric("SI-SDR (dB)", 2, -100.0),
-    "segmental_snr": Metric("SegSNR (dB)", 2, -10.0),
-    "csig": Metric("CSIG", 2, 1.0),
-    "cbak": Metric("CBAK", 2, 1.0),
-    "covl": Metric("COVL", 2, 1.0),
-    "dnsmos_sig": Metric("DNSMOS SIG", 2, 1.0),
-    "dnsmos_bak": Metric("DNSMOS BAK", 2, 1.0),
-    "dnsmos_ovrl": Metric("DNSMOS OVRL", 2, 1.0),
+    "pesq": Metric(
+        "PESQ-WB",
+        2,
+        1.0,
+        "PESQ-WB: ITU-T P.862.2 without Corrigendum 2 ({pesq})",
+    ),
+    "stoi": Metric("STOI", 3, 0.0, "STOI: Taal et al. 2011 ({pystoi})"),
+    "estoi": Metric("ESTOI", 3, 0.0, "ESTOI: Jensen and Taal 2016 ({pystoi})"),
+    "si_sdr": Metric(
+        "SI-SDR (dB)",
+        2,
+        -100.0,
+        "SI-SDR: Le Roux et al. 2019, mean removed, in dB",
+    ),
+    "segmental_snr": Metric(
+        "SegSNR (dB)",
+        2,
+        -10.0,
+        "SegSNR: 30 ms frames limited to -10..35 dB, no rescaling "
+        "(composite.m)",
+    ),
+    "csig": Metric("CSIG", 2, 1.0, _HU_LOIZOU),
+    "cbak": Metric("CBAK", 2, 1.0, _HU_LOIZOU),
+    "covl": Metric("COVL", 2, 1.0, _HU_LOIZOU),
+    "dnsmos_sig": Metric("DNSMOS SIG", 2, 1.0, _DNSMOS),
+    "dnsmos_bak": Metric("DNSMOS BAK", 2, 1.0, _DNSMOS),
+    "dnsmos_ovrl": Metric("DNSMOS OVRL", 2, 1.0, _DNSMOS),
     "wer": Metric("WER (%)", 1, 100.0, higher_is_better=False),
 }
-# Needs a recogniser and transcripts, see `dispatch_sb.recognition`: not among
-# the metrics of a pair of signals.
-WORDS = ("wer",)
-ALL = tuple(name for name in CATALOGUE if name not in WORDS)
+# Word error rates need a recogniser and transcripts, see
+# `dispatch_sb.scoring.word_errors`; all others a pair of signals.
+ALL = tuple(name for name in CATALOGUE if name != "wer")
 COMPOSITE = ("csig", "cbak", "covl")
 DNSMOS = ("dnsmos_sig", "dnsmos_bak", "dnsmos_ovrl")
 GROUPS = {"composite": COMPOSITE, "dnsmos": DNSMOS}
@@ -140,27 +164,11 @@ def flavours(metrics: tuple[str, ...] = ALL) -> dict[str, str]:
     >>> flavours(("pesq",))["pesq"].split(" (")[0]
     'PESQ-WB: ITU-T P.862.2 without Corrigendum 2'
     """
-    pystoi = _versioned("pystoi")
-    hu_loizou = (
-        "CSIG, CBAK, COVL: Hu & Loizou 2008 (composite.m) with PESQ-WB, "
-        "limited to 1-5"
-    )
-    dnsmos = (
-        "DNSMOS: P.835, not personalised, "
-        f"the model of {_versioned('speechmos')}"
-    )
-    lines = {
-        "pesq": "PESQ-WB: ITU-T P.862.2 without Corrigendum 2 "
-        f"({_versioned('pesq')})",
-        "stoi": f"STOI: Taal et al. 2011 ({pystoi})",
-        "estoi": f"ESTOI: Jensen and Taal 2016 ({pystoi})",
-        "si_sdr": "SI-SDR: Le Roux et al. 2019, mean removed, in dB",
-        "segmental_snr": "SegSNR: 30 ms frames limited to -10..35 dB, "
-        "no rescaling (composite.m)",
-        **dict.fromkeys(COMPOSITE, hu_loizou),
-        **dict.fromkeys(DNSMOS, dnsmos),
+    packages = ("pesq", "pystoi", "speechmos")
+    versions = {package: _versioned(package) for package in packages}
+    return {
+        name: CATALOGUE[name].flavour.format(**versions) for name in metrics
     }
-    return {name: lines[name] for name in metrics}
 
 
 def _versioned(package):

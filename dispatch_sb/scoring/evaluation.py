@@ -4,7 +4,6 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
-import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -25,16 +24,10 @@ from dispatch_sb.pretrained import load
 from dispatch_sb.pretrained.teacher import Teacher
 from dispatch_sb.runs.provenance import describe_models, provenance
 from dispatch_sb.runs.run import Run
-from dispatch_sb.scoring import (
-    chosen_metrics,
-    score_systems,
-)
+from dispatch_sb.scoring import chosen_metrics, score_systems
 from dispatch_sb.scoring.word_errors import check_word_errors, score_words
 from dispatch_sb.scoring.word_settings import word_error_settings
 
-logger = logging.getLogger(__name__)
-
-DEBUG_UTTERANCES = 2
 SAMPLE_RATE = 16000  # Hz
 
 
@@ -66,6 +59,7 @@ def recordings_of(
     return files
 
 
+@torch.no_grad()
 def enhance_entries(
     model: nn.Module,
     entries: Mapping[str, dict],
@@ -97,22 +91,17 @@ def enhance_entries(
     recorded = recordings_of(model, entries)
     model.eval()
     files = {}
-    bar = tqdm(entries.items(), f"enhancing: {name}", disable=None)
-    for key, entry in bar:
+    for key, entry in tqdm(entries.items(), f"enhancing: {name}", disable=None):
         files[key] = Path(folder) / f"{key}.wav"
         if recorded is None:
-            enhanced = _enhance(model, read_audio(entry["noisy_wav"]), device)
+            noisy = torch.as_tensor(
+                read_audio(entry["noisy_wav"]), device=device
+            )
+            enhanced = model(noisy[None])[0].float().cpu().numpy()
         else:
             enhanced = read_audio(recorded[key])
         write_audio(files[key], enhanced)
     return files
-
-
-@torch.no_grad()
-def _enhance(model, noisy, device):
-    """One waveform ``[samples]`` through a model."""
-    enhanced = model(torch.as_tensor(noisy, device=device)[None])
-    return enhanced[0].float().cpu().numpy()
 
 
 def score_models(
@@ -155,24 +144,30 @@ def score_models(
         See `dispatch_sb.scoring.score_systems`, and
         `dispatch_sb.scoring.word_errors.score_words` if ``wer`` is given.
     """
-    metrics = chosen_metrics(metrics)
-    folder = Path(output_folder) / "enhanced"
+    metrics, folder = chosen_metrics(metrics), Path(output_folder)
     enhanced = {
-        name: enhance_entries(model, entries, folder / name, device, name)
+        name: enhance_entries(
+            model, entries, folder / "enhanced" / name, device, name
+        )
         for name, model in models.items()
     }
-    items = []
-    for key, entry in entries.items():
-        systems = {"noisy": entry["noisy_wav"]}
-        systems.update({name: str(enhanced[name][key]) for name in models})
-        clean = entry["clean_wav"]
-        items.append({"id": key, "clean": clean, "systems": systems})
-    journal = scores_cache or Path(output_folder) / "scores.jsonl"
+    items = [
+        {
+            "id": key,
+            "clean": entry["clean_wav"],
+            "systems": {
+                "noisy": entry["noisy_wav"],
+                **{name: files[key] for name, files in enhanced.items()},
+            },
+        }
+        for key, entry in entries.items()
+    ]
+    journal = scores_cache or folder / "scores.jsonl"
     scores = score_systems(items, workers, metrics, journal=journal)
     settings = word_error_settings(wer)
     if settings is None:
         return scores
-    return score_words(scores, entries, output_folder, settings, device)
+    return score_words(scores, entries, folder, settings, device)
 
 
 def evaluate_folders(
@@ -234,17 +229,16 @@ def evaluate_folders(
     texts = {} if words is None else read_words(words)
     write_pair_manifest(clean_folder, noisy_folder, manifest, root, words=texts)
     check_word_errors(wer, manifest)
-    models = {"student": _open_at(SAMPLE_RATE, source, revision, device)}
+    model = load(source, revision, device)
+    if model.sample_rate != SAMPLE_RATE:
+        raise ValueError(
+            f"The model {source} is for {model.sample_rate} Hz, these files "
+            f"have {SAMPLE_RATE} Hz: give a model for {SAMPLE_RATE} Hz."
+        )
+    models = {"student": model}
     entries = located_manifest(manifest, root)
     scores = score_models(
-        models,
-        entries,
-        folder,
-        device,
-        workers,
-        wer,
-        metrics,
-        scores_cache,
+        models, entries, folder, device, workers, wer, metrics, scores_cache
     )
     about = {
         "source": str(source),
@@ -254,14 +248,3 @@ def evaluate_folders(
     }
     Run(folder).write_scores(scores, {**about, **provenance()})
     return {**scores, **about}
-
-
-def _open_at(rate: int, source: str, revision: str | None, device: str):
-    """A model of that sample rate."""
-    model = load(source, revision, device)
-    if model.sample_rate != rate:
-        raise ValueError(
-            f"The model {source} is for {model.sample_rate} Hz, these files "
-            f"have {rate} Hz: give a model for {rate} Hz."
-        )
-    return model

@@ -4,26 +4,17 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
+import functools
 import math
 from collections.abc import Callable
 
 import numpy as np
 
+from dispatch_sb.processes import Failure
 from dispatch_sb.scoring import intrusive
-from dispatch_sb.scoring.catalogue import (
-    ALL,
-    COMPOSITE,
-    DNSMOS,
-    check_metrics,
-)
+from dispatch_sb.scoring.catalogue import ALL, COMPOSITE, DNSMOS, check_metrics
 from dispatch_sb.scoring.composite import composite_scores
 from dispatch_sb.scoring.dnsmos import dnsmos_scores
-
-INTELLIGIBILITY = {"stoi": False, "estoi": True}  # extended or not
-SIMPLE = {
-    "si_sdr": intrusive.si_sdr,
-    "segmental_snr": intrusive.segmental_snr,
-}
 
 
 def score_pair(
@@ -67,24 +58,25 @@ def score_pair(
     {'si_sdr': {'error': 'the estimate is silent'}}
     """
     check_metrics(metrics)
-    wanted = set(metrics)
-    reference = np.asarray(reference, dtype=np.float64)
     estimate = np.asarray(estimate, dtype=np.float64)
-    pair = (reference, estimate, sample_rate)
+    pair = np.asarray(reference, dtype=np.float64), estimate, sample_rate
+    shared = functools.cache(intrusive.remembering_stoi)
     found = {}
-    if wanted & {"pesq", *COMPOSITE}:
-        found |= _attempt(("pesq",), intrusive.pesq_wb, *pair)
+    computed = {
+        ("pesq",): lambda: intrusive.pesq_wb(*pair),
+        COMPOSITE: lambda: _composite(*pair, found["pesq"]),
+        ("stoi",): lambda: intrusive.stoi(*pair, compute=shared()),
+        ("estoi",): lambda: intrusive.stoi(*pair, True, shared()),
+        ("si_sdr",): lambda: intrusive.si_sdr(*pair),
+        ("segmental_snr",): lambda: intrusive.segmental_snr(*pair),
+        DNSMOS: lambda: dnsmos_scores(estimate, sample_rate),
+    }
+    wanted = {*metrics}
     if wanted & {*COMPOSITE}:
-        found |= _attempt(COMPOSITE, _composite, *pair, found["pesq"])
-    if wanted & {*INTELLIGIBILITY}:
-        compute = intrusive.remembering_stoi()
-        for name in wanted & INTELLIGIBILITY.keys():
-            extended = INTELLIGIBILITY[name]
-            found |= _attempt((name,), intrusive.stoi, *pair, extended, compute)
-    for name in wanted & SIMPLE.keys():
-        found |= _attempt((name,), SIMPLE[name], *pair)
-    if wanted & {*DNSMOS}:
-        found |= _attempt(DNSMOS, dnsmos_scores, estimate, sample_rate)
+        wanted.add("pesq")
+    for names, compute in computed.items():
+        if wanted & {*names}:
+            found |= _attempt(names, compute)
     return {name: found[name] for name in metrics}
 
 
@@ -132,16 +124,41 @@ def all_failed(reason: str, metrics: tuple[str, ...]) -> dict:
     return {name: {"error": reason} for name in metrics}
 
 
+def row_of(outcome: dict | Failure, metrics: tuple[str, ...]) -> dict:
+    """The scores that a call in a process gave.
+
+    Arguments
+    ---------
+    outcome : dict or Failure
+        What `score_pair` returned there, or how its process died.
+    metrics : tuple of str
+        Names.
+
+    Returns
+    -------
+    dict
+        As `score_pair` returns it.
+
+    Example
+    -------
+    >>> row_of(Failure("killed", lost=True), ("pesq",))
+    {'pesq': {'error': 'killed'}}
+    """
+    if isinstance(outcome, Failure):
+        return all_failed(outcome.reason, metrics)
+    return outcome
+
+
 def _composite(reference, estimate, sample_rate, pesq):
     if not is_score(pesq):
         raise ValueError(f"needs PESQ: {pesq['error']}")
     return composite_scores(reference, estimate, sample_rate, pesq)
 
 
-def _attempt(names: tuple[str, ...], function: Callable, *arguments) -> dict:
+def _attempt(names: tuple[str, ...], compute: Callable) -> dict:
     """Call a metric; whatever it raises, or NaN, becomes its reason."""
     try:
-        result = function(*arguments)
+        result = compute()
     except ValueError as error:
         return all_failed(str(error), names)
     except Exception as error:  # a library's bug must not end the evaluation

@@ -6,27 +6,21 @@ Authors
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import soundfile
 from tqdm import tqdm
 
 from dispatch_sb.processes import Failure, WorkerPool, available_cpus
-from dispatch_sb.scoring.catalogue import ALL, check_metrics
+from dispatch_sb.scoring.bootstrap import mean_with_interval
+from dispatch_sb.scoring.catalogue import ALL, check_metrics, flavours
 from dispatch_sb.scoring.journal import ScoreJournal, pair_key
-from dispatch_sb.scoring.pair import all_failed, score_pair
-from dispatch_sb.scoring.summary import summarise
-from dispatch_sb.scoring.table import format_table
-
-__all__ = [
-    "format_table",
-    "score_files",
-    "score_systems",
-    "summarise",
-]
+from dispatch_sb.scoring.pair import all_failed, is_score, row_of, score_pair
 
 RESERVED = ("files", "flavours", "differences", "wer")
+COMPARED = (("student", "noisy"), ("student", "teacher"))
 
 
 def score_systems(
@@ -81,7 +75,8 @@ def score_systems(
         If there are no items, an id comes twice, a system has the name of
         another key of the result, or a metric's name is unknown.
     """
-    _check(items, metrics)
+    check_metrics(metrics)
+    _check(items)
     tasks = [
         (item["id"], system, str(item["clean"]), str(path))
         for item in items
@@ -89,22 +84,129 @@ def score_systems(
     ]
     files = {item["id"]: dict.fromkeys(item["systems"]) for item in items}
     size = min(workers or available_cpus(), max(len(tasks), 1))
-    own = WorkerPool(size) if pool is None else None
-    try:
-        results = _score_tasks(tasks, metrics, pool or own, journal)
-        bar = tqdm(
-            results,
-            "scoring",
-            len(tasks),
-            unit="file",
-            disable=None if progress else True,
-        )
-        for (name, system, _, _), scores in bar:
+    with WorkerPool(size) if pool is None else nullcontext(pool) as used:
+        results = _score_tasks(tasks, metrics, used, journal)
+        hidden = None if progress else True
+        bar = tqdm(results, "scoring", len(tasks), unit="file", disable=hidden)
+        for (name, system, *_), scores in bar:
             files[name][system] = scores
-    finally:
-        if own is not None:
-            own.close()
     return summarise(files, metrics, resamples, seed)
+
+
+def summarise(
+    files: Mapping[str, Mapping[str, dict]],
+    metrics: tuple[str, ...] = ALL,
+    resamples: int = 2000,
+    seed: int = 0,
+    weights: Mapping[str, float] | None = None,
+) -> dict:
+    """Turn per-file scores into means, intervals and paired differences.
+
+    Arguments
+    ---------
+    files : mapping
+        {id: {system: {metric: value or {"error": reason}}}}. What a file has
+        no entry for counts nowhere.
+    metrics : tuple of str
+        Names.
+    resamples : int
+        Bootstrap samples.
+    seed : int
+        Seed of the bootstrap.
+    weights : mapping, optional
+        By id, see `mean_with_interval`.
+
+    Returns
+    -------
+    dict
+        As `score_systems` returns it.
+
+    Example
+    -------
+    >>> files = {
+    ...     "a": {"noisy": {"pesq": 1.0}, "student": {"pesq": 2.0}},
+    ...     "b": {"noisy": {"pesq": 3.0}, "student": {"pesq": {"error": "?"}}},
+    ... }
+    >>> scores = summarise(files, ("pesq",))
+    >>> scores["noisy"]["pesq"]["mean"], scores["student"]["pesq"]["failed"]
+    (2.0, 1)
+    >>> scores["differences"]["student - noisy"]["pesq"]["mean"]
+    1.0
+    """
+
+    def mean(values):
+        sizes = weights and [weights[name] for name in values]
+        return mean_with_interval([*values.values()], resamples, seed, sizes)
+
+    systems = systems_of(files)
+    pairs = [pair for pair in COMPARED if {*pair} <= {*systems}]
+    scores = {system: {} for system in systems}
+    differences = {" - ".join(pair): {} for pair in pairs}
+    for metric in metrics:
+        known = {}
+        for system in systems:
+            column = column_of(files, system, metric)
+            values = {n: v for n, v in column.items() if is_score(v)}
+            failed = len(column) - len(values)
+            scores[system][metric] = {**mean(values), "failed": failed}
+            known[system] = values
+        for one, other in pairs:
+            both = [name for name in known[one] if name in known[other]]
+            gain = {
+                name: known[one][name] - known[other][name] for name in both
+            }
+            differences[f"{one} - {other}"][metric] = mean(gain)
+    more = {"files": files, "flavours": flavours(metrics)}
+    return {**scores, "differences": differences, **more}
+
+
+def systems_of(files: Mapping[str, Mapping[str, dict]]) -> list[str]:
+    """Name the systems that files have scores of.
+
+    Arguments
+    ---------
+    files : mapping
+        {id: {system: …}}.
+
+    Returns
+    -------
+    list of str
+        Each once, in their order.
+
+    Example
+    -------
+    >>> systems_of({"a": {"noisy": {}}, "b": {"noisy": {}, "student": {}}})
+    ['noisy', 'student']
+    """
+    return list(dict.fromkeys(s for row in files.values() for s in row))
+
+
+def column_of(
+    files: Mapping[str, Mapping[str, dict]], system: str, metric: str
+) -> dict:
+    """Pick one metric of one system.
+
+    Arguments
+    ---------
+    files : mapping
+        {id: {system: {metric: value or {"error": reason}}}}.
+    system : str
+        Its name.
+    metric : str
+        Its name.
+
+    Returns
+    -------
+    dict
+        {id: value or {"error": reason}}, of the files that have an entry.
+
+    Example
+    -------
+    >>> column_of({"a": {"noisy": {"pesq": 2.0}}, "b": {}}, "noisy", "pesq")
+    {'a': 2.0}
+    """
+    rows = {name: row.get(system, {}) for name, row in files.items()}
+    return {name: row[metric] for name, row in rows.items() if metric in row}
 
 
 def score_files(
@@ -139,8 +241,7 @@ def score_files(
     return score_pair(clean, other, rate, metrics)
 
 
-def _check(items, metrics):
-    check_metrics(metrics)
+def _check(items):
     if not items:
         raise ValueError(
             "there is nothing to score: the list of files is empty"
@@ -149,35 +250,32 @@ def _check(items, metrics):
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ValueError(f"ids that come twice: {', '.join(twice)}")
-    systems = {system for item in items for system in item["systems"]}
-    clash = sorted(systems & set(RESERVED))
+    clash = {*RESERVED} & {system for x in items for system in x["systems"]}
     if clash:
         raise ValueError(
-            f"a system cannot be called {', '.join(clash)}: rename"
+            f"a system cannot be called {', '.join(sorted(clash))}: rename"
         )
 
 
 def _score_tasks(tasks, metrics, pool, journal):
     """Yield (task, scores), those that the journal has first."""
     kept = None if journal is None else ScoreJournal(journal)
-    keys = [None if kept is None else _key(task) for task in tasks]
-    known = [{} if key is None else kept.get(key, metrics) for key in keys]
-    calls, waiting = [], []
-    for index, (task, scores) in enumerate(zip(tasks, known)):
-        missing = tuple(name for name in metrics if name not in scores)
+    waiting = []
+    for task in tasks:
+        key = None if kept is None else _key(task)
+        known = {} if key is None else kept.get(key, metrics)
+        missing = tuple(name for name in metrics if name not in known)
         if missing:
-            calls.append((task[2], task[3], missing))
-            waiting.append(index)
+            waiting.append((task, key, known, missing))
         else:
-            yield task, scores
-    for position, outcome in pool.run(score_files, calls):
-        index = waiting[position]
-        if isinstance(outcome, Failure):
-            outcome = all_failed(outcome.reason, calls[position][2])
-        elif keys[index] is not None:
-            kept.add(keys[index], outcome)
-        scores = known[index] | outcome
-        yield tasks[index], {name: scores[name] for name in metrics}
+            yield task, known
+    calls = [(*task[2:], missing) for task, _, _, missing in waiting]
+    for index, outcome in pool.run(score_files, calls):
+        task, key, known, missing = waiting[index]
+        if key is not None and not isinstance(outcome, Failure):
+            kept.add(key, outcome)
+        scores = known | row_of(outcome, missing)
+        yield task, {name: scores[name] for name in metrics}
 
 
 def _key(task):

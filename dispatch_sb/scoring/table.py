@@ -6,6 +6,7 @@ Authors
 
 from dispatch_sb.scoring.catalogue import CATALOGUE
 from dispatch_sb.scoring.pair import is_score
+from dispatch_sb.scoring.scoreboard import column_of, systems_of
 
 NAMED = 3  # reasons given for each failing metric, files for each reason
 
@@ -41,7 +42,7 @@ def format_table(scores: dict) -> str:
     """
     metrics = list(scores["flavours"])
     files = scores["files"]
-    systems = list(dict.fromkeys(s for row in files.values() for s in row))
+    systems = systems_of(files)
     blocks = [
         [f"Files: {len(files)}. Mean [95 % bootstrap interval]"]
         + _grid({name: scores[name] for name in systems}, metrics)
@@ -49,7 +50,7 @@ def format_table(scores: dict) -> str:
     if scores.get("differences"):
         blocks.append(
             ["Mean difference on the same files [95 % bootstrap interval]"]
-            + _grid(scores["differences"], metrics, signed=True)
+            + _grid(scores["differences"], metrics, "+")
         )
     failures = [
         line
@@ -63,16 +64,13 @@ def format_table(scores: dict) -> str:
     return "\n\n".join("\n".join(block) for block in blocks)
 
 
-def _grid(columns, metrics, signed=False):
+def _grid(columns, metrics, sign=""):
     """Header and one line for each metric, columns as wide as they need."""
     rows = [["", *columns]]
     for metric in metrics:
-        shown = CATALOGUE[metric]
-        cells = [
-            _cell(column[metric], shown.decimals, signed)
-            for column in columns.values()
-        ]
-        rows.append([shown.label, *cells])
+        style = f"{sign}.{CATALOGUE[metric].decimals}f"
+        cells = [_cell(column[metric], style) for column in columns.values()]
+        rows.append([CATALOGUE[metric].label, *cells])
     label = max(len(row[0]) for row in rows)
     width = 2 + max(len(cell) for row in rows for cell in row[1:])
     return [
@@ -81,41 +79,31 @@ def _grid(columns, metrics, signed=False):
     ]
 
 
-def _cell(summary, decimals, signed):
+def _cell(summary, style):
     """ "1.57 [1.49, 1.66]", with * if files failed."""
     mark = "*" if summary.get("failed") else ""
     if summary["mean"] is None:
         return f"no score{mark}"
-    sign = "+" if signed else ""
-    numbers = [summary["mean"], *summary["ci95"]]
-    mean, low, high = (
-        "?" if x is None else f"{x:{sign}.{decimals}f}" for x in numbers
-    )
-    return f"{mean} [{low}, {high}]{mark}"
+    low, high = ("?" if x is None else f"{x:{style}}" for x in summary["ci95"])
+    return f"{summary['mean']:{style}} [{low}, {high}]{mark}"
 
 
 def _failures(files, system, metric):
-    """One line if the metric failed on files of the system, else none.
-
-    A file may lack the metric: without words there is no word error rate.
-    """
-    rows = {
-        name: row[system][metric]
-        for name, row in files.items()
-        if metric in row.get(system, {})
-    }
+    """One line if the metric failed on files of the system, else none."""
+    column = column_of(files, system, metric)
     reasons = {}
-    for name, value in rows.items():
+    for name, value in column.items():
         if not is_score(value):
             reasons.setdefault(value["error"], []).append(name)
-    if not reasons:
-        return []
-    count = sum(len(names) for names in reasons.values())
-    texts = [f"{reason}: {_some(names)}" for reason, names in reasons.items()]
-    return [
-        f"  {system}, {CATALOGUE[metric].label}: {count} of {len(rows)} "
-        f"({_some(texts, '; ')})"
-    ]
+    if reasons:
+        count = sum(map(len, reasons.values()))
+        texts = [
+            f"{reason}: {_some(names)}" for reason, names in reasons.items()
+        ]
+        yield (
+            f"  {system}, {CATALOGUE[metric].label}: {count} of {len(column)} "
+            f"({_some(texts, '; ')})"
+        )
 
 
 def _some(texts, separator=", "):

@@ -9,6 +9,7 @@ import contextlib
 import os
 import random
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,13 @@ from dispatch_sb.data import probe, read_audio, sha256_of
 from dispatch_sb.data.freshness import digest
 from dispatch_sb.pretrained.sources import Finder, open_source
 from dispatch_sb.scoring.journal import ScoreJournal
+from dispatch_sb.scoring.word_settings import WordErrorSettings
 
 YAML = "hyperparams.yaml"
+SAMPLE_RATE = 16000  # Hz
 
 
+@dataclass(frozen=True)
 class Recogniser:
     """A frozen SpeechBrain recogniser.
 
@@ -33,26 +37,25 @@ class Recogniser:
     ---------
     model : speechbrain.inference.ASR.EncoderDecoderASR
         On its device, in eval mode.
-    origin : Mapping
+    settings : WordErrorSettings
+        By which it was loaded, and is used.
+    origin : dict
         Where it came from: ``source``, ``revision`` (a commit or None) and
         ``sha256``, of its YAML and of all files that were loaded.
     """
 
-    def __init__(self, model: torch.nn.Module, origin: Mapping[str, Any]):
-        self.model = model
-        self.origin = dict(origin)
+    model: torch.nn.Module
+    settings: WordErrorSettings
+    origin: dict[str, Any]
 
-    def transcribe(
-        self, signals: Sequence[np.ndarray], sample_rate: int = 16000
-    ) -> list[str]:
+    def transcribe(self, signals: Sequence[np.ndarray]) -> list[str]:
         """What is said in some signals, recognised together.
 
         Arguments
         ---------
         signals : sequence of np.ndarray
-            Waveforms ``[samples]``, float32, of any lengths.
-        sample_rate : int
-            Theirs in Hz; resampled if the recogniser has another.
+            Waveforms ``[samples]`` of any lengths, float32, at 16 kHz;
+            resampled if the recogniser has another rate.
 
         Returns
         -------
@@ -60,24 +63,17 @@ class Recogniser:
             As the recogniser writes it.
         """
         normalise = self.model.audio_normalizer
-        waves = [
-            normalise(torch.from_numpy(signal)[:, None], sample_rate)
-            for signal in signals
-        ]
+        signals = [torch.from_numpy(signal)[:, None] for signal in signals]
+        waves = [normalise(signal, SAMPLE_RATE) for signal in signals]
         padded = torch.nn.utils.rnn.pad_sequence(waves, batch_first=True)
         lengths = torch.tensor([len(wave) for wave in waves])
-        texts, _ = self.model.transcribe_batch(
-            padded, lengths / padded.shape[1]
-        )
+        shares = lengths / padded.shape[1]
+        texts, _ = self.model.transcribe_batch(padded, shares)
         return [str(text) for text in texts]
 
 
 def load_recogniser(
-    source: str | os.PathLike,
-    revision: str | None = None,
-    savedir: str | os.PathLike | None = None,
-    device: str = "cpu",
-    overrides: Mapping[str, Any] | None = None,
+    settings: WordErrorSettings, device: str = "cpu"
 ) -> Recogniser:
     """Loads a pretrained recogniser of SpeechBrain's ``EncoderDecoderASR``.
 
@@ -91,18 +87,10 @@ def load_recogniser(
 
     Arguments
     ---------
-    source : str or path
-        A folder, or a hub id such as
-        ``"speechbrain/asr-crdnn-rnnlm-librispeech"``.
-    revision : str, optional
-        Of a hub id: commit, tag or branch; the newest commit without it.
-    savedir : str or path, optional
-        Where downloads are kept, by source and commit; by default
-        ``huggingface_hub``'s cache.
+    settings : WordErrorSettings
+        Which one; of a hub id without a revision, the newest commit.
     device : str
         Where it runs.
-    overrides : Mapping, optional
-        Values that replace those of its YAML, such as a smaller beam.
 
     Returns
     -------
@@ -120,12 +108,15 @@ def load_recogniser(
 
     Example
     -------
-    >>> load_recogniser("no/such/folder")
+    >>> load_recogniser(WordErrorSettings("no/such/folder"))
     Traceback (most recent call last):
     ...
     FileNotFoundError: There is no folder no/such/folder, ...
     """
-    find, commit = open_source(source, revision, savedir, "recogniser", [YAML])
+    source, overrides = settings.source, dict(settings.overrides)
+    find, commit = open_source(
+        source, settings.revision, settings.savedir, "recogniser", [YAML]
+    )
     path = find(YAML)
     if path is None:
         raise FileNotFoundError(
@@ -134,7 +125,7 @@ def load_recogniser(
         )
     try:
         with _unchanged_randomness():
-            model, files = _build(path, find, dict(overrides or {}), device)
+            model, files = _build(path, find, overrides, device)
     except FileNotFoundError as error:
         raise FileNotFoundError(f"The recogniser {source}: {error}") from error
     except Exception as error:  # YAML that is code raises anything
@@ -145,15 +136,13 @@ def load_recogniser(
         ) from error
     content = digest([sha256_of(file) for file in [path, *files]])
     origin = {"source": str(source), "revision": commit, "sha256": content}
-    return Recogniser(model, origin)
+    return Recogniser(model, settings, origin)
 
 
 def transcribe_files(
     recogniser: Recogniser,
     files: Mapping[str, str | os.PathLike],
     journal: str | os.PathLike,
-    batch_size: int = 8,
-    settings: Any = None,
     name: str = "speech",
 ) -> dict[str, str | dict[str, str]]:
     """What is said in files, similar lengths together.
@@ -168,11 +157,6 @@ def transcribe_files(
         JSON Lines file in which every batch is kept as it is done: called
         again, only batches that are not in it are recognised. The batches are
         the same then, so an interruption changes no transcript.
-    batch_size : int
-        Files at a time. Padding can change a word with some recognisers; 1
-        pads nothing.
-    settings : JSON-able
-        What else decides the transcripts.
     name : str
         Shown in the progress bar.
 
@@ -181,8 +165,7 @@ def transcribe_files(
     dict
         By id, the transcript, or ``{"error": reason}`` where it failed.
     """
-    kept = ScoreJournal(journal)
-    identity = [recogniser.origin["sha256"], settings]
+    kept, size = ScoreJournal(journal), recogniser.settings.batch_size
     found, lengths = {}, {}
     for key, path in files.items():
         try:
@@ -190,24 +173,18 @@ def transcribe_files(
         except (OSError, ValueError) as error:
             found[key] = {"error": str(error)}
     order = sorted(lengths, key=lambda key: (lengths[key], key))
-    bar = tqdm(
-        desc=f"transcribing: {name}",
-        total=len(order),
-        unit="file",
-        disable=None,
-    )
-    with bar:
-        for start in range(0, len(order), batch_size):
-            keys = order[start : start + batch_size]
-            paths = [files[key] for key in keys]
-            texts = _kept_or_new(recogniser, paths, kept, identity)
-            found.update(zip(keys, texts))
-            bar.update(len(keys))
+    starts = range(0, len(order), size)
+    for start in tqdm(starts, f"transcribing: {name}", disable=None):
+        keys = order[start : start + size]
+        paths = [files[key] for key in keys]
+        found.update(zip(keys, _kept_or_new(recogniser, paths, kept)))
     return {key: found[key] for key in files}
 
 
-def _kept_or_new(recogniser, paths, kept, identity) -> list:
+def _kept_or_new(recogniser, paths, kept) -> list:
     """The transcripts of a batch; kept if none of them failed."""
+    overrides = dict(recogniser.settings.overrides)
+    identity = [recogniser.origin["sha256"], overrides]
     entry = digest([identity, [sha256_of(path) for path in paths]])
     known = kept.get(entry, ("transcripts",))
     if known:
@@ -240,11 +217,10 @@ def _build(path: Path, find: Finder, overrides: dict, device: str) -> tuple:
     pretrainer = built["pretrainer"]
     files = _collect(pretrainer, find)
     pretrainer.load_collected()
-    model = EncoderDecoderASR(
-        modules=built["modules"],
-        hparams=built,
-        run_opts={"device": _with_index(device)},
-    )
+    if str(device) == "cuda":  # SpeechBrain's interfaces expect its number
+        device = f"cuda:{torch.cuda.current_device()}"
+    options = {"device": str(device)}
+    model = EncoderDecoderASR(built["modules"], built, options)
     return model, files
 
 
@@ -266,14 +242,6 @@ def _collect(pretrainer: Pretrainer, find: Finder) -> list[str]:
             f"{', '.join(elsewhere)} missing: copy what its YAML's pretrainer "
             f"names into its folder ({type(error).__name__})."
         ) from error
-
-
-def _with_index(device: str | torch.device) -> str:
-    """``cuda`` with its number, which SpeechBrain's interfaces expect."""
-    device = str(device)
-    if device == "cuda":
-        return f"cuda:{torch.cuda.current_device()}"
-    return device
 
 
 @contextlib.contextmanager

@@ -6,12 +6,13 @@ Authors
 
 import logging
 from collections.abc import Iterable
+from contextlib import nullcontext
 
 import numpy as np
 
-from dispatch_sb.processes import Failure, WorkerPool
+from dispatch_sb.processes import WorkerPool
 from dispatch_sb.scoring.catalogue import CATALOGUE, check_metrics
-from dispatch_sb.scoring.pair import all_failed, is_score, score_pair
+from dispatch_sb.scoring.pair import is_score, row_of, score_pair
 
 logger = logging.getLogger(__name__)
 
@@ -64,19 +65,9 @@ def validation_scores(
     """
     check_metrics(metrics)
     calls = [(clean, other, sample_rate, metrics) for clean, other in pairs]
-    own = WorkerPool(workers) if pool is None else None
-    try:
-        rows = [
-            all_failed(outcome.reason, metrics)
-            if isinstance(outcome, Failure)
-            else outcome
-            for _, outcome in sorted(
-                (pool or own).run(score_pair, calls), key=lambda pair: pair[0]
-            )
-        ]
-    finally:
-        if own is not None:
-            own.close()
+    with WorkerPool(workers) if pool is None else nullcontext(pool) as used:
+        outcomes = dict(used.run(score_pair, calls))
+    rows = [row_of(outcomes[index], metrics) for index in range(len(calls))]
     means = {metric: _mean(rows, metric) for metric in metrics}
     failed = {m: sum(not is_score(row[m]) for row in rows) for m in metrics}
     return {**means, "failed": failed}

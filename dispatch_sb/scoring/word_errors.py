@@ -11,22 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from speechbrain.dataio.wer import print_alignments, print_wer_summary
-from speechbrain.utils.edit_distance import wer_summary
+from speechbrain.utils.metric_stats import ErrorRateStats
 
 from dispatch_sb.data import read_manifest
 from dispatch_sb.data.files import atomic_path
 from dispatch_sb.scoring.pair import is_score
+from dispatch_sb.scoring.scoreboard import summarise, systems_of
 from dispatch_sb.scoring.transcription import (
-    Recogniser,
     load_recogniser,
     transcribe_files,
-)
-from dispatch_sb.scoring.wer import (
-    add_word_errors,
-    align_words,
-    count_errors,
-    summarise_words,
 )
 from dispatch_sb.scoring.word_settings import (
     WordErrorSettings,
@@ -107,8 +100,8 @@ def check_word_errors(wer: Mapping | str | None, manifest: str | Path) -> None:
     settings = word_error_settings(wer)
     if settings is None:
         return
-    reference_words(read_manifest(manifest), settings.normaliser)
-    recogniser = _load(settings, "cpu")
+    reference_words(read_manifest(manifest), settings.normalise)
+    recogniser = load_recogniser(settings)
     try:
         recogniser.transcribe([PROBE])
     except Exception as error:  # a foreign network raises anything
@@ -145,71 +138,31 @@ def score_words(
     Returns
     -------
     dict
-        See `dispatch_sb.scoring.wer.add_word_errors`. Its "wer" tells about
-        the recogniser, the normalisation, the "clean" speech, and how many
-        utterances have no words.
+        The scores, with "wer" in percent for each system, difference and file
+        that has words, and a line about it in "flavours". Its own "wer" tells
+        about the recogniser, the normalisation, the "clean" speech, and how
+        many utterances have no words.
     """
-    folder, normaliser = Path(folder), settings.normaliser
-    words = reference_words(entries, normaliser)
-    recogniser = _load(settings, device)
-    systems = list(
-        dict.fromkeys(s for row in scores["files"].values() for s in row)
-    )
-    counts = {}
-    for system in (CLEAN, *systems):
+    folder, words = Path(folder), reference_words(entries, settings.normalise)
+    recogniser = load_recogniser(settings, device)
+    errors = {}
+    for system in (CLEAN, *systems_of(scores["files"])):
         texts = transcribe_files(
             recogniser,
             {key: _file(folder, entries[key], key, system) for key in words},
             folder / "transcripts.jsonl",
-            settings.batch_size,
-            dict(settings.overrides),
             system,
         )
         heard = {
-            k: normaliser(t) if is_score(t) else t for k, t in texts.items()
+            key: settings.normalise(text) if is_score(text) else text
+            for key, text in texts.items()
         }
-        _write_alignments(folder / "wer" / f"{system}.txt", words, heard)
-        counts[system] = count_errors(words, heard)
-    clean = summarise_words(counts.pop(CLEAN))
+        alignments = folder / "wer" / f"{system}.txt"
+        errors[system] = count_errors(words, heard, alignments)
+    clean = word_error_rates({CLEAN: errors.pop(CLEAN)}, words)[CLEAN]["wer"]
+    rates = word_error_rates(errors, words)
     _warn_of_nonsense(clean, settings.source)
-    about = _about(settings, recogniser, words, entries, clean)
-    return {**add_word_errors(scores, counts, _line(about)), "wer": about}
-
-
-def _load(settings: WordErrorSettings, device: str) -> Recogniser:
-    """The recogniser that the settings name."""
-    return load_recogniser(
-        settings.source,
-        settings.revision,
-        settings.savedir,
-        device,
-        settings.overrides,
-    )
-
-
-def _file(folder: Path, entry: Mapping, key: str, system: str) -> str:
-    """Where a system's speech is."""
-    if system in (CLEAN, "noisy"):
-        return entry[f"{system}_wav"]
-    return str(folder / "enhanced" / system / f"{key}.wav")
-
-
-def _write_alignments(path: Path, words: Mapping, heard: Mapping) -> None:
-    """Every utterance, word by word, under a summary."""
-    heard = {key: text for key, text in heard.items() if is_score(text)}
-    if not heard:
-        return
-    details = align_words(words, heard)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_path(path) as partial:
-        with open(partial, "w", encoding="utf-8") as file:
-            print_wer_summary(wer_summary(details), file)
-            print_alignments(details, file)
-
-
-def _about(settings, recogniser, words, entries, clean) -> dict:
-    """What scores.json tells about the word error rates."""
-    return {
+    about = {
         **settings.describe(),
         **recogniser.origin,
         "clean": clean,
@@ -217,6 +170,109 @@ def _about(settings, recogniser, words, entries, clean) -> dict:
         "without_words": len(entries) - len(words),
         "words": sum(map(len, words.values())),
     }
+    rates["flavours"] = {"wer": _line(about)}
+    return {**_merged(scores, rates), "wer": about}
+
+
+def count_errors(
+    words: Mapping[str, list[str]],
+    heard: Mapping[str, list[str] | dict],
+    alignments: str | Path | None = None,
+) -> dict[str, int | dict]:
+    """Counts substituted, missing and extra words, as SpeechBrain does.
+
+    Arguments
+    ---------
+    words : Mapping
+        The words of each utterance, by id; at least one word each.
+    heard : Mapping
+        By id, the recognised words, or ``{"error": reason}``.
+    alignments : str or Path, optional
+        Receives a summary and every utterance, word by word.
+
+    Returns
+    -------
+    dict
+        By id, the number of errors, or the error.
+
+    Example
+    -------
+    >>> count_errors({"a": ["ONE", "TWO"]}, {"a": ["ONE", "TOO", "TWO"]})
+    {'a': 1}
+    """
+    recognised = {key: value for key, value in heard.items() if is_score(value)}
+    stats = ErrorRateStats()
+    said = [words[key] for key in recognised]
+    stats.append(list(recognised), list(recognised.values()), said)
+    if recognised and alignments is not None:
+        Path(alignments).parent.mkdir(parents=True, exist_ok=True)
+        with atomic_path(alignments) as path:
+            with open(path, "w", encoding="utf-8") as file:
+                stats.write_stats(file)
+    return {**heard, **{row["key"]: row["num_edits"] for row in stats.scores}}
+
+
+def word_error_rates(
+    errors: Mapping[str, Mapping[str, int | dict]],
+    words: Mapping[str, list[str]],
+) -> dict:
+    """Errors of all utterances over words of all utterances, in percent.
+
+    That is not the mean over utterances, in which a short one would weigh as
+    much as a long one.
+
+    Arguments
+    ---------
+    errors : Mapping
+        By system, what `count_errors` returned.
+    words : Mapping
+        The words of each utterance, by id.
+
+    Returns
+    -------
+    dict
+        As `dispatch_sb.scoring.summarise` returns it, with one metric, "wer".
+
+    Example
+    -------
+    >>> words = {"a": ["NO"], "b": "I DO NOT KNOW THAT ONE AT ALL SIR".split()}
+    >>> rates = word_error_rates({"noisy": {"a": 1, "b": 1}}, words)
+    >>> rates["noisy"]["wer"]["mean"], rates["files"]["a"]["noisy"]["wer"]
+    (20.0, 100.0)
+    """
+    sizes = {key: len(value) for key, value in words.items()}
+    files = {
+        key: {
+            system: {
+                "wer": 100 * found[key] if is_score(found[key]) else found[key]
+            }
+            for system, found in errors.items()
+        }
+        for key in words
+    }
+    rates = summarise(files, ("wer",), weights=sizes)
+    for key, row in files.items():
+        for value in row.values():
+            if is_score(value["wer"]):
+                value["wer"] /= sizes[key]
+    return rates
+
+
+def _merged(scores: Mapping, more: Mapping) -> dict:
+    """Both, down to the last mapping; neither is changed."""
+    shared = {
+        key: _merged(scores[key], value)
+        for key, value in more.items()
+        if isinstance(scores.get(key), Mapping)
+    }
+    return {**scores, **more, **shared}
+
+
+def _file(folder: Path, entry: Mapping, key: str, system: str) -> str:
+    """Where a system's speech is."""
+    if system in (CLEAN, "noisy"):
+        return entry[f"{system}_wav"]
+    return str(folder / "enhanced" / system / f"{key}.wav")
 
 
 def _line(about: Mapping) -> str:

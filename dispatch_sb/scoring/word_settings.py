@@ -4,9 +4,8 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
-import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from dispatch_sb.scoring.wording import WordNormaliser
@@ -26,11 +25,13 @@ class WordErrorSettings:
     savedir : str, optional
         Where downloads go; the hub's own cache if None.
     batch_size : int
-        Utterances that are recognised together.
-    normalise : Mapping
-        Arguments of `dispatch_sb.scoring.wording.WordNormaliser`.
+        Utterances that are recognised together. Padding can change a word
+        with some recognisers; 1 pads nothing.
+    normalise : WordNormaliser
+        Cuts texts into comparable words.
     overrides : Mapping
-        Values that replace those of the recogniser's YAML.
+        Values that replace those of the recogniser's YAML, such as a smaller
+        beam.
 
     Raises
     ------
@@ -42,7 +43,7 @@ class WordErrorSettings:
     revision: str | None = None
     savedir: str | None = None
     batch_size: int = 8
-    normalise: Mapping[str, Any] = field(default_factory=dict)
+    normalise: WordNormaliser = WordNormaliser()
     overrides: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self):
@@ -56,27 +57,11 @@ class WordErrorSettings:
                 f"wer: batch_size is {self.batch_size!r}: give 1 or more."
             )
 
-    @property
-    def normaliser(self) -> WordNormaliser:
-        """Cuts texts into comparable words."""
-        try:
-            return WordNormaliser(**self.normalise)
-        except TypeError as error:
-            known = [f.name for f in dataclasses.fields(WordNormaliser)]
-            raise ValueError(
-                f"wer: normalise is {dict(self.normalise)}: it takes "
-                f"{', '.join(known)}."
-            ) from error
-
     def describe(self) -> dict:
         """What decides the scores, as plain values for ``scores.json``."""
-        return {
-            "source": self.source,
-            "revision": self.revision,
-            "batch_size": self.batch_size,
-            "normalisation": self.normaliser.describe(),
-            "overrides": dict(self.overrides),
-        }
+        plain = asdict(self)
+        del plain["savedir"]
+        return {**plain, "normalisation": plain.pop("normalise")}
 
 
 def word_error_settings(wer: Mapping | str | None) -> WordErrorSettings | None:
@@ -85,7 +70,8 @@ def word_error_settings(wer: Mapping | str | None) -> WordErrorSettings | None:
     Arguments
     ---------
     wer : Mapping, str or None
-        The arguments of `WordErrorSettings`, the source alone, or nothing.
+        The arguments of `WordErrorSettings`, with those of `WordNormaliser`
+        as its ``normalise``; the source alone, or nothing.
 
     Returns
     -------
@@ -110,17 +96,22 @@ def word_error_settings(wer: Mapping | str | None) -> WordErrorSettings | None:
         return None
     if isinstance(wer, str):
         wer = {"source": wer}
-    if not isinstance(wer, Mapping):
-        raise ValueError(f"wer is {wer!r}: give a source, or a block of keys.")
-    known = [item.name for item in dataclasses.fields(WordErrorSettings)]
-    for key in wer:
-        if key not in known:
-            raise ValueError(
-                f"wer has no key {key!r}: it takes {', '.join(known)}."
-            )
+    _check_keys("wer", wer, WordErrorSettings)
     given = {key: value for key, value in wer.items() if value is not None}
     if "source" not in given:
         return None
-    settings = WordErrorSettings(**given)
-    settings.normaliser  # noqa: B018 - refuses what it does not take
-    return settings
+    rules = given.get("normalise", {})
+    _check_keys("wer: normalise", rules, WordNormaliser)
+    return WordErrorSettings(**{**given, "normalise": WordNormaliser(**rules)})
+
+
+def _check_keys(name: str, block: Mapping, kind: type) -> None:
+    """Refuses what a dataclass cannot be made of."""
+    if not isinstance(block, Mapping):
+        raise ValueError(f"{name} is {block!r}: give a block of keys.")
+    known = [item.name for item in fields(kind)]
+    for key in block:
+        if key not in known:
+            raise ValueError(
+                f"{name} has no key {key!r}: it takes {', '.join(known)}."
+            )

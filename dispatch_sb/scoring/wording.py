@@ -9,7 +9,7 @@ import functools
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 
 CHOICES = {
     "case": ("upper", "lower", "keep"),
@@ -95,21 +95,11 @@ class WordNormaliser:
         list of str
             Its words.
         """
-        words = []
-        for word in self._split(text):
-            words += self._replacements.get(word, [word])
-        return words
-
-    def describe(self) -> dict:
-        """The choices as plain values.
-
-        Returns
-        -------
-        dict
-            By name.
-        """
-        plain = {item.name: getattr(self, item.name) for item in fields(self)}
-        return {**plain, "replace": dict(self.replace)}
+        return [
+            word
+            for written in self._split(text)
+            for word in self._replacements.get(written, [written])
+        ]
 
     @functools.cached_property
     def _replacements(self) -> dict[str, list[str]]:
@@ -138,9 +128,7 @@ class WordNormaliser:
 def _without_punctuation(text: str) -> str:
     """Spaces in the place of all but letters, marks, digits and what joins
     them."""
-    inside = {
-        match.start() for match in re.finditer(BETWEEN.format("['-]"), text)
-    }
+    inside = {m.start() for m in re.finditer(BETWEEN.format("['-]"), text)}
     return "".join(
         letter
         if unicodedata.category(letter)[0] in "LMN" or place in inside

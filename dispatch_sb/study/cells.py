@@ -109,10 +109,8 @@ def scores_of(
     """
     found = {}
     for cell in cells:
-        rows = cell["scores"].get(test_set, {})
-        values = {
-            name: row[metric] for name, row in rows.items() if metric in row
-        }
+        rows = cell["scores"].get(test_set, {}).items()
+        values = {name: row[metric] for name, row in rows if metric in row}
         if values:
             found[cell["seed"]] = values
     return found
@@ -269,21 +267,21 @@ def best_method(
     >>> best_method([], "T") is None
     True
     """
-    left_out = {*BASELINES, *controls}
     scores = {}
     for method in methods_of(of_kind(cells, MAIN, student)):
-        group = of_kind(cells, MAIN, student, method)
-        found = scores_of(group, VALIDATION, "pesq")
-        if method not in left_out and mean_and_spread(found)[0] is not None:
+        own = of_kind(cells, MAIN, student, method)
+        found = scores_of(own, VALIDATION, "pesq")
+        scored = mean_and_spread(found)[0] is not None
+        if scored and method not in {*BASELINES, *controls}:
             scores[method] = found
     if not scores:
         return None
-    shared = set.intersection(*(set(found) for found in scores.values()))
+    shared = set.intersection(*map(set, scores.values()))
 
     def mean(method):
         found = scores[method]
-        seeds = shared or set(found)
-        return mean_and_spread({s: found[s] for s in seeds})[0] or -math.inf
+        rows = {seed: found[seed] for seed in shared or found}
+        return mean_and_spread(rows)[0] or -math.inf
 
     return max(scores, key=mean)
 

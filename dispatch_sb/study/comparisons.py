@@ -5,7 +5,7 @@ Authors
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 from dispatch_sb.scoring.catalogue import CATALOGUE
 from dispatch_sb.study.cells import (
@@ -157,20 +157,18 @@ def comparisons_of(entries: Iterable[Mapping[str, str]]) -> list[Comparison]:
     >>> comparisons_of([entry])[0].than
     'none'
     """
-    known = [field.name for field in fields(Comparison)]
     found: dict[str, Comparison] = {}
     for entry in entries:
-        wrong = {key for key in entry if key not in known}
-        wrong |= {key for key in known[:3] if key not in entry}
-        if wrong:
+        try:
+            comparison = Comparison(**entry)
+        except TypeError as error:
             raise ValueError(
-                f"comparison {entry.get('name', dict(entry))!r}: check "
-                f"{', '.join(sorted(wrong))}: name, better and than are "
-                "needed, metric may follow."
-            )
-        if entry["name"] in found:
-            raise ValueError(f"two comparisons are named {entry['name']!r}.")
-        found[entry["name"]] = Comparison(**entry)
+                f"comparison {dict(entry)}: name, better and than are needed, "
+                f"metric may follow ({error})."
+            ) from error
+        if comparison.name in found:
+            raise ValueError(f"two comparisons are named {comparison.name!r}.")
+        found[comparison.name] = comparison
     return list(found.values())
 
 
@@ -274,13 +272,10 @@ def _resolved(name, cells, student, controls):
 def _corrected(family):
     """Effects with Holm's p-values in the comparisons' own metrics."""
     claims = [effect for effect in family if effect.primary]
-    p_values = [
-        effect.difference.p_value
-        if effect.difference and effect.difference.over_seeds
-        else None
-        for effect in claims
-    ]
-    corrected = iter(holm(p_values))
+    found = [effect.difference for effect in claims]
+    corrected = iter(
+        holm([d.p_value if d and d.over_seeds else None for d in found])
+    )
     return [
         replace(effect, holm_p=next(corrected)) if effect.primary else effect
         for effect in family

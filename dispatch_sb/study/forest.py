@@ -13,7 +13,6 @@ from dispatch_sb.scoring.catalogue import CATALOGUE
 from dispatch_sb.study.comparisons import Effect
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 WIDTH = 8.0  # inches: a README shows it 800 pixels wide, its letters 14 high
@@ -73,12 +72,9 @@ def forest_figure(effects: Sequence[Effect]) -> "Figure":
         _dress(axes, name, limit, len(rows))
     axes.set_yticks(range(len(rows)), names)
     figure.get_layout_engine().set(wspace=0.06)
-    metric = CATALOGUE[effects[0].metric]
-    figure.supxlabel(
-        f"difference in {metric.label}, 95 % interval",
-        fontsize=10,
-        color=SOFT,
-    )
+    label = CATALOGUE[effects[0].metric].label
+    text = f"difference in {label}, 95 % interval"
+    figure.supxlabel(text, fontsize=10, color=SOFT)
     _legend(figure, effects)
     return figure
 
@@ -98,14 +94,9 @@ def _limit(effects):
     return 1.1 * reach or 1.0
 
 
-def _colour(effect):
-    """By what may be claimed."""
-    return FOUND.get(effect.verdict, OPEN)[0]
-
-
-def _draw(axes: "Axes", row: int, effect: Effect, limit: float) -> None:
+def _draw(axes, row, effect, limit):
     """One row: the interval, the mean with its number, the seeds."""
-    found, colour = effect.difference, _colour(effect)
+    found, (colour, _) = effect.difference, FOUND.get(effect.verdict, OPEN)
     if found is None:
         place = {"ha": "center", "va": "center", "backgroundcolor": "white"}
         axes.text(0, row, "not yet run", fontsize=9, color=SOFT, **place)
@@ -113,12 +104,10 @@ def _draw(axes: "Axes", row: int, effect: Effect, limit: float) -> None:
     if found.low is not None:
         low, high = max(found.low, -limit), min(found.high, limit)
         axes.plot([low, high], [row, row], color=colour, linewidth=3)
-        for end, whole, mark in (
-            (low, found.low, "<"),
-            (high, found.high, ">"),
-        ):
-            if end != whole:
-                axes.plot(end, row, mark, color=colour, clip_on=False)
+        if low > found.low:
+            axes.plot(low, row, "<", color=colour, clip_on=False)
+        if high < found.high:
+            axes.plot(high, row, ">", color=colour, clip_on=False)
     axes.plot(found.mean, row, "o", color=colour, markersize=8)
     means = list(found.seed_means.values())
     axes.plot(
@@ -135,7 +124,7 @@ def _draw(axes: "Axes", row: int, effect: Effect, limit: float) -> None:
     )
 
 
-def _dress(axes: "Axes", title: str, limit: float, rows: int) -> None:
+def _dress(axes, title, limit, rows):
     """Title, the line of no effect, and a calm grid."""
     axes.set_title(title)
     axes.axvline(0, color=SOFT, linewidth=1.2, zorder=1.5)
@@ -148,7 +137,7 @@ def _dress(axes: "Axes", title: str, limit: float, rows: int) -> None:
     axes.tick_params(axis="y", length=0, labelcolor=INK)
 
 
-def _legend(figure: "Figure", effects: Sequence[Effect]) -> None:
+def _legend(figure, effects):
     """What the colours and marks mean, of those that occur."""
     from matplotlib.lines import Line2D
 
@@ -160,6 +149,5 @@ def _legend(figure: "Figure", effects: Sequence[Effect]) -> None:
     ]
     seeds = Line2D([], [], color=INK, marker="|", linewidth=0, label="one seed")
     if run:
-        figure.legend(
-            handles=[*handles, seeds], loc="outside upper right", ncols=4
-        )
+        place = {"loc": "outside upper right", "ncols": 4}
+        figure.legend(handles=[*handles, seeds], **place)

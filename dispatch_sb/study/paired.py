@@ -110,21 +110,17 @@ def paired_difference(
     rows, columns = scored.any(axis=1), scored.any(axis=0)
     differences = differences[rows][:, columns]
     mean = float(np.nanmean(differences))
-    seed_means = dict(
-        zip(
-            np.array(seeds)[rows].tolist(),
-            np.nanmean(differences, axis=1).tolist(),
-        )
-    )
+    known = (seed for seed, any_scored in zip(seeds, rows) if any_scored)
+    seed_means = dict(zip(known, np.nanmean(differences, axis=1).tolist()))
+    utterances = differences.shape[1]
     low = high = p_value = None
-    if differences.shape[1] > 1:
+    if utterances > 1:
         generator = np.random.default_rng(seed)
         replicates = _deviations(differences.T, resamples, generator)
         if len(seed_means) > 1:
             replicates += _deviations(differences, resamples, generator)
         half, p_value = _half_width_and_p(mean, np.abs(replicates))
         low, high = mean - half, mean + half
-    utterances = differences.shape[1]
     return PairedDifference(
         mean, low, high, p_value, seed_means, utterances, failed
     )
@@ -181,11 +177,10 @@ def mean_and_spread(
     >>> mean_and_spread({1: {"a": 1.0, "b": 3.0}, 2: {"a": 4.0}})
     (3.0, 1.414..., 0)
     """
-    kept = {
-        s: [v for v in row.values() if _finite(v)] for s, row in scores.items()
-    }
-    missing = sum(len(row) - len(kept[s]) for s, row in scores.items())
-    means = [float(np.mean(values)) for values in kept.values() if values]
+    rows = [[_number(v) for v in row.values()] for row in scores.values()]
+    kept = [[v for v in row if math.isfinite(v)] for row in rows]
+    missing = sum(map(len, rows)) - sum(map(len, kept))
+    means = [float(np.mean(values)) for values in kept if values]
     if not means:
         return None, None, missing
     spread = float(np.std(means, ddof=1)) if len(means) > 1 else None
@@ -228,10 +223,5 @@ def _half_width_and_p(mean, deviations):
 
 
 def _number(value):
-    """A score as float, NaN if it is none."""
-    return float(value) if _finite(value) else math.nan
-
-
-def _finite(value):
-    """Whether a score is a number: {"error": reason} is none."""
-    return isinstance(value, int | float) and math.isfinite(value)
+    """A score as float; NaN if it is none, as {"error": reason}."""
+    return float(value) if isinstance(value, int | float) else math.nan

@@ -4,23 +4,22 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from dispatch_sb.processes import ONE_THREAD
 from dispatch_sb.study.study_plan import Cell
 
 TRIES = 2
 POLL_SECONDS = 1.0
-SINGLE = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "MKL", "OPENBLAS")}
 
 
 @contextmanager
@@ -45,15 +44,13 @@ def claimed(folder: Path) -> Iterator[bool]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / ".claim", timeout=0)
-    try:
-        lock.acquire()
-    except Timeout:
-        yield False
-        return
-    try:
-        yield True
-    finally:
-        lock.release()
+    with ExitStack() as held:
+        mine = True
+        try:
+            held.enter_context(lock.acquire())
+        except Timeout:
+            mine = False
+        yield mine
 
 
 def is_claimed(folder: Path) -> bool:
@@ -79,12 +76,19 @@ def is_claimed(folder: Path) -> bool:
         return not mine
 
 
-class CellQueue:
-    """Starts one process per cell, so many at a time, until none is left.
+def run_cells(
+    unfinished: Callable[[], Iterable[Cell]],
+    command: Callable[[Cell], Sequence[str]],
+    log: Callable[[Cell], Path],
+    jobs: int = 2,
+    report: Callable[[str], None] = lambda sentence: None,
+) -> list[str]:
+    """Runs one process per cell, of one thread, so many at a time, until none
+    is left.
 
     A cell that fails is tried once more, then reported and left; the others
-    go on. When the queue is stopped (Ctrl-C, SIGTERM), so are its processes;
-    what they have finished stays, and the next queue goes on from there.
+    go on. When this is stopped (Ctrl-C, SIGTERM), so are the processes; what
+    they have finished stays, and the next call goes on from there.
 
     Arguments
     ---------
@@ -98,97 +102,61 @@ class CellQueue:
         Cells at a time.
     report : callable
         Called with a sentence for everything that begins or ends.
-    threads : int
-        Threads of every process.
+
+    Returns
+    -------
+    list of str
+        Names of the cells that failed.
+
+    Raises
+    ------
+    ValueError
+        If `jobs` is not positive.
     """
-
-    def __init__(
-        self,
-        unfinished: Callable[[], Iterable[Cell]],
-        command: Callable[[Cell], Sequence[str]],
-        log: Callable[[Cell], Path],
-        jobs: int = 2,
-        report: Callable[[str], None] = lambda sentence: None,
-        threads: int = 1,
-    ):
-        if jobs < 1 or threads < 1:
-            raise ValueError(
-                f"jobs={jobs} and threads={threads} must be 1 or more."
-            )
-        self.unfinished = unfinished
-        self.command, self.log = command, log
-        self.jobs, self.report = jobs, report
-        self.environment = dict(SINGLE) if threads == 1 else {}
-        self.environment["OMP_NUM_THREADS"] = str(threads)
-        self.running: dict[str, tuple[Cell, subprocess.Popen]] = {}
-        self.failures: dict[str, int] = {}
-
-    def run(self) -> list[str]:
-        """Runs until no cell is waiting.
-
-        Returns
-        -------
-        list of str
-            Names of the cells that failed.
-        """
-        previous = signal.signal(signal.SIGTERM, _interrupt)
-        try:
-            while self._fill() or self.running:
-                time.sleep(POLL_SECONDS)
-                self._collect()
-        finally:
-            signal.signal(signal.SIGTERM, previous)
-            self._stop()
-        return [n for n, count in self.failures.items() if count >= TRIES]
-
-    def _fill(self) -> bool:
-        """Starts what there is room for; whether anything is waiting."""
-        given_up = {n for n, count in self.failures.items() if count >= TRIES}
-        taken = self.running.keys() | given_up
-        left = [cell for cell in self.unfinished() if cell.name not in taken]
-        for cell in left[: self.jobs - len(self.running)]:
-            self._start(cell)
-        return bool(left)
-
-    def _start(self, cell: Cell) -> None:
-        log = self.log(cell)
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with open(log, "ab") as output:
-            process = subprocess.Popen(
-                self.command(cell),
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env={**os.environ, **self.environment},
-                start_new_session=True,  # so that its children end with it
-            )
-        self.running[cell.name] = (cell, process)
-        self.report(f"{cell.name}: started")
-
-    def _collect(self) -> None:
-        """Takes leave of processes that have ended."""
-        for name, (cell, process) in list(self.running.items()):
-            status = process.poll()
-            if status is None:
-                continue
-            del self.running[name]
-            if status == 0:
-                self.report(f"{name}: finished")
-                continue
-            self.failures[name] = self.failures.get(name, 0) + 1
-            self.report(
-                f"{name}: ended with status {status}; see {self.log(cell)}"
-            )
-
-    def _stop(self) -> None:
-        """Ends all that is running, with its children."""
-        for _, process in self.running.values():
-            try:
+    if jobs < 1:
+        raise ValueError(f"jobs is {jobs}: give 1 or more.")
+    running: dict[str, tuple[Cell, subprocess.Popen]] = {}
+    failures: Counter[str] = Counter()
+    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        while True:
+            given_up = [n for n, count in failures.items() if count >= TRIES]
+            taken = {*running, *given_up}
+            left = [cell for cell in unfinished() if cell.name not in taken]
+            for cell in left[: jobs - len(running)]:
+                running[cell.name] = cell, _start(command(cell), log(cell))
+                report(f"{cell.name}: started")
+            if not running:
+                return given_up
+            time.sleep(POLL_SECONDS)
+            for name, (cell, process) in list(running.items()):
+                status = process.poll()
+                if status is None:
+                    continue
+                del running[name]
+                if status == 0:
+                    report(f"{name}: finished")
+                    continue
+                failures[name] += 1
+                told = f"{name}: ended with status {status}; see {log(cell)}"
+                report(told)
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+        for _, process in running.values():
+            with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGTERM)
-            except ProcessLookupError:
-                continue
-        for _, process in self.running.values():
+        for _, process in running.values():
             process.wait()
 
 
-def _interrupt(number, frame):
-    raise KeyboardInterrupt
+def _start(command: Sequence[str], log: Path) -> subprocess.Popen:
+    """A process whose children end with it."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with open(log, "ab") as output:
+        return subprocess.Popen(
+            command,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **ONE_THREAD},
+            start_new_session=True,
+        )

@@ -7,9 +7,10 @@ Authors
 import csv
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from dispatch_sb.data.files import atomic_path
 from dispatch_sb.report.canvas import save_png
@@ -62,8 +63,8 @@ class Findings:
     ---------
     cells : list of dict
         The finished cells.
-    references : dict
-        Scores of noisy and teacher signals.
+    references : list of dict
+        Noisy and teacher signals, in the form of cells.
     effects : list of Effect
         All comparisons, of all students, sets and metrics.
     students : list of str
@@ -72,35 +73,49 @@ class Findings:
         Their names.
     metrics : tuple of str
         Shown in tables.
-    labels : dict
+    labels : mapping
         What methods are called for readers.
-    planned : tuple of str
-        Names of all cells, finished or not.
-    notes : tuple of str
-        What readers must know of the cells.
     """
 
     cells: list[dict]
-    references: dict
+    references: list[dict]
     effects: list[Effect]
     students: list[str]
     test_sets: list[str]
     metrics: tuple[str, ...]
-    labels: dict[str, str]
-    planned: tuple[str, ...]
-    notes: tuple[str, ...] = ()
+    labels: Mapping[str, str]
+
+    @property
+    def claims(self) -> list[Effect]:
+        """The effects in the comparisons' own metrics."""
+        return [effect for effect in self.effects if effect.primary]
 
     def label(self, method: str) -> str:
         """What readers call a method."""
         return self.labels.get(method, method)
 
-    def methods(self, cells: Iterable[Mapping]) -> list[str]:
-        """The methods of cells: without a teacher, labelled ones, others."""
+    def groups(self, stage: str, student: str) -> Iterator[tuple[str, list]]:
+        """Methods with their cells; without a teacher first, labelled next.
+
+        Arguments
+        ---------
+        stage : str
+            `SWEEP` or `MAIN`.
+        student : str
+            Its name.
+
+        Yields
+        ------
+        (str, list)
+            A method, and its cells.
+        """
         order = [*BASELINES, *self.labels]
-        return sorted(
+        cells = of_kind(self.cells, stage, student)
+        for method in sorted(
             methods_of(cells),
             key=lambda m: order.index(m) if m in order else len(order),
-        )
+        ):
+            yield method, of_kind(cells, stage, student, method)
 
 
 def write_results(
@@ -151,43 +166,51 @@ def write_results(
     ... ]
     ['RESULTS.md', 'scores.csv', 'comparisons.csv', 'forest_pesq.png']
     """
-    findings = _gather(cells, config, references or {}, tuple(planned))
+    findings = _gather(cells, config, references or {})
     out = Path(out_folder)
     out.mkdir(parents=True, exist_ok=True)
-    claims: dict[str, list[Effect]] = {}
-    for effect in findings.effects:
-        if effect.primary:
-            claims.setdefault(effect.metric, []).append(effect)
-    pictures = {f"forest_{name}.png": claims[name] for name in claims}
-    written = [out / "RESULTS.md", out / "scores.csv", out / "comparisons.csv"]
-    with atomic_path(written[0]) as path:
-        path.write_text(
-            results_page(findings, list(pictures)), encoding="utf-8"
-        )
-    _write_csv(written[1], _score_rows(findings))
-    _write_csv(written[2], _effect_rows(findings))
+    pictures: dict[str, list[Effect]] = {}
+    for effect in findings.claims:
+        name = f"forest_{effect.metric}.png"
+        pictures.setdefault(name, []).append(effect)
+    missing = {*planned} - {cell["cell"] for cell in cells}
+    page = results_page(findings, pictures, missing, config.get("notes", ()))
+    with atomic_path(out / "RESULTS.md") as path:
+        path.write_text(page, encoding="utf-8")
+    _write_csv(out / "scores.csv", _score_rows(findings))
+    _write_csv(out / "comparisons.csv", _effect_rows(findings))
     for name, effects in pictures.items():
-        written.append(save_png(forest_figure(effects), out / name))
-    return written
+        save_png(forest_figure(effects), out / name)
+    written = ("RESULTS.md", "scores.csv", "comparisons.csv", *pictures)
+    return [out / name for name in written]
 
 
-def results_page(findings: Findings, pictures: Sequence[str] = ()) -> str:
+def results_page(
+    findings: Findings,
+    pictures: Iterable[str] = (),
+    missing: Iterable[str] = (),
+    notes: Iterable[str] = (),
+) -> str:
     """The page of results.
 
     Arguments
     ---------
     findings : Findings
         Cells and effects.
-    pictures : sequence of str
+    pictures : iterable of str
         File names of forest plots beside the page.
+    missing : iterable of str
+        Names of the cells that are not yet finished.
+    notes : iterable of str
+        What readers must know of the cells.
 
     Returns
     -------
     str
         Markdown.
     """
-    claims = [effect for effect in findings.effects if effect.primary]
-    sentences = [f"- {sentence(effect, findings)}" for effect in claims]
+    sentences = [f"- {sentence(e, findings)}" for e in findings.claims]
+    absent = ", ".join(sorted(missing))
     blocks = [
         "# Results",
         "Written from the finished cells, nothing by hand.",
@@ -195,7 +218,12 @@ def results_page(findings: Findings, pictures: Sequence[str] = ()) -> str:
         "\n".join(sentences) or "No comparison was named.",
         *(f"![Effects with their intervals]({name})" for name in pictures),
         "## What was run",
+        f"{_count(len(findings.cells), 'finished cell')}: "
+        f"{len(of_kind(findings.cells, SWEEP))} of the sweep, "
+        f"{len(of_kind(findings.cells, MAIN))} for the comparisons.",
+        "\n".join(f"- {note}" for note in notes),
         *_what_was_run(findings),
+        f"Not yet finished: {absent}." if absent else "",
         "## Weights, chosen on validation",
         *_sweep(findings),
         "## Scores",
@@ -207,7 +235,7 @@ def results_page(findings: Findings, pictures: Sequence[str] = ()) -> str:
         "## Origin of the cells",
         _origin(findings.cells),
     ]
-    return "\n\n".join(blocks) + "\n"
+    return "\n\n".join(filter(None, blocks)) + "\n"
 
 
 def sentence(effect: Effect, findings: Findings) -> str:
@@ -225,39 +253,35 @@ def sentence(effect: Effect, findings: Findings) -> str:
     str
         One sentence of Markdown.
     """
-    one, other = findings.label(effect.better), findings.label(effect.than)
-    begin = f"**{effect.comparison.name}** ({effect.student}: {one} against "
-    begin += f"{other}), {effect.test_set}: "
-    found = effect.difference
+    found, label = effect.difference, findings.label
+    begin = (
+        f"**{effect.comparison.name}** ({effect.student}: "
+        f"{label(effect.better)} against {label(effect.than)}), "
+        f"{effect.test_set}: "
+    )
     if found is None:
         return f"{begin}not yet run."
     means = found.seed_means.values()
     count = _count(len(means), "seed")
     if len(means) > 1:
         count += f" ({sum(m > 0 for m in means)} above zero)"
-    label = CATALOGUE[effect.metric].label
     ending = ENDINGS[effect.verdict].format(p=_p_value(effect.holm_p, "= "))
     return (
-        f"{begin}{_difference(effect)} {label}, {count}, "
-        f"{_count(found.utterances, 'utterance')}: {ending}"
+        f"{begin}{_difference(effect)} {CATALOGUE[effect.metric].label}, "
+        f"{count}, {_count(found.utterances, 'utterance')}: {ending}"
     )
 
 
-def _gather(cells, config, references, planned):
+def _gather(cells, config, references):
     """Compares everything; the settings are checked first."""
     comparisons = comparisons_of(config.get("comparisons", ()))
     metrics = tuple(config.get("metrics", METRICS))
     check_metrics(metrics)
-    scored = {
-        name
-        for cell in cells
-        for rows in cell["scores"].values()
-        for row in rows.values()
-        for name in row
-    }
+    sets = [rows for cell in cells for rows in cell["scores"].values()]
+    scored = {name for rows in sets for row in rows.values() for name in row}
     metrics = tuple(m for m in metrics if m in scored or not cells)
-    students = dict.fromkeys(config.get("students", ()))
-    students |= dict.fromkeys(cell["student"] for cell in cells)
+    students = [*config.get("students", ())]
+    students = [*dict.fromkeys(students + [cell["student"] for cell in cells])]
     test_sets = list(config.get("test_sets", tested_sets(cells)))
     effects = [
         effect
@@ -272,39 +296,31 @@ def _gather(cells, config, references, planned):
             config.get("resamples", 10000),
         )
     ]
-    labels = dict(config.get("labels", {}))
     return Findings(
         cells=list(cells),
-        references=references,
+        references=[
+            {"cell": name, "seed": 0, "scores": scores}
+            for name, scores in references.items()
+        ],
         effects=effects,
-        students=list(students),
+        students=students,
         test_sets=test_sets,
         metrics=metrics,
-        labels=labels,
-        planned=planned,
-        notes=tuple(config.get("notes", ())),
+        labels=config.get("labels", {}),
     )
 
 
 def _what_was_run(findings):
-    """Finished cells of each method, cautions, and what is missing."""
-    yield (
-        f"{_count(len(findings.cells), 'finished cell')}: "
-        f"{len(of_kind(findings.cells, SWEEP))} of the sweep, "
-        f"{len(of_kind(findings.cells, MAIN))} for the comparisons."
-    )
-    if findings.notes:
-        yield "\n".join(f"- {note}" for note in findings.notes)
+    """Finished cells of each method, and cautions."""
     rows = []
     for student in findings.students:
-        cells = of_kind(findings.cells, MAIN, student)
-        for method in findings.methods(cells):
-            own = of_kind(cells, MAIN, student, method)
-            seeds = ", ".join(str(s) for s in sorted(c["seed"] for c in own))
-            weights = _several(_weight(weight_of(cell)) for cell in own)
+        for method, own in findings.groups(MAIN, student):
+            weights = _several(_weight(cell) for cell in own)
             steps = _several(cell.get("steps") for cell in own)
+            seeds = _several(sorted(cell["seed"] for cell in own))
             name = findings.label(method)
             rows.append([student, name, weights, steps, seeds])
+        cells = of_kind(findings.cells, MAIN, student)
         steps = {cell.get("steps") for cell in cells}
         if len(steps) > 1:
             yield (
@@ -314,39 +330,24 @@ def _what_was_run(findings):
             )
     if rows:
         yield _table(["student", "method", "weight", "steps", "seeds"], rows)
-    missing = sorted(
-        set(findings.planned) - {cell["cell"] for cell in findings.cells}
-    )
-    if missing:
-        yield f"Not yet finished: {', '.join(missing)}."
 
 
 def _sweep(findings):
     """A table of all weights, and which choices lie at a sweep's end."""
-    rows, ends = [], []
+    lines, ends = [], []
     for student in findings.students:
-        for method in findings.methods(of_kind(findings.cells, SWEEP, student)):
-            found = sweep_rows(findings.cells, method, student)
+        for method, _ in findings.groups(SWEEP, student):
+            rows = sweep_rows(findings.cells, method, student)
             name = findings.label(method)
-            for row in found:
-                rows.append(
-                    [
-                        student,
-                        name,
-                        _weight(row["weight"]),
-                        _fixed(row["pesq"], 3),
-                        _fixed(row["loss"], 4),
-                        str(row["seeds"]),
-                        "chosen" if row["chosen"] else "",
-                    ]
-                )
-            if len(found) > 1 and (found[0]["chosen"] or found[-1]["chosen"]):
+            for row in rows:
+                scores = _fixed(row["pesq"], 3), _fixed(row["loss"], 4)
+                chosen = "chosen" if row["chosen"] else ""
+                weight, seeds = _weight(row["weight"]), row["seeds"]
+                lines.append([student, name, weight, *scores, seeds, chosen])
+            if len(rows) > 1 and (rows[0]["chosen"] or rows[-1]["chosen"]):
                 ends.append(f"{name} ({student})")
-    if not rows:
-        yield "No cell of the sweep is finished."
-        return
     heads = ["student", "method", "weight", "PESQ-WB", "loss", "seeds", ""]
-    yield _table(heads, rows)
+    yield _table(heads, lines) or "No cell of the sweep is finished."
     if ends:
         yield (
             "At the end of its sweep, so that a better weight may lie beyond: "
@@ -358,24 +359,17 @@ def _scores(findings):
     """A table for each student and test set, references first."""
     heads = ["", "seeds", *(CATALOGUE[m].label for m in findings.metrics)]
     for student in findings.students:
-        cells = of_kind(findings.cells, MAIN, student)
         for test_set in findings.test_sets:
             rows = [
-                [name, "", *_means(findings, [_as_cell(sets)], test_set)]
-                for name, sets in findings.references.items()
+                [cell["cell"], "", *_means(findings, [cell], test_set)]
+                for cell in findings.references
             ]
-            for method in findings.methods(cells):
-                own = of_kind(cells, MAIN, student, method)
+            for method, own in findings.groups(MAIN, student):
                 seeds = sum(test_set in cell["scores"] for cell in own)
                 means = _means(findings, own, test_set)
-                rows.append([findings.label(method), str(seeds), *means])
+                rows.append([findings.label(method), seeds, *means])
             yield f"Student {student}, {test_set}:"
-            yield _table(heads, rows) if rows else "No cell is finished."
-
-
-def _as_cell(scores):
-    """Scores of a reference, read as those of a cell."""
-    return {"seed": 0, "scores": scores}
+            yield _table(heads, rows) or "No cell is finished."
 
 
 def _means(findings, cells, test_set):
@@ -393,34 +387,35 @@ def _comparisons(findings):
     """A table for each student and test set; every comparison has a row."""
     labels = [CATALOGUE[name].label for name in findings.metrics]
     heads = ["comparison", "seeds", "utterances", *labels, "p", "Holm p"]
-    tables: dict[tuple, dict[str, list[Effect]]] = {}
-    for effect in findings.effects:
-        table = tables.setdefault((effect.student, effect.test_set), {})
-        table.setdefault(effect.comparison.name, []).append(effect)
-    for (student, test_set), table in tables.items():
+    tables: dict[tuple, list] = {}
+    for claim in findings.claims:
+        key = claim.student, claim.test_set
+        tables.setdefault(key, []).append(_comparison_row(findings, claim))
+    for (student, test_set), rows in tables.items():
         yield f"Student {student}, {test_set}:"
-        rows = [
-            _comparison_row(findings, effects) for effects in table.values()
-        ]
         yield _table(heads, rows)
 
 
-def _comparison_row(findings, effects):
+def _comparison_row(findings, claim):
     """One comparison in all metrics."""
-    claim = next(effect for effect in effects if effect.primary)
+    key = claim.comparison, claim.student, claim.test_set
+    effects = {
+        e.metric: e
+        for e in findings.effects
+        if (e.comparison, e.student, e.test_set) == key
+    }
+    shown = [effects[metric] for metric in findings.metrics]
     methods = f"{findings.label(claim.better)} - {findings.label(claim.than)}"
     name = f"{claim.comparison.name}: {methods}"
-    by_metric = {effect.metric: effect for effect in effects}
-    shown = [by_metric[metric] for metric in findings.metrics]
-    if claim.metric not in findings.metrics:
+    if claim not in shown:
         name += f", {CATALOGUE[claim.metric].label} {_difference(claim)}*"
     found = claim.difference
     if found is None:
-        return [name, "0", "", *("not yet run" for _ in shown), "", ""]
+        return [name, 0, "", *("not yet run" for _ in shown), "", ""]
     failed = f" ({found.failed} failed)" if found.failed else ""
     return [
         name,
-        str(len(found.seed_means)),
+        len(found.seed_means),
         f"{found.utterances}{failed}",
         *(_difference(e) + "*" * e.primary for e in shown),
         _p_value(found.p_value),
@@ -441,28 +436,18 @@ def _origin(cells):
 
 def _score_rows(findings):
     """Every cell's and reference's mean in every set and known metric."""
-    references = [
-        {"cell": name, **_as_cell(sets)}
-        for name, sets in findings.references.items()
-    ]
     keys = ("cell", "stage", "student", "method", "seed")
-    for cell in [*findings.cells, *references]:
+    for cell in [*findings.cells, *findings.references]:
         about = {key: cell.get(key, "") for key in keys}
-        about |= {"weight": _weight(weight_of(cell))}
+        about["weight"] = _weight(cell)
         for test_set in cell["scores"]:
             for metric in CATALOGUE:
                 scores = scores_of([cell], test_set, metric)
                 if scores:
                     mean, _, failed = mean_and_spread(scores)
                     n = sum(map(len, scores.values())) - failed
-                    yield {
-                        **about,
-                        "set": test_set,
-                        "metric": metric,
-                        "mean": mean,
-                        "utterances": n,
-                        "failed": failed,
-                    }
+                    row = {"set": test_set, "metric": metric, "mean": mean}
+                    yield {**about, **row, "utterances": n, "failed": failed}
 
 
 def _effect_rows(findings):
@@ -501,13 +486,11 @@ def _write_csv(path, rows):
             writer.writerows(rows)
 
 
-def _table(heads, rows):
-    """A Markdown table."""
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "\n".join(
-        "| " + " | ".join(text.replace("|", "\\|") for text in line) + " |"
-        for line in lines
-    )
+def _table(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """A Markdown table; nothing without rows."""
+    lines = [heads, ["---"] * len(heads), *rows] if rows else []
+    texts = [[str(x).replace("|", "\\|") for x in line] for line in lines]
+    return "\n".join(f"| {' | '.join(text)} |" for text in texts)
 
 
 def _difference(effect):
@@ -522,11 +505,11 @@ def _difference(effect):
     return f"{text} [{found.low:+.{decimals}f}, {found.high:+.{decimals}f}]"
 
 
-def _weight(weight):
+def _weight(cell):
     """ "0.1", "share 0.5", or nothing."""
     return ", ".join(
         f"share {value:g}" if name.endswith("share") else f"{value:g}"
-        for name, value in weight.items()
+        for name, value in weight_of(cell).items()
     )
 
 

@@ -8,8 +8,6 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -108,11 +106,11 @@ class Plan:
     """
 
     def __init__(self, study: Mapping):
-        self.study = study
+        self.study, self.sweep = study, study["sweep"]
         self.methods: Mapping[str, Mapping] = study["methods"]
         swept = self._swept()
         for name, method in self.methods.items():
-            if method.get("like", swept[0] if swept else None) not in swept:
+            if "like" in method and method["like"] not in swept:
                 raise ValueError(
                     f"methods: {name} is like {method['like']}, which has no "
                     f"sweep of its own (those with one: {', '.join(swept)})."
@@ -129,31 +127,22 @@ class Plan:
         Returns
         -------
         list of Cell
-            The undistilled student of the sweep's seed, the sweep, the rest;
-            methods that are ``later`` after all others.
+            The undistilled student of the sweep's seed; the sweep, all
+            methods with one strength before the next; the rest. Methods that
+            are ``later`` come after all others.
         """
-        main = self.main(validation)
-        seed = self.study["sweep"]["seed"]
-        first = [c for c in main if c.strength is None and c.seed == seed]
-        rest = [*self.sweep(), *(c for c in main if c not in first)]
-        rest.sort(key=lambda c: bool(self.methods[c.method].get("later")))
-        return [*first, *rest]
-
-    def sweep(self) -> list[Cell]:
-        """The cells that choose the strengths.
-
-        Returns
-        -------
-        list of Cell
-            All methods with one strength before the next strength.
-        """
-        sweep = self.study["sweep"]
-        return [
-            self._cell(SWEEP, student, method, sweep["seed"], value)
+        sweep = [
+            self._cell(SWEEP, student, method, self.sweep["seed"], value)
             for student in self.study["students"]
-            for value in sweep["values"]
+            for value in self.sweep["values"]
             for method in self._swept()
         ]
+        main = self.main(validation)
+        seed = self.sweep["seed"]
+        first = [c for c in main if c.strength is None and c.seed == seed]
+        rest = [*sweep, *(cell for cell in main if cell not in first)]
+        rest.sort(key=lambda c: bool(self.methods[c.method].get("later")))
+        return [*first, *rest]
 
     def main(self, validation: Mapping[str, float]) -> list[Cell]:
         """The cells that are compared; those whose strength is not chosen yet
@@ -202,11 +191,10 @@ class Plan:
         settings = self.methods[method]
         if not settings.get("distils", True) or "strength" in settings:
             return settings.get("strength")
-        sweep = self.study["sweep"]
         method = settings.get("like", method)
         found = {}
-        for value in sorted(sweep["values"]):
-            cell = self._cell(SWEEP, student, method, sweep["seed"], value)
+        for value in sorted(self.sweep["values"]):
+            cell = self._cell(SWEEP, student, method, self.sweep["seed"], value)
             if cell.name not in validation:
                 return None
             found[value] = validation[cell.name]
@@ -230,7 +218,7 @@ class Plan:
             "seed": seed,
         }
         if strength is not None:
-            sweep = self.study["sweep"]
-            options |= {**sweep.get("options", {}), sweep["key"]: strength}
+            options |= self.sweep.get("options", {})
+            options[self.sweep["key"]] = strength
         recipe = settings["recipe"]
         return Cell(stage, student, method, seed, strength, recipe, options)

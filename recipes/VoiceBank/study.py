@@ -22,7 +22,6 @@ Authors
 """
 
 import argparse
-import functools
 import json
 import os
 import platform
@@ -48,7 +47,7 @@ from dispatch_sb.study.cells import (
     read_cells,
     validation_mean,
 )
-from dispatch_sb.study.queue import CellQueue, claimed, is_claimed
+from dispatch_sb.study.queue import claimed, is_claimed, run_cells
 from dispatch_sb.study.results import write_results
 from dispatch_sb.study.study_plan import Cell, Plan
 
@@ -69,8 +68,7 @@ class Study:
     """
 
     def __init__(self, path: str, overrides: dict):
-        self.path = path
-        self.overrides = overrides
+        self.path, self.overrides = path, overrides
         with open(path, encoding="utf-8") as stream:
             self.settings = load_hyperpyyaml(stream, overrides)
         self.plan = Plan(self.settings)
@@ -78,6 +76,8 @@ class Study:
         self.published = Path(self.settings["published"])
         self.pool = Path(self.settings["pool"])
         self.recordings = self.pool / "teacher"
+        self.references = self.published / "references.json"
+        self.scores_cache = self.folder / "scores.jsonl"
         self._read: dict[str, dict] = {}
 
     @property
@@ -97,20 +97,6 @@ class Study:
     def run_folder(self, cell: Cell) -> Path:
         """Where a cell trains."""
         return self.folder / cell.name
-
-    def result_file(self, name: str) -> Path:
-        """What a finished cell leaves, by its name."""
-        return self.published / "cells" / f"{name}.json"
-
-    @property
-    def references_file(self) -> Path:
-        """Scores of noisy and teacher's speech."""
-        return self.published / "references.json"
-
-    @property
-    def scores_cache(self) -> Path:
-        """Scores of signals, found again by their content."""
-        return self.folder / "scores.jsonl"
 
     def finished(self) -> dict[str, dict]:
         """What the finished cells left, by name. A finished cell of the sweep
@@ -178,44 +164,46 @@ def prepare(study: Study, jobs: int) -> None:
             segment_seconds=part["seconds"],
         )
     for name, pair in study.pairs.items():
-        record_teacher(study, pair["noisy"], study.recordings / name, jobs)
-    score_references(study)
+        record_teacher(study, Path(pair["noisy"]), name, jobs)
+    if not study.references.is_file():
+        write_json(study.references, score_references(study))
 
 
-def record_teacher(study: Study, noisy: Path, folder: Path, jobs: int) -> None:
+def record_teacher(study: Study, noisy: Path, name: str, jobs: int) -> None:
     """Runs the teacher over a folder, unless all of it is recorded.
 
     Arguments
     ---------
     study : Study
-        Names the teacher.
+        Names the teacher, and holds the recordings.
     noisy : pathlib.Path
         Its input.
-    folder : pathlib.Path
-        Receives its output.
+    name : str
+        Of the part or test set.
     jobs : int
         Files at a time.
     """
-    there = {path.stem for path in Path(folder).glob("*.*")}
-    if all(path.stem in there for path in Path(noisy).glob("*.wav")):
-        return
-    words = ["record", study.settings["teacher"], str(noisy), str(folder)]
-    words += ["--workers", str(jobs)]
-    subprocess.run(
-        [sys.executable, "-m", "dispatch_sb.cli", *words], check=True
-    )
+    folder = study.recordings / name
+    there = {path.stem for path in folder.glob("*.*")}
+    if not all(path.stem in there for path in noisy.glob("*.wav")):
+        words = [sys.executable, "-m", "dispatch_sb.cli", "record"]
+        words += [study.settings["teacher"], str(noisy), str(folder)]
+        subprocess.run([*words, "--workers", str(jobs)], check=True)
 
 
-def score_references(study: Study) -> None:
+def score_references(study: Study) -> dict:
     """Scores noisy and teacher's speech, once for the whole study.
 
     Arguments
     ---------
     study : Study
-        Receives ``references.json``.
+        The study.
+
+    Returns
+    -------
+    dict
+        ``{"noisy" | "teacher": {set: {utterance: {metric: score}}}}``.
     """
-    if study.references_file.is_file():
-        return
     references = {"noisy": {}, "teacher": {}}
     for name in study.tests:
         pair = study.pairs[name]
@@ -231,16 +219,14 @@ def score_references(study: Study) -> None:
             }
             for clean in sorted(Path(pair["clean"]).glob("*.wav"))
         ]
+        metrics = tuple(study.settings["metrics"])
         scores = score_systems(
-            items,
-            metrics=tuple(study.settings["metrics"]),
-            journal=study.scores_cache,
+            items, metrics=metrics, journal=study.scores_cache
         )
         for system, found in references.items():
-            found[name] = {
-                key: row[system] for key, row in scores["files"].items()
-            }
-    write_json(study.references_file, references)
+            files = scores["files"].items()
+            found[name] = {key: row[system] for key, row in files}
+    return references
 
 
 def run(study: Study, jobs: int, device: str) -> int:
@@ -263,7 +249,7 @@ def run(study: Study, jobs: int, device: str) -> int:
     prepare(study, jobs)
     script = [sys.executable, str(HERE / "study.py"), "cell"]
     overrides = [f"--{k}={json.dumps(v)}" for k, v in study.overrides.items()]
-    queue = CellQueue(
+    failed = run_cells(
         study.unfinished,
         lambda cell: [
             *(["nice", "-n", str(NICE)] if shutil.which("nice") else []),
@@ -274,7 +260,6 @@ def run(study: Study, jobs: int, device: str) -> int:
         jobs=jobs,
         report=lambda text: print(f"{time.strftime('%H:%M:%S')} {text}"),
     )
-    failed = queue.run()
     print(table(study))
     if failed:
         print(f"Failed: {', '.join(failed)}; the same command tries again.")
@@ -315,7 +300,8 @@ def run_cell(study: Study, name: str, device: str) -> int:
         target.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(target) as partial:
             save_file(weights, partial)
-        write_json(study.result_file(name), {**result, "hours": hours})
+        finished = study.published / "cells" / f"{name}.json"
+        write_json(finished, {**result, "hours": hours})
     return 0
 
 
@@ -336,27 +322,22 @@ def train_command(study: Study, cell: Cell, device: str) -> list[str]:
     list of str
         Words.
     """
-    folders = {
-        part: study.pool.resolve() / part for part in ("train", VALIDATION)
-    }
-    test = next(name for name in study.settings["parts"] if name not in folders)
+    pool, own = study.pool.resolve(), ("train", VALIDATION)
+    test = next(name for name in study.settings["parts"] if name not in own)
     options = {
         "output_folder": str(study.run_folder(cell).resolve()),
         "data_folder": None,
-        "train_pairs": str(folders["train"]),
-        "valid_pairs": str(folders[VALIDATION]),
-        "test_pairs": str(study.pool.resolve() / test),
+        "train_pairs": str(pool / "train"),
+        "valid_pairs": str(pool / VALIDATION),
+        "test_pairs": str(pool / test),
         "metrics": list(study.settings["metrics"]),
         "scores_cache": str(study.scores_cache.resolve()),
         "workers": 1,
         "examples": 1,
-        **(
-            {"teacher_source": str(study.recordings.resolve())}
-            if study.plan.methods[cell.method].get("distils", True)
-            else {}
-        ),
-        **cell.options,
     }
+    if study.plan.methods[cell.method].get("distils", True):
+        options["teacher_source"] = str(study.recordings.resolve())
+    options |= cell.options
     words = [sys.executable, "train.py", f"hparams/{cell.recipe}"]
     for key, value in options.items():
         words += [f"--{key}", json.dumps(value).strip('"')]
@@ -449,7 +430,6 @@ def table(study: Study) -> str:
     return "\n".join(lines)
 
 
-@functools.lru_cache(maxsize=1)
 def commit() -> str:
     """The commit of this code.
 
@@ -576,8 +556,8 @@ def results(study: Study) -> None:
         The study.
     """
     references = {}
-    if study.references_file.is_file():
-        references = json.loads(study.references_file.read_text("utf-8"))
+    if study.references.is_file():
+        references = json.loads(study.references.read_text("utf-8"))
     written = write_results(
         list(study.finished().values()),
         study.settings,

@@ -24,7 +24,7 @@ TEST_FILES = 6
 SPEAKERS = {"p226": 110.0, "p287": 150.0, "p232": 130.0}
 
 
-def say(words: list[str], pitch: float, rng: np.random.Generator) -> tuple:
+def say(words: list[str], pitch: float, rng: np.random.Generator) -> np.ndarray:
     """Speaks a sentence.
 
     Arguments
@@ -40,10 +40,8 @@ def say(words: list[str], pitch: float, rng: np.random.Generator) -> tuple:
     -------
     numpy.ndarray
         ``[samples]``, float32, peak 0.3.
-    list of float
-        The middle of each word in seconds.
     """
-    pieces, middles, seconds = [np.zeros(int(0.06 * RATE))], [], 0.06
+    pieces = [np.zeros(int(0.06 * RATE))]
     for word in words:
         time = np.arange(int(rng.uniform(0.2, 0.28) * RATE)) / RATE
         glide = pitch * (1 + 0.1 * rng.standard_normal() * time)
@@ -57,27 +55,9 @@ def say(words: list[str], pitch: float, rng: np.random.Generator) -> tuple:
         vowel *= np.sin(np.pi * np.arange(time.size) / time.size) ** 0.5
         pause = np.zeros(int(rng.uniform(0.05, 0.1) * RATE))
         pieces += [vowel / np.abs(vowel).max(), pause]
-        middles.append(seconds + 0.5 * time.size / RATE)
-        seconds += (time.size + pause.size) / RATE
     voice = 0.3 * np.concatenate(pieces)
     room = 0.001 * rng.standard_normal(voice.size)  # no pause is quite silent
-    return (voice + room).astype(np.float32), middles
-
-
-def sentence(rng: np.random.Generator) -> list[str]:
-    """Two to five words.
-
-    Arguments
-    ---------
-    rng : numpy.random.Generator
-        Chooses them.
-
-    Returns
-    -------
-    list of str
-        Of `VOWELS`.
-    """
-    return rng.choice(list(VOWELS), rng.integers(2, 6)).tolist()
+    return (voice + room).astype(np.float32)
 
 
 def write_spoken_corpus(folder: Path, snr_db: float = -15.0) -> Path:
@@ -101,8 +81,8 @@ def write_spoken_corpus(folder: Path, snr_db: float = -15.0) -> Path:
         texts.mkdir(parents=True, exist_ok=True)
         for number in range(TEST_FILES if part == "testset" else 4):
             rng = np.random.default_rng([7, int(pitch), number])
-            words = sentence(rng)
-            clean, _ = say(words, pitch, rng)
+            words = rng.choice(list(VOWELS), rng.integers(2, 6)).tolist()
+            clean = say(words, pitch, rng)
             noise = rng.standard_normal(clean.size).astype(np.float32)
             noise *= np.sqrt(np.mean(clean**2)) * 10 ** (-snr_db / 20)
             name = f"{speaker}_{number:03d}"

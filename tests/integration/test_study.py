@@ -25,55 +25,40 @@ from dispatch_sb.pretrained import save
 RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "VoiceBank"
 
 
-def write_recordings(folder):
-    """Speech of three speakers, noise in three files, and a teacher."""
-    rng = np.random.default_rng(0)
-    for part, speaker, pitch in (
-        ("train", "p300", 220.0),
-        ("valid", "p287", 160.0),
-        ("test", "p226", 110.0),
-    ):
-        for number in range(4):
-            speech = imitated_speech(pitch, np.random.default_rng(number))
-            name = folder / f"{part}_speech" / f"{speaker}_{number}.wav"
-            name.parent.mkdir(parents=True, exist_ok=True)
-            write_audio(name, speech, RATE, "PCM_16")
-        noise = 0.05 * rng.standard_normal(3 * RATE).astype(np.float32)
-        name = folder / f"{part}_noise" / "hiss.wav"
-        name.parent.mkdir(parents=True, exist_ok=True)
-        write_audio(name, noise, RATE, "PCM_16")
-    torch.manual_seed(1)
-    teacher = FastEnhancer(channels=8)
-    save(teacher, folder / "teacher", card="# A teacher\n")
-
-
-def part(folder, name, mixtures):
-    """One part of the study's mixtures."""
-    return {
-        "speech": [str(folder / f"{name}_speech")],
-        "noise": [str(folder / f"{name}_noise")],
-        "speakers": None,
-        "mixtures": mixtures,
-        "seconds": 1.5,
-    }
+def write_part(folder, name, speaker, pitch, mixtures):
+    """Speech of a speaker and noise; the study's part that mixes them."""
+    paths = {kind: folder / f"{name}_{kind}" for kind in ("speech", "noise")}
+    for path in paths.values():
+        path.mkdir()
+    for number in range(4):
+        rng = np.random.default_rng(number)
+        path = paths["speech"] / f"{speaker}_{number}.wav"
+        write_audio(path, imitated_speech(pitch, rng), RATE, "PCM_16")
+    hiss = 0.05 * np.random.default_rng(int(pitch)).standard_normal(3 * RATE)
+    path = paths["noise"] / "hiss.wav"
+    write_audio(path, hiss.astype(np.float32), RATE, "PCM_16")
+    lists = {kind: [str(path)] for kind, path in paths.items()}
+    return {**lists, "speakers": None, "mixtures": mixtures, "seconds": 1.5}
 
 
 @pytest.fixture
 def study(tmp_path):
     """The file of a study with three cells; two of them are one run."""
-    write_recordings(tmp_path)
+    torch.manual_seed(1)
+    teacher = tmp_path / "teacher"
+    save(FastEnhancer(channels=8), teacher, card="# A teacher\n")
     settings = {
         "folder": str(tmp_path / "runs"),
         "published": str(tmp_path / "published"),
         "pool": str(tmp_path / "pool"),
         "mixing_snr_db": [0, 10],
         "parts": {
-            "train": part(tmp_path, "train", 4),
-            "valid": part(tmp_path, "valid", 2),
-            "other": part(tmp_path, "test", 2),
+            "train": write_part(tmp_path, "train", "p300", 220.0, 4),
+            "valid": write_part(tmp_path, "valid", "p287", 160.0, 2),
+            "other": write_part(tmp_path, "other", "p226", 110.0, 2),
         },
         "tests": {},
-        "teacher": str(tmp_path / "teacher"),
+        "teacher": str(teacher),
         "metrics": ["pesq", "si_sdr"],
         "options": {
             "number_of_epochs": 2,

@@ -62,14 +62,26 @@ def assert_gone(pid):
         os.kill(pid, 0)
 
 
-def test_an_exception_is_a_reason_and_the_process_goes_on(pool):
-    before = pool.process_ids()
+def test_exceptions_and_ctrl_c_leave_the_process(pool):
+    [pid] = pool.process_ids()
     calls = [(Unpicklable, "no score", 2), (ValueError, "too short")]
     first, second = (failure for _, failure in pool.run(fail, calls))
     assert "Unpicklable: no score" in first.reason and not first.lost
     assert second.reason == "ValueError: too short"
+    os.kill(pid, signal.SIGINT)  # reaches the whole group
+    large = np.ones(1_000_000, dtype=np.float32)
+    assert list(pool.run(np.sum, [(large,)])) == [(0, 1_000_000)]
+    assert pool.process_ids() == [pid]
+
+
+def test_processes_that_exit_or_are_killed_at_rest_are_replaced(pool):
+    [(_, failure)] = pool.run(os._exit, [(3,)])
+    assert failure.lost and "status 3" in failure.reason
     assert list(pool.run(math.sqrt, [(9,)])) == [(0, 3.0)]
-    assert pool.process_ids() == before
+    [pid] = pool.process_ids()
+    os.kill(pid, signal.SIGKILL)
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    assert list(pool.run(math.sqrt, [(16,)])) == [(0, 4.0)]
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -82,18 +94,6 @@ def test_a_killed_process_costs_the_call_that_it_had(tmp_path, workers):
     assert outcomes == {0: "done one", 2: "done two", 3: "done three"}
     assert sorted(told) == [0.5] * 4 + [1.0] * 4
     assert list(tmp_path.iterdir()) == []
-
-
-def test_an_exiting_process_names_its_status(pool):
-    [(_, failure)] = pool.run(os._exit, [(3,)])
-    assert failure.lost and "status 3" in failure.reason
-
-
-def test_a_process_that_is_killed_at_rest_costs_nothing(pool):
-    [pid] = pool.process_ids()
-    os.kill(pid, signal.SIGKILL)
-    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
-    assert list(pool.run(math.sqrt, [(9,)])) == [(0, 3.0)]
 
 
 def test_a_hung_process_is_killed_and_the_rest_is_done():
@@ -125,21 +125,16 @@ def test_an_interruption_ends_the_processes_and_leaves_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_processes_are_reused_and_gone_after_close(pool):
+def test_a_closed_or_dropped_pool_ends_its_processes(pool):
     [pid] = pool.process_ids()
-    list(pool.run(math.sqrt, [(4,)]))
-    assert pool.process_ids() == [pid]
     pool.close()
     assert pool.process_ids() == []
     assert_gone(pid)
     pool.close()
-
-
-def test_a_dropped_pool_ends_its_processes():
-    pool = WorkerPool(1)
-    list(pool.run(math.sqrt, [(4,)]))
-    [pid] = pool.process_ids()
-    del pool
+    other = WorkerPool(1)
+    list(other.run(math.sqrt, [(4,)]))
+    [pid] = other.process_ids()
+    del other
     assert_gone(pid)
 
 
@@ -160,24 +155,11 @@ def test_processes_end_with_a_parent_that_is_killed(tmp_path, text):
     assert parent.communicate(timeout=10)[1] == ""
 
 
-def test_ctrl_c_is_left_to_the_parent(pool):
-    [pid] = pool.process_ids()
-    os.kill(pid, signal.SIGINT)
-    assert list(pool.run(math.sqrt, [(9,)])) == [(0, 3.0)]
-    assert pool.process_ids() == [pid]
-
-
 def test_prints_in_a_process_are_kept_from_standard_output(capfd):
     with WorkerPool(1) as pool:
         assert list(pool.run(print, [("from the library",)])) == [(0, None)]
     shown = capfd.readouterr()
     assert "from the library" in shown.err and shown.out == ""
-
-
-def test_large_arrays_pass(pool):
-    signal_in = np.ones(1_000_000, dtype=np.float32)
-    [(_, total)] = pool.run(np.sum, [(signal_in,)])
-    assert total == 1_000_000
 
 
 def test_each_process_loads_once_and_has_one_thread_and_no_torch(monkeypatch):

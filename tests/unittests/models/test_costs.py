@@ -78,8 +78,16 @@ def test_a_profiled_model_is_left_as_it_was():
     assert (result.parameters, result.latency_ms) == (24, 20.0)
 
 
-def test_the_real_time_factor_is_time_per_second_on_one_thread():
+@pytest.fixture
+def two_threads():
+    """Torch with two, and afterwards as before."""
+    before = torch.get_num_threads()
     torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_the_real_time_factor_is_time_per_second_on_one_thread(two_threads):
     model = Filter(factor=0.5)
     factor = costs.real_time_factor(model, seconds=0.1, runs=3)
     assert 0.5 <= factor < 2

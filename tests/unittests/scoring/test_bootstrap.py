@@ -7,40 +7,46 @@ Authors
 import json
 
 import numpy as np
+import pytest
 
 from dispatch_sb.scoring import mean_with_interval
 
 
-def test_intervals_cover_the_true_mean_about_as_often_as_they_say():
+@pytest.mark.parametrize("weighted", [False, True])
+def test_intervals_cover_the_true_mean_about_as_often_as_they_say(weighted):
+    """Of values, and of a rate whose weights vary: errors over words."""
     generator = np.random.default_rng(0)
     hits = 0
     for trial in range(300):
+        weights = generator.integers(3, 12, size=60) if weighted else None
         values = generator.exponential(1.0, size=60)
-        low, high = mean_with_interval(values, 300, trial)["ci95"]
+        if weighted:
+            values = generator.binomial(10 * weights, 0.1)
+        low, high = mean_with_interval(values, 300, trial, weights)["ci95"]
         hits += low < 1.0 < high
     assert 0.89 < hits / 300 < 0.98
 
 
+def test_heavy_files_weigh_more_than_light_ones():
+    """9 errors in 10 utterances of 1 word, none in one of 90 words."""
+    found = mean_with_interval([1] * 9 + [0, 0], weights=[1] * 10 + [90])
+    assert found["mean"] == pytest.approx(0.09)
+
+
 def test_interval_narrows_with_the_root_of_the_number_of_files():
     values = np.random.default_rng(0).standard_normal(1600)
-    few = mean_with_interval(values[:100])["ci95"]
-    many = mean_with_interval(values)["ci95"]
-    ratio = (few[1] - few[0]) / (many[1] - many[0])
-    assert 3 < ratio < 5
+    few, many = (mean_with_interval(values[:n])["ci95"] for n in (100, 1600))
+    assert 3 < np.ptp(few) / np.ptp(many) < 5
 
 
-def test_same_seed_same_interval_other_seed_another():
-    values = np.random.default_rng(0).standard_normal(50)
-    assert mean_with_interval(values) == mean_with_interval(values, seed=0)
-    assert mean_with_interval(values) != mean_with_interval(values, seed=1)
+def test_the_seed_decides_and_values_are_plain_python():
+    values = np.random.default_rng(0).standard_normal(50).astype("float32")
+    summary = mean_with_interval(values)
+    assert summary == mean_with_interval(values, seed=0)
+    assert summary != mean_with_interval(values, seed=1)
+    assert json.loads(json.dumps(summary)) == summary
 
 
 def test_one_file_has_a_mean_but_no_interval():
     one = mean_with_interval([3.0])
     assert one == {"mean": 3.0, "ci95": [None, None], "n": 1}
-
-
-def test_values_are_plain_python():
-    summary = mean_with_interval(np.float32([1, 2, 3]))
-    assert json.loads(json.dumps(summary)) == summary
-    assert type(summary["mean"]) is float and type(summary["n"]) is int

@@ -65,24 +65,14 @@ def test_shared_frames_give_what_the_whole_network_gives(
     assert list(scores.values()) == pytest.approx(expected, abs=1e-5)
 
 
-def test_noise_lowers_every_score_and_nothing_heavy_is_imported(speech, noisy):
+def test_noise_lowers_every_score_and_the_level_counts(speech, noisy):
     clean = speech(9.1)  # one window
-    quiet = dnsmos_scores(clean, 16000)
-    loud = dnsmos_scores(noisy(clean, 0), 16000)
+    quiet, loud, faint = (
+        dnsmos_scores(signal, 16000)
+        for signal in (clean, noisy(clean, 0), 0.01 * clean)
+    )
     assert set(quiet) == {"dnsmos_sig", "dnsmos_bak", "dnsmos_ovrl"}
     assert loud["dnsmos_bak"] < quiet["dnsmos_bak"] - 0.5
     assert loud["dnsmos_ovrl"] < quiet["dnsmos_ovrl"]
-    assert "speechmos.dnsmos" not in sys.modules
-
-
-def test_level_is_left_alone(speech, noisy):
-    estimate = noisy(speech(9.1), 10)
-    scores = [dnsmos_scores(g * estimate, 16000) for g in (1.0, 0.01)]
-    assert scores[0] != scores[1]
-
-
-def test_silence_and_wrong_rate_are_refused(speech):
-    with pytest.raises(ValueError, match="estimate"):
-        dnsmos_scores(np.zeros(16000), 16000)
-    with pytest.raises(ValueError, match="48000"):
-        dnsmos_scores(speech(), 48000)
+    assert faint != quiet
+    assert "speechmos.dnsmos" not in sys.modules  # it would need librosa

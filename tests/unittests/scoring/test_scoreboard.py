@@ -38,34 +38,31 @@ def score(items, pool, metrics=QUICK, **options):
     )
 
 
-def test_schema_and_order_of_systems(items, pool):
+def test_means_differences_and_their_table(items, pool):
     scores = score(items[:2], pool)
-    summary = scores["noisy"]["pesq"]
-    assert set(summary) == {"mean", "ci95", "n", "failed"}
-    assert summary["n"] == 2 and summary["failed"] == 0
-    assert summary["ci95"][0] <= summary["mean"] <= summary["ci95"][1]
-    per_file = [scores["files"][n]["noisy"]["pesq"] for n in "ab"]
-    assert summary["mean"] == pytest.approx(np.mean(per_file))
     for metric in QUICK:
-        means = [
-            scores[system][metric]["mean"]
+        files = {
+            system: [scores["files"][n][system][metric] for n in "ab"]
             for system in ("noisy", "student", "teacher")
-        ]
+        }
+        for system, values in files.items():
+            summary = scores[system][metric]
+            assert (summary["n"], summary["failed"]) == (2, 0)
+            assert summary["mean"] == pytest.approx(np.mean(values))
+            assert summary["ci95"] == pytest.approx(sorted(values))
+        means = [scores[system][metric]["mean"] for system in files]
         assert means == sorted(means)
-    assert "without Corrigendum 2 (pesq 0.0.4)" in scores["flavours"]["pesq"]
-
-
-def test_differences_are_paired(items, pool):
-    scores = score(items[:2], pool, ("si_sdr",))
-    gain = scores["differences"]["student - noisy"]["si_sdr"]
-    each = [
-        scores["files"][n]["student"]["si_sdr"]
-        - scores["files"][n]["noisy"]["si_sdr"]
-        for n in "ab"
-    ]
-    assert gain["mean"] == pytest.approx(np.mean(each))
-    assert gain["ci95"] == pytest.approx(sorted(each))
+        gain = scores["differences"]["student - noisy"][metric]
+        each = np.subtract(files["student"], files["noisy"])
+        assert gain["mean"] == pytest.approx(each.mean())
+        assert gain["ci95"] == pytest.approx(sorted(each))
     assert "student - teacher" in scores["differences"]
+    lines = format_table(scores).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[1].split() == ["noisy", "student", "teacher"]
+    for told in ("95 %", "student - noisy", "SI-SDR (dB)", "pesq 0.0.4"):
+        assert told in "\n".join(lines)
+    assert "failed" not in "\n".join(lines)
 
 
 def break_files(items):
@@ -86,8 +83,7 @@ def test_failures_have_reasons_are_counted_and_in_no_mean(items, pool):
     scores = score(items, pool)
     assert scores["noisy"]["pesq"]["n"] == 3
     for system in ("student", "teacher"):
-        for metric in QUICK:
-            summary = scores[system][metric]
+        for summary in scores[system].values():
             assert (summary["n"], summary["failed"]) == (0, 3)
             assert summary["mean"] is None
     reasons = [
@@ -103,18 +99,6 @@ def test_failures_have_reasons_are_counted_and_in_no_mean(items, pool):
     json.dumps(scores, allow_nan=False)
 
 
-def test_one_failure_leaves_the_mean_of_the_others(items, pool):
-    path = items[1]["systems"]["student"]
-    signal, _ = soundfile.read(path, dtype="float32")
-    soundfile.write(path, 0 * signal, 16000, "FLOAT")
-    scores = score(items, pool, ("si_sdr",))
-    others = [scores["files"][n]["student"]["si_sdr"] for n in "ac"]
-    summary = scores["student"]["si_sdr"]
-    assert summary["mean"] == pytest.approx(np.mean(others))
-    assert (summary["n"], summary["failed"]) == (2, 1)
-    assert scores["differences"]["student - noisy"]["si_sdr"]["n"] == 2
-
-
 def one_dies(reference, estimate, metrics):
     """Scores, in a process that one file kills."""
     if estimate.endswith("student/b.wav"):
@@ -128,63 +112,52 @@ def test_a_killed_worker_loses_only_its_file(items, pool, monkeypatch):
     assert "SIGKILL" in scores["files"]["b"]["student"]["si_sdr"]["error"]
     counts = [scores[s]["si_sdr"]["n"] for s in ("noisy", "student", "teacher")]
     assert counts == [3, 2, 3] and scores["student"]["si_sdr"]["failed"] == 1
+    others = [scores["files"][n]["student"]["si_sdr"] for n in "ac"]
+    assert scores["student"]["si_sdr"]["mean"] == pytest.approx(np.mean(others))
+    assert scores["differences"]["student - noisy"]["si_sdr"]["n"] == 2
 
 
-def test_journal_resumes_and_notices_changed_files(items, pool, tmp_path):
+def lines_of(journal):
+    """The lines of a journal, less the empty ones between them."""
+    return list(filter(None, journal.read_text().splitlines()))
+
+
+def test_only_what_no_run_has_scored_is_scored(items, pool, tmp_path):
+    """Found again by content; a cut line and a changed file are not."""
     journal = tmp_path / "run" / "scores.jsonl"
     first = score(items, pool, ("si_sdr",), journal=journal)
-    lines = journal.read_text().split()
-    assert len(journal.read_text().strip().split("\n\n")) == 9
-    # An interruption cut the last line; one estimate is a new one.
-    journal.write_text(journal.read_text()[:-20])
+    assert len(lines_of(journal)) == 9
+    journal.write_text(journal.read_text()[:-20])  # an interruption
+    noisy = [item["systems"]["noisy"] for item in items]
+    signals = [soundfile.read(path, dtype="float32")[0] for path in noisy]
     changed = items[0]["systems"]["student"]
-    signal, _ = soundfile.read(items[0]["systems"]["noisy"], dtype="float32")
-    soundfile.write(changed, 0.9 * signal, 16000, "FLOAT")
+    soundfile.write(changed, 0.9 * signals[0], 16000, "FLOAT")
+    for item, signal in zip(items, signals):  # another run's, with a header
+        copy = tmp_path / "run" / f"{item['id']}.aiff"
+        soundfile.write(copy, signal, 16000, "FLOAT", format="AIFF")
+        item["systems"]["noisy"] = copy
     second = score(items, pool, ("si_sdr",), journal=journal)
-    added = len(journal.read_text().split()) - len(lines)
-    assert added > 0
-    assert second["teacher"] == first["teacher"]
+    assert len(lines_of(journal)) == 9 + 2
+    assert second["noisy"] == first["noisy"]
     assert second["student"] != first["student"]
     with WorkerPool(1) as unused:
         third = score(items, unused, ("si_sdr",), journal=journal)
         assert unused.process_ids() == []  # nothing was left to compute
     assert third == second
-
-
-def test_a_second_run_scores_only_what_no_run_has_scored(items, pool, tmp_path):
-    """Noisy files and one metric are known: to another run, by content."""
-    cache = tmp_path / "shared" / "scores.jsonl"
-    first = [
-        {**item, "systems": {"noisy": item["systems"]["noisy"]}}
-        for item in items
-    ]
-    known = score(first, pool, ("si_sdr",), journal=cache)
-    copies = []
-    for item in items:
-        copy = tmp_path / "run" / f"{item['id']}.aiff"
-        copy.parent.mkdir(exist_ok=True)
-        signal, rate = soundfile.read(item["systems"]["noisy"], dtype="float32")
-        soundfile.write(copy, signal, rate, "FLOAT", format="AIFF")
-        copies.append({**item, "systems": {"noisy": copy}})
-    with WorkerPool(1) as unused:
-        again = score(copies, unused, ("si_sdr",), journal=cache)
-        assert unused.process_ids() == []
-    assert again == known
-    more = score(copies, pool, ("stoi", "si_sdr"), journal=cache)
-    assert more["noisy"]["si_sdr"] == known["noisy"]["si_sdr"]
-    added = [json.loads(x) for x in cache.read_text().split("\n\n")[3:]]
-    assert [set(row["scores"]) for row in added] == [{"stoi"}] * 3
+    more = score(items, pool, ("stoi", "si_sdr"), journal=journal)
+    assert more["noisy"]["si_sdr"] == first["noisy"]["si_sdr"]
+    added = [json.loads(line)["scores"] for line in lines_of(journal)[11:]]
+    assert [set(scores) for scores in added] == [{"stoi"}] * 9
 
 
 def test_another_flavour_is_another_score(items, pool, tmp_path, monkeypatch):
     cache = tmp_path / "scores.jsonl"
     score(items[:1], pool, ("si_sdr",), journal=cache)
-    before = len(cache.read_text())
     monkeypatch.setattr(
         "dispatch_sb.scoring.journal.flavours", lambda: {"pesq": "pesq 9.9"}
     )
     score(items[:1], pool, ("si_sdr",), journal=cache)
-    assert len(cache.read_text()) == 2 * before
+    assert len(lines_of(cache)) == 6
 
 
 def test_journals_of_one_file_lose_nothing_to_each_other(tmp_path):
@@ -199,32 +172,13 @@ def test_journals_of_one_file_lose_nothing_to_each_other(tmp_path):
         assert kept.get(f"other {number}", ("pesq",)) == {"pesq": 2.0}
 
 
-@pytest.mark.parametrize(
-    "choice, expected",
-    [
-        (None, ALL),
-        ("si_sdr, pesq,pesq", ("pesq", "si_sdr")),
-        (["composite"], ("csig", "cbak", "covl")),
-    ],
-)
-def test_metrics_are_chosen_by_name_or_group(choice, expected):
-    assert chosen_metrics(choice) == expected
-
-
-@pytest.mark.parametrize("choice", ["pesk", ["pesq", "wer"], [], ""])
-def test_metrics_that_do_not_exist_are_refused(choice):
-    with pytest.raises(ValueError, match="metrics.*dnsmos"):
-        chosen_metrics(choice)
-
-
-def test_table_fits_a_terminal_and_says_what_it_shows(items, pool):
-    text = format_table(score(items[:2], pool))
-    assert max(len(line) for line in text.splitlines()) <= 80
-    header = text.splitlines()[1].split()
-    assert header == ["noisy", "student", "teacher"]
-    for told in ("95 %", "student - noisy", "SI-SDR (dB)", "pesq 0.0.4"):
-        assert told in text
-    assert "failed" not in text
+def test_metrics_are_chosen_by_name_or_group():
+    assert chosen_metrics(None) == ALL
+    assert chosen_metrics("si_sdr, pesq,pesq") == ("pesq", "si_sdr")
+    assert chosen_metrics(["composite"]) == ("csig", "cbak", "covl")
+    for wrong in ("pesk", ["pesq", "wer"], [], ""):
+        with pytest.raises(ValueError, match="metrics.*dnsmos"):
+            chosen_metrics(wrong)
 
 
 @pytest.mark.parametrize("terminal", [True, False])
@@ -236,7 +190,12 @@ def test_a_terminal_gets_a_bar(items, pool, monkeypatch, capsys, terminal):
 
 @pytest.mark.parametrize(
     "systems, named",
-    [([], None), ([{}, {}], r"\ba\b"), ([{"files": "x.wav"}], r"\bfiles\b")],
+    [
+        ([], None),
+        ([{}, {}], r"\ba\b"),
+        ([{"files": "x.wav"}], r"\bfiles\b"),
+        ([{"wer": "x.wav"}], r"\bwer\b"),
+    ],
 )
 def test_impossible_requests_are_refused(systems, named):
     items = [{"id": "a", "clean": "a.wav", "systems": s} for s in systems]

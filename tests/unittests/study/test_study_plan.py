@@ -42,13 +42,9 @@ def test_before_the_sweep_only_what_needs_no_choice_is_compared():
     ]
 
 
-def test_half_a_sweep_chooses_nothing():
-    half = {"sweep_T_l2_0.2_seed1": 1.7}
-    assert Plan(STUDY).strength("T", "l2", half) is None
-
-
-def test_validation_chooses_for_the_method_and_those_like_it():
+def test_a_whole_sweep_chooses_for_the_method_and_those_like_it():
     plan = Plan(STUDY)
+    assert plan.strength("T", "l2", {"sweep_T_l2_0.2_seed1": 1.7}) is None
     assert plan.strength("T", "l2", L2) == 0.2
     assert plan.strength("T", "clean", L2) == 0.2
     assert plan.strength("T", "l2", {name: 1.0 for name in L2}) == 0.2
