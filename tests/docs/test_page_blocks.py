@@ -31,7 +31,7 @@ NOT_RUN = {
     "--metrics pesq,stoi,si_sdr": "tests/integration/test_processes.py",
     "--teacher_source my-teacher": ROUND_TRIP,
     "--teacher_source lab/small-student": ROUND_TRIP,
-    "dispatch-sb mix": "tests/unittests/data/test_mix_folders.py",
+    "dispatch-sb mix": "tests/unittests/data/test_mixing.py",
     "--record_teacher True": "tests/integration/test_recorded_training.py",
     "dispatch-sb demo": "tests/integration/test_demo_page.py",
 }
