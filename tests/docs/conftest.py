@@ -6,6 +6,7 @@ Authors
 
 import os
 import shutil
+import signal
 import sys
 from multiprocessing import forkserver
 from pathlib import Path
@@ -32,7 +33,7 @@ def environment(tmp_path_factory):
     programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     local |= {"PYTHONPATH": str(ROOT), "PATH": programs}
     server = forkserver._forkserver
-    server._stop()
+    end(server)
     with pytest.MonkeyPatch.context() as patch:
         # The hub's client reads these once: where the server imports it.
         for name in os.environ.keys() - local.keys():
@@ -41,8 +42,17 @@ def environment(tmp_path_factory):
             patch.setenv(name, value)
         server.ensure_running()
     yield local
-    server._stop()
+    end(server)
     hub.stop()
+
+
+def end(server):
+    """Ends the server that programs are forked from; the next one that is
+    needed starts with today's variables. It is not asked to leave: whoever
+    was forked meanwhile holds the line on which it would hear that."""
+    if server._forkserver_pid is not None:
+        os.kill(server._forkserver_pid, signal.SIGKILL)
+        os.waitid(os.P_PID, server._forkserver_pid, os.WEXITED | os.WNOWAIT)
 
 
 @pytest.fixture(scope="session")
