@@ -1,0 +1,322 @@
+"""Conv-TasNet: a mask on a learned filterbank, from stacks of dilated
+convolutions.
+
+Source: "Conv-TasNet: Surpassing Ideal Time-Frequency Magnitude Masking for
+Speech Separation" (arXiv 1809.07454). The network between the filterbanks is
+SpeechBrain's (``speechbrain.lobes.models.conv_tasnet.MaskNet``), which has no
+skip branches: 3.4 M parameters where the paper has 5.1 M.
+
+Authors
+ * The dispatch-sb contributors, 2026
+"""
+
+import math
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+SIZES = {
+    "published": (512, 128, 512, 8, 3),
+    "medium": (256, 64, 224, 7, 3),
+    "small": (128, 48, 128, 7, 2),
+}
+
+
+class ConvTasNet(nn.Module):
+    """Noisy waveform in, enhanced waveform of the same shape out.
+
+    Arguments
+    ---------
+    filters : int
+        Filters of the filterbank.
+    channels : int
+        Channels between the blocks.
+    hidden : int
+        Channels inside a block.
+    blocks : int
+        Blocks of a stack; the dilation doubles from one to the next.
+    stacks : int
+        Stacks, one after the other.
+    kernel : int
+        Frames of a convolution in a block, odd.
+    length : int
+        Samples of a filter, even; frames overlap by half of it.
+    causal : bool
+        Whether to look at no later frame, so that it can stream; frames are
+        then normalised one by one instead of over the utterance.
+    sample_rate : int
+        Rate in Hz of the waveforms it is trained for.
+
+    Raises
+    ------
+    ValueError
+        If ``kernel`` is even or ``length`` odd.
+
+    Example
+    -------
+    >>> model = ConvTasNet.from_size("small").eval()
+    >>> model(torch.randn(2, 4000)).shape
+    torch.Size([2, 4000])
+    """
+
+    def __init__(
+        self,
+        filters: int = 512,
+        channels: int = 128,
+        hidden: int = 512,
+        blocks: int = 8,
+        stacks: int = 3,
+        kernel: int = 3,
+        length: int = 16,
+        causal: bool = False,
+        sample_rate: int = 16000,
+    ):
+        # SpeechBrain takes seconds to import: who builds none does not wait.
+        from speechbrain.lobes.models.conv_tasnet import MaskNet
+        from speechbrain.nnet.CNN import Conv1d
+
+        super().__init__()
+        if kernel % 2 == 0 or length % 2:
+            raise ValueError(
+                f"kernel={kernel} must be odd and length={length} even."
+            )
+        self.config = dict(
+            filters=filters,
+            channels=channels,
+            hidden=hidden,
+            blocks=blocks,
+            stacks=stacks,
+            kernel=kernel,
+            length=length,
+            causal=causal,
+            sample_rate=sample_rate,
+        )
+        self.sample_rate = sample_rate
+        self.stft = LearnedFilterbank(filters, length)
+        self.masknet = MaskNet(
+            filters,
+            channels,
+            hidden,
+            kernel,
+            blocks,
+            stacks,
+            C=1,
+            norm_type="cLN" if causal else "gLN",
+            causal=causal,
+        )
+        for module in self.masknet.modules():
+            if isinstance(module, Conv1d):
+                # By default a frame is mirrored, which needs long utterances.
+                module.padding_mode = "constant"
+        if causal:
+            self.hop, self.latency = length // 2, length
+
+    @classmethod
+    def from_size(cls, size: str, causal: bool = False) -> "ConvTasNet":
+        """Builds one of the sizes.
+
+        Arguments
+        ---------
+        size : str
+            ``"published"``, or ``"medium"`` and ``"small"``: about a fifth
+            and a sixteenth of its parameters.
+        causal : bool
+            See `ConvTasNet`.
+
+        Returns
+        -------
+        ConvTasNet
+            A network with random weights.
+
+        Raises
+        ------
+        ValueError
+            If there is no such size.
+        """
+        if size not in SIZES:
+            raise ValueError(
+                f"ConvTasNet has the sizes {', '.join(SIZES)}; got {size!r}."
+            )
+        return cls(*SIZES[size], causal=causal)
+
+    def _blocks(self) -> list:
+        """First and depthwise convolution, and what follows each, of every
+        block."""
+        blocks = []
+        for block in self.masknet.temporal_conv_net.children():
+            enter, act, norm, separable = block.layers.children()
+            depthwise, *after = separable.children()
+            # Without the module that cuts a causal convolution's end.
+            blocks.append((enter, act, norm, depthwise.conv, after[1:]))
+        return blocks
+
+    def initial_state(self, batch: int) -> torch.Tensor:
+        """Memory before the first frame, of a causal network.
+
+        Arguments
+        ---------
+        batch : int
+            Number of waveforms.
+
+        Returns
+        -------
+        torch.Tensor
+            Zeros ``[batch, values]``: what the convolutions still reach.
+        """
+        values = sum(math.prod(shape) for shape in self._memory_shapes())
+        return self.stft.envelope.new_zeros(batch, values)
+
+    def _memory_shapes(self) -> list[tuple[int, int]]:
+        """Frames and channels that every block remembers.
+
+        The lobe pads a causal convolution twice, by its reach before the
+        utterance and by half of that on both sides, and cuts the end: its
+        newest frame is half a reach old.
+        """
+        return [
+            (3 * _reach(conv) // 2, conv.in_channels)
+            for _, _, _, conv, _ in self._blocks()
+        ]
+
+    def enhance_spectrum(
+        self, spectrum: torch.Tensor, state: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Masks frames of the filterbank, one by one or many at once; of a
+        causal network.
+
+        Arguments
+        ---------
+        spectrum : torch.Tensor
+            ``[batch, filters, frames]``, from ``stft``.
+        state : torch.Tensor
+            What `initial_state` or the previous call returned.
+
+        Returns
+        -------
+        torch.Tensor
+            Masked frames, of the same shape.
+        torch.Tensor
+            The memory after the last frame.
+        """
+        shapes = self._memory_shapes()
+        sizes = [math.prod(shape) for shape in shapes]
+        net, after = self.masknet, []
+        x = net.bottleneck_conv1x1(net.layer_norm(spectrum.transpose(1, 2)))
+        memory = zip(self._blocks(), shapes, state.split(sizes, dim=1))
+        for (enter, act, norm, conv, rest), shape, past in memory:
+            y = norm(act(enter(x)))
+            past = past.unflatten(1, shape).to(y.dtype)
+            y = torch.cat([past, y], dim=1)
+            after.append(y[:, y.shape[1] - shape[0] :].flatten(1))
+            y = functional.conv1d(
+                y.transpose(1, 2),
+                conv.weight,
+                dilation=conv.dilation,
+                groups=conv.groups,
+            )[..., : x.shape[1]].transpose(1, 2)
+            for layer in rest:
+                y = layer(y)
+            x = x + y
+        mask = net.mask_conv1x1(x).relu().transpose(1, 2)
+        return spectrum * mask.to(spectrum.dtype), torch.cat(after, dim=1)
+
+    def forward(
+        self, noisy: torch.Tensor, lens: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Enhances waveforms.
+
+        Arguments
+        ---------
+        noisy : torch.Tensor
+            ``[batch, samples]``, at ``sample_rate``.
+        lens : torch.Tensor, optional
+            Length of each waveform relative to ``samples``, ``[batch]``: a
+            network that is not causal sees what lies beyond an end, unless it
+            is told.
+
+        Returns
+        -------
+        torch.Tensor
+            ``[batch, samples]``, float32.
+        """
+        if lens is not None and not self.config["causal"]:
+            ends = (lens * noisy.shape[1]).round().long().tolist()
+            if any(end < noisy.shape[1] for end in ends):
+                rows = [
+                    functional.pad(self(row[None, :end]), (0, len(row) - end))
+                    for row, end in zip(noisy, ends)
+                ]
+                return torch.cat(rows)
+        spectrum = self.stft(noisy.float())
+        if self.config["causal"]:
+            state = self.initial_state(len(noisy))
+            enhanced, _ = self.enhance_spectrum(spectrum, state)
+        else:
+            enhanced = spectrum * self.masknet(spectrum)[0]
+        return self.stft.inverse(enhanced.float(), noisy.shape[-1])
+
+    def fused(self) -> "ConvTasNet":
+        """What is deployed: a copy in eval mode.
+
+        Returns
+        -------
+        ConvTasNet
+            With the same output.
+        """
+        copy = type(self)(**self.config)
+        copy.load_state_dict(self.state_dict())
+        return copy.to(self.stft.envelope.device).eval()
+
+
+class LearnedFilterbank(nn.Module):
+    """Filters that are trained, in the place of a short-time Fourier
+    transform and its inverse; see `dispatch_sb.models.spectrum.CausalSTFT`.
+
+    Arguments
+    ---------
+    filters : int
+        How many.
+    length : int
+        Samples of each, even; frames overlap by half of it.
+
+    Example
+    -------
+    >>> filterbank = LearnedFilterbank(64, 16)
+    >>> frames = filterbank(torch.randn(2, 1001))
+    >>> frames.shape, filterbank.inverse(frames, 1001).shape
+    (torch.Size([2, 64, 127]), torch.Size([2, 1001]))
+    """
+
+    def __init__(self, filters: int, length: int):
+        super().__init__()
+        self.n_fft, self.hop = length, length // 2
+        self.analysis = nn.Conv1d(1, filters, length, self.hop, bias=False)
+        self.synthesis = nn.ConvTranspose1d(
+            filters, 1, length, self.hop, bias=False
+        )
+        # Overlapping frames are added as they are.
+        self.register_buffer("envelope", torch.ones(self.hop), False)
+
+    def forward(self, waveform: torch.Tensor) -> torch.Tensor:
+        """``[batch, samples]`` to ``[batch, filters, frames]``."""
+        # Two frames cover every sample, the last one too.
+        after = -waveform.shape[-1] % self.hop + self.hop
+        return self.analyse(functional.pad(waveform, (self.hop, after)))
+
+    def analyse(self, waveform: torch.Tensor) -> torch.Tensor:
+        """Of whole frames, ``[batch, (frames + 1) * hop]``, nothing added."""
+        return self.analysis(waveform.unsqueeze(1)).relu()
+
+    def overlap_add(self, spectrum: torch.Tensor) -> torch.Tensor:
+        """``[batch, filters, frames]`` to ``[batch, (frames + 1) * hop]``."""
+        return self.synthesis(spectrum).squeeze(1)
+
+    def inverse(self, spectrum: torch.Tensor, samples: int) -> torch.Tensor:
+        """``[batch, filters, frames]`` to ``[batch, samples]``."""
+        return self.overlap_add(spectrum)[:, self.hop : self.hop + samples]
+
+
+def _reach(conv: nn.Conv1d) -> int:
+    """Frames between the first and the last that a convolution sees."""
+    return (conv.kernel_size[0] - 1) * conv.dilation[0]
