@@ -4,7 +4,9 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
+from dispatch_sb.models.conv_tasnet import ConvTasNet
+from dispatch_sb.models.dccrn import DCCRN
 from dispatch_sb.models.fast_enhancer import FastEnhancer
 from dispatch_sb.models.interface import WaveformModel
 
-__all__ = ["FastEnhancer", "WaveformModel"]
+__all__ = ["DCCRN", "ConvTasNet", "FastEnhancer", "WaveformModel"]

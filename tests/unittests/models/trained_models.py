@@ -15,7 +15,7 @@ def trained_like(model):
     for parameter in model.parameters():
         parameter.data += 0.05 * torch.randn_like(parameter)
     for module in model.modules():
-        if isinstance(module, nn.BatchNorm1d):
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
             nn.init.normal_(module.running_mean, std=0.2)
             nn.init.uniform_(module.running_var, 0.5, 1.5)
     return model.eval()

@@ -1,0 +1,118 @@
+"""What holds of every network, whatever is inside."""
+
+import pytest
+import torch
+from trained_models import trained_like
+
+from dispatch_sb.enhance import StreamingEnhancer
+from dispatch_sb.models import DCCRN, ConvTasNet, FastEnhancer
+
+SMALLEST = {
+    "FastEnhancer": lambda: FastEnhancer.from_size("T"),
+    "DCCRN": lambda: DCCRN.from_size("small"),
+    "causal ConvTasNet": lambda: ConvTasNet.from_size("small", causal=True),
+    "ConvTasNet": lambda: ConvTasNet.from_size("small"),
+}
+CAUSAL = [name for name in SMALLEST if name != "ConvTasNet"]
+
+
+@pytest.fixture(scope="module", params=list(SMALLEST))
+def model(request):
+    """The smallest of each family, with weights as if trained."""
+    torch.manual_seed(1)
+    return trained_like(SMALLEST[request.param]())
+
+
+@pytest.fixture(scope="module", params=CAUSAL)
+def causal(request):
+    """Those that can stream."""
+    torch.manual_seed(1)
+    return trained_like(SMALLEST[request.param]())
+
+
+@pytest.mark.parametrize("samples", [1, 15, 512, 2001])
+def test_any_length_goes_in_and_comes_out(model, samples):
+    with torch.no_grad():
+        assert model(torch.randn(2, samples)).shape == (2, samples)
+
+
+def test_config_rebuilds_the_model(model):
+    twin = type(model)(**model.config)
+    twin.load_state_dict(model.state_dict())
+    noisy = torch.randn(1, 2000)
+    with torch.no_grad():
+        assert torch.equal(twin.eval()(noisy), model(noisy))
+
+
+def test_a_batch_of_unequal_lengths_is_one_by_one(model):
+    noisy = 0.1 * torch.randn(2, 4000)
+    noisy[1, 3000:] = 0
+    lens = torch.tensor([1.0, 0.75])
+    options = {} if hasattr(model, "latency") else {"lens": lens}
+    with torch.no_grad():
+        both = model(noisy, **options)
+        torch.testing.assert_close(
+            both[1, :2400], model(noisy[1:, :3000])[0, :2400]
+        )
+        torch.testing.assert_close(both[:1], model(noisy[:1]))
+
+
+def test_a_few_steps_lower_the_loss(model):
+    torch.manual_seed(2)
+    student = type(model)(**model.config).train()
+    time = torch.arange(4000) / 16000
+    clean = 0.1 * torch.sin(2 * torch.pi * torch.tensor([[300.0], [500]]) * time)
+    noisy = clean + 0.05 * torch.randn(2, 4000)
+    optimizer = torch.optim.Adam(student.parameters(), lr=2e-3)
+    losses = []
+    for _ in range(12):
+        loss = (student(noisy) - clean).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss))
+    assert losses[-1] < 0.7 * losses[0]
+
+
+def test_silence_has_finite_gradients(model):
+    student = type(model)(**model.config).train()
+    student(torch.zeros(2, 2000)).square().sum().backward()
+    gradients = [p.grad for p in student.parameters() if p.grad is not None]
+    assert all(gradient.isfinite().all() for gradient in gradients)
+
+
+def test_the_future_beyond_the_latency_does_not_matter(causal):
+    noisy = 0.1 * torch.randn(1, 6000)
+    changed = noisy.clone()
+    changed[:, 4000:] += 1.0
+    with torch.no_grad():
+        before, after = causal(noisy), causal(changed)
+    unheard = 4000 - causal.latency + 1
+    torch.testing.assert_close(after[:, :unheard], before[:, :unheard])
+    assert not torch.equal(after[:, unheard:4000], before[:, unheard:4000])
+
+
+def test_a_stream_equals_the_whole(causal):
+    noisy = 0.1 * torch.randn(2, 5003)
+    enhancer = StreamingEnhancer(causal)
+    state, parts = enhancer.initial_state(2), []
+    for block in noisy.split(777, dim=1):
+        part, state = enhancer(block, state)
+        parts.append(part)
+    parts.append(enhancer.finish(state))
+    with torch.no_grad():
+        torch.testing.assert_close(
+            torch.cat(parts, dim=1), causal(noisy), atol=1e-5, rtol=1e-4
+        )
+
+
+@pytest.mark.parametrize("family", [DCCRN, ConvTasNet])
+def test_sizes_are_a_fifth_and_a_sixteenth(family):
+    sizes = [
+        sum(p.numel() for p in family.from_size(size).parameters())
+        for size in ("published", "medium", "small")
+    ]
+    assert 0.18 < sizes[1] / sizes[0] < 0.22
+    assert 1 / 18 < sizes[2] / sizes[0] < 1 / 14
+    with pytest.raises(ValueError, match="huge"):
+        family.from_size("huge")
