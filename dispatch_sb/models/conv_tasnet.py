@@ -140,6 +140,17 @@ class ConvTasNet(nn.Module):
             )
         return cls(*SIZES[size], causal=causal)
 
+    @property
+    def taps(self) -> dict[str, tuple[str, str]]:
+        """Where features can be read: what every block adds, see
+        `dispatch_sb.models.taps.Taps`."""
+        blocks = self.masknet.temporal_conv_net.named_children()
+        inside = "masknet.temporal_conv_net.{}.layers.DSconv.conv_1"
+        return {
+            f"blocks.{number}": (inside.format(name), "btc")
+            for number, (name, _) in enumerate(blocks)
+        }
+
     def _blocks(self) -> list:
         """First and depthwise convolution, and what follows each, of every
         block."""

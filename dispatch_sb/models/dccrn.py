@@ -107,6 +107,13 @@ class DCCRN(nn.Module):
         self.decoder.append(last)
         self._memory = self._memory_shapes(channels, units)
 
+    @property
+    def taps(self) -> dict[str, tuple[str, str]]:
+        """Where features can be read, see `dispatch_sb.models.taps.Taps`."""
+        depth = range(len(self.encoder))
+        names = [f"{part}.{i}" for part in ("encoder", "decoder") for i in depth]
+        return {name: (name, "bccft") for name in names}
+
     @classmethod
     def from_size(cls, size: str) -> "DCCRN":
         """Builds one of the sizes.

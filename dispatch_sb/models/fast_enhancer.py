@@ -152,6 +152,16 @@ class FastEnhancer(nn.Module):
         self.decoder = _decoder(channels, depth)
         self.head = MaskHead(channels)
 
+    @property
+    def taps(self) -> dict[str, tuple[str, str]]:
+        """Where features can be read, see `dispatch_sb.models.taps.Taps`."""
+        axes = {"encoder": "ncf", "blocks": "tbfc", "decoder": "ncf"}
+        return {
+            f"{part}.{number}": (f"{part}.{number}", layout)
+            for part, layout in axes.items()
+            for number in range(len(getattr(self, part)))
+        }
+
     @classmethod
     def from_size(cls, size: str) -> "FastEnhancer":
         """Builds one of the published sizes.

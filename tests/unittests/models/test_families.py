@@ -6,6 +6,7 @@ from trained_models import trained_like
 
 from dispatch_sb.enhance import StreamingEnhancer
 from dispatch_sb.models import DCCRN, ConvTasNet, FastEnhancer
+from dispatch_sb.models.taps import Taps
 
 SMALLEST = {
     "FastEnhancer": lambda: FastEnhancer.from_size("T"),
@@ -116,3 +117,37 @@ def test_sizes_are_a_fifth_and_a_sixteenth(family):
     assert 1 / 18 < sizes[2] / sizes[0] < 1 / 14
     with pytest.raises(ValueError, match="huge"):
         family.from_size("huge")
+
+
+def test_every_tap_gives_features_of_one_frame_rate(model):
+    taps = Taps(model, list(model.taps))
+    with torch.no_grad():
+        model(0.1 * torch.randn(3, 2000))
+    found = taps.read()
+    assert list(found) == list(model.taps) and taps.read() == {}
+    assert len({(x.shape[0], x.shape[2]) for x in found.values()}) == 1
+
+
+def test_a_frame_of_features_belongs_to_its_time(causal):
+    """Features before a change of the input stay as they were."""
+    taps = Taps(causal, list(causal.taps))
+    noisy = 0.1 * torch.randn(2, 6000)
+    changed = noisy.clone()
+    changed[1, 4000:] += 1.0
+    with torch.no_grad():
+        found = [(causal(x), taps.read())[1] for x in (noisy, changed)]
+    frame = 4000 // causal.hop
+    for before, after in zip(*(features.values() for features in found)):
+        torch.testing.assert_close(after[0], before[0])
+        torch.testing.assert_close(after[1, :, :frame], before[1, :, :frame])
+        assert not torch.equal(after[1, :, frame:], before[1, :, frame:])
+
+
+def test_any_module_of_another_network_is_a_tap():
+    network = torch.nn.Sequential(torch.nn.Unflatten(1, (50, 4)))
+    taps = Taps(torch.nn.ModuleDict({"model": network})["model"], ["0=btc"])
+    network(torch.randn(2, 200))
+    assert taps.read()["0=btc"].shape == (2, 4, 50, 1)
+    for name, told in (("9=btc", "9"), ("0", "btc"), ("0=bx", "btc")):
+        with pytest.raises(ValueError, match=told):
+            Taps(network, [name])
