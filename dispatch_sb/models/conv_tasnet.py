@@ -16,6 +16,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from dispatch_sb.models.step import Step
+
 SIZES = {
     "published": (512, 128, 512, 8, 3),
     "medium": (256, 64, 224, 7, 3),
@@ -109,8 +111,10 @@ class ConvTasNet(nn.Module):
             if isinstance(module, Conv1d):
                 # By default a frame is mirrored, which needs long utterances.
                 module.padding_mode = "constant"
-        if causal:
-            self.hop, self.latency = length // 2, length
+        # Without them a model cannot stream.
+        self.hop, self.latency = (
+            (length // 2, length) if causal else (None,) * 2
+        )
 
     @classmethod
     def from_size(cls, size: str, causal: bool = False) -> "ConvTasNet":
@@ -278,6 +282,58 @@ class ConvTasNet(nn.Module):
         copy = type(self)(**self.config)
         copy.load_state_dict(self.state_dict())
         return copy.to(self.stft.envelope.device).eval()
+
+    def step(self) -> "ConvTasNetStep":
+        """Sixteen frames of a copy, for deployment; of a causal network.
+
+        Returns
+        -------
+        ConvTasNetStep
+        """
+        return ConvTasNetStep(self)
+
+
+class ConvTasNetStep(Step):
+    """Sixteen frames of a causal Conv-TasNet: one is half a millisecond.
+
+    Arguments
+    ---------
+    model : ConvTasNet
+        Trained and causal; it is copied.
+    """
+
+    FRAMES = 16
+
+    def __init__(self, model: ConvTasNet):
+        copy = model.fused().cpu().requires_grad_(False)
+        hop = self.FRAMES * copy.hop
+        super().__init__(hop, hop + copy.hop, copy.sample_rate)
+        self.network = copy
+        self.eval()
+
+    def initial_memory(self) -> torch.Tensor:
+        """See `ConvTasNet.initial_state`."""
+        return self.network.initial_state(1)
+
+    def analyse(self, samples: torch.Tensor) -> torch.Tensor:
+        """See `LearnedFilterbank`."""
+        return self.network.stft.analyse(samples)
+
+    def enhance(
+        self, spectrum: torch.Tensor, memory: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """See `ConvTasNet.enhance_spectrum`.
+
+        Arguments
+        ---------
+        spectrum, memory : torch.Tensor
+            See there.
+        """
+        return self.network.enhance_spectrum(spectrum, memory)
+
+    def synthesise(self, spectrum: torch.Tensor) -> torch.Tensor:
+        """See `LearnedFilterbank`."""
+        return self.network.stft.overlap_add(spectrum)
 
 
 class LearnedFilterbank(nn.Module):

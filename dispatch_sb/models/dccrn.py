@@ -20,6 +20,7 @@ from torch import nn
 from torch.nn import functional
 
 from dispatch_sb.models.spectrum import CausalSTFT
+from dispatch_sb.models.step import FourierStep
 
 KERNEL = (5, 2)  # bins and frames
 TINY = 1e-8  # under the root of a mask's power
@@ -111,7 +112,9 @@ class DCCRN(nn.Module):
     def taps(self) -> dict[str, tuple[str, str]]:
         """Where features can be read, see `dispatch_sb.models.taps.Taps`."""
         depth = range(len(self.encoder))
-        names = [f"{part}.{i}" for part in ("encoder", "decoder") for i in depth]
+        names = [
+            f"{part}.{i}" for part in ("encoder", "decoder") for i in depth
+        ]
         return {name: (name, "bccft") for name in names}
 
     @classmethod
@@ -290,6 +293,48 @@ class DCCRN(nn.Module):
         copy = type(self)(**self.config)
         copy.load_state_dict(self.state_dict())
         return copy.to(self.leave_real.weight.device).eval()
+
+    def step(self) -> "DCCRNStep":
+        """One hop of a copy, for deployment.
+
+        Returns
+        -------
+        DCCRNStep
+        """
+        return DCCRNStep(self)
+
+
+class DCCRNStep(FourierStep):
+    """One hop of DCCRN, see `dispatch_sb.models.step`.
+
+    Arguments
+    ---------
+    model : DCCRN
+        Trained; it is copied.
+    """
+
+    def __init__(self, model: DCCRN):
+        copy = model.fused().cpu().requires_grad_(False)
+        super().__init__(copy.stft, copy.sample_rate)
+        self.network = copy
+        self.eval()
+
+    def initial_memory(self) -> torch.Tensor:
+        """See `DCCRN.initial_state`."""
+        return self.network.initial_state(1)
+
+    def enhance(
+        self, spectrum: torch.Tensor, memory: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """See `FourierStep`.
+
+        Arguments
+        ---------
+        spectrum, memory : torch.Tensor
+            See `FourierStep`.
+        """
+        mask, memory = self.network.estimate_mask(spectrum[None], memory)
+        return self.times(mask[0], spectrum), memory
 
 
 class ComplexLayer(nn.Module):

@@ -308,3 +308,14 @@ class FastEnhancer(nn.Module):
         copy.to(self.reduce.device).eval()
         fold_normalisations(copy)
         return copy
+
+    def step(self) -> nn.Module:
+        """One hop of a fused copy, for deployment.
+
+        Returns
+        -------
+        StreamingStep
+        """
+        from dispatch_sb.models.streaming_step import StreamingStep
+
+        return StreamingStep(self)

@@ -11,8 +11,6 @@ import os
 import torch
 from torch import nn
 
-STREAMING = ("stft", "enhance_spectrum", "initial_state", "fused")
-
 
 class WaveformModel(nn.Module):
     """SpeechBrain's form of an ``enhance_model``: (waveforms, features) out.
@@ -60,15 +58,17 @@ def can_stream(model: nn.Module) -> bool:
     Returns
     -------
     bool
-        True of causal models with ``stft``, ``enhance_spectrum``,
-        ``initial_state`` and ``fused``, as ``FastEnhancer`` has them.
+        True of models that state a ``latency`` in samples. They have ``hop``,
+        ``stft``, ``enhance_spectrum``, ``initial_state`` and ``fused``, as
+        ``FastEnhancer`` has them, and ``step()``, a
+        `dispatch_sb.models.step.Step`.
 
     Example
     -------
     >>> can_stream(nn.Identity())
     False
     """
-    return all(hasattr(model, name) for name in STREAMING)
+    return getattr(model, "latency", None) is not None
 
 
 def load_weights(model: nn.Module, path: str | os.PathLike) -> None:

@@ -1,4 +1,4 @@
-"""One hop of FastEnhancer with its state in the open, for deployment.
+"""One hop of FastEnhancer, see `dispatch_sb.models.step`.
 
 Everything that a runtime elsewhere would stumble over is worked out
 beforehand: complex numbers, normalisations, and products of weights.
@@ -14,14 +14,11 @@ from torch import nn
 
 from dispatch_sb.models.fast_enhancer import COMPRESSION, FastEnhancer
 from dispatch_sb.models.layers import RecurrentAttentionBlock
-from dispatch_sb.models.real_fourier import RealFourier
+from dispatch_sb.models.step import FourierStep
 
 
-class StreamingStep(nn.Module):
-    """Takes one hop of samples and the state, returns both anew.
-
-    The enhanced hop is ``latency - hop`` samples late: it belongs to the
-    samples that came that much earlier.
+class StreamingStep(FourierStep):
+    """FastEnhancer's step, see `FourierStep`.
 
     Arguments
     ---------
@@ -45,21 +42,9 @@ class StreamingStep(nn.Module):
     """
 
     def __init__(self, model: FastEnhancer):
-        super().__init__()
         fused = model.fused().cpu().requires_grad_(False)
-        self.hop, self.latency = model.hop, model.latency
-        self.sample_rate = model.sample_rate
-        self.past = self.latency - self.hop
+        super().__init__(fused.stft, model.sample_rate)
         self.bands = fused.reduce.shape[1]
-        window = fused.stft.window
-        repeats = self.latency // self.hop + 1
-        envelope = fused.stft.envelope.repeat(repeats)[: self.latency]
-        self.register_buffer("analysis", window.clone())
-        self.register_buffer("synthesis", window / envelope)
-        self.register_buffer("silence", window.new_zeros(1, self.hop))
-        # Times i: from (real, imaginary) part to (-imaginary, real).
-        self.register_buffer("quarter_turn", torch.tensor([[0.0, -1], [1, 0]]))
-        self.fourier = RealFourier(self.latency)
         self.encoder, self.decoder = fused.encoder, fused.decoder
         self.head = fused.head
         self.register_buffer("reduce", fused.reduce)
@@ -69,57 +54,12 @@ class StreamingStep(nn.Module):
         self.blocks = nn.ModuleList(map(BlockStep, fused.blocks))
         self.eval()
 
-    def initial_state(self) -> dict[str, torch.Tensor]:
-        """Names and values of the state before the first hop.
+    def initial_memory(self) -> torch.Tensor:
+        """Of the recurrent networks, zeros ``[blocks * bands, channels]``."""
+        rows = len(self.blocks) * self.bands
+        return self.silence.new_zeros(rows, self.enter.out_features)
 
-        Returns
-        -------
-        dict
-            Zeros: ``history`` ``[1, latency - hop]``, the samples before the
-            hop; ``tail`` of the same shape, what earlier frames add to the
-            next hops; ``memory`` ``[blocks * bands, channels]`` of the
-            recurrent networks.
-        """
-        channels = self.enter.out_features
-        return {
-            "history": self.analysis.new_zeros(1, self.past),
-            "tail": self.analysis.new_zeros(1, self.past),
-            "memory": self.analysis.new_zeros(
-                len(self.blocks) * self.bands, channels
-            ),
-        }
-
-    def forward(
-        self,
-        samples: torch.Tensor,
-        history: torch.Tensor,
-        tail: torch.Tensor,
-        memory: torch.Tensor,
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Enhances one hop.
-
-        Arguments
-        ---------
-        samples : torch.Tensor
-            ``[1, hop]``.
-        history, tail, memory : torch.Tensor
-            See `initial_state`; then what the previous call returned.
-
-        Returns
-        -------
-        tuple of torch.Tensor
-            The enhanced hop ``[1, hop]``, and the next history, tail and
-            memory.
-        """
-        frame = torch.cat([history, samples], dim=1)
-        spectrum = self.fourier(frame * self.analysis)
-        enhanced, memory = self.enhance_spectrum(spectrum, memory)
-        late = self.fourier.inverse(enhanced) * self.synthesis
-        late = late + torch.cat([tail, self.silence], dim=1)
-        hop, tail = late.split([self.hop, self.past], dim=1)
-        return hop, frame.split([self.hop, self.past], dim=1)[1], tail, memory
-
-    def enhance_spectrum(
+    def enhance(
         self, spectrum: torch.Tensor, memory: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Masks one spectrum, as `FastEnhancer.enhance_spectrum` does.
@@ -129,7 +69,7 @@ class StreamingStep(nn.Module):
         spectrum : torch.Tensor
             Real and imaginary part ``[1, 2, bins]``.
         memory : torch.Tensor
-            See `initial_state`.
+            See `initial_memory`.
 
         Returns
         -------
@@ -139,8 +79,7 @@ class StreamingStep(nn.Module):
         size = _magnitude(spectrum).clamp(min=1e-5)
         x = spectrum * size.pow(COMPRESSION - 1)
         mask, memory = self.estimate_mask(x, memory)
-        real, imag = mask.split(1, dim=1)
-        x = x * real + (self.quarter_turn @ x) * imag
+        x = self.times(mask, x)
         return x * _magnitude(x).pow(1 / COMPRESSION - 1), memory
 
     def estimate_mask(
@@ -153,7 +92,7 @@ class StreamingStep(nn.Module):
         x : torch.Tensor
             Compressed spectrum ``[1, 2, bins]``.
         memory : torch.Tensor
-            See `initial_state`.
+            See `initial_memory`.
 
         Returns
         -------

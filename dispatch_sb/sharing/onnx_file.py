@@ -20,7 +20,7 @@ from torch import nn
 from dispatch_sb import __version__
 from dispatch_sb.data.files import atomic_path
 from dispatch_sb.models.interface import can_stream
-from dispatch_sb.models.streaming_step import StreamingStep
+from dispatch_sb.models.step import Step
 from dispatch_sb.pretrained.sources import open_source
 from dispatch_sb.runs.run import Run, is_run
 from dispatch_sb.sharing.card import read_head
@@ -143,7 +143,7 @@ def onnx_bytes(model: nn.Module, name: str, licence: str) -> bytes:
             f"{type(model).__name__} does not work hop by hop, so it has no "
             "ONNX file: only causal models of dispatch_sb.models have."
         )
-    step = StreamingStep(model)
+    step = model.step()
     states = step.initial_state()
     with _quiet_exporter():
         program = torch.onnx.export(
@@ -228,7 +228,7 @@ def _forget_origins(proto) -> None:
     del proto.metadata_props[:]
 
 
-def _describe(proto, step: StreamingStep, name: str, licence: str) -> None:
+def _describe(proto, step: Step, name: str, licence: str) -> None:
     """Writes into the file what a program must know to use it."""
     states = step.initial_state()
     shapes = {state: list(value.shape) for state, value in states.items()}

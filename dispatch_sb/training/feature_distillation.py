@@ -136,7 +136,9 @@ class FeatureDistillation(nn.Module):
             others = [known[name] for name in names]
             try:
                 values.append(
-                    loss(own[tap], others if len(names) > 1 else others[0], lens)
+                    loss(
+                        own[tap], others if len(names) > 1 else others[0], lens
+                    )
                 )
             except ValueError as error:
                 raise ValueError(
