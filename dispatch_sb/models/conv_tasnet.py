@@ -111,10 +111,8 @@ class ConvTasNet(nn.Module):
             if isinstance(module, Conv1d):
                 # By default a frame is mirrored, which needs long utterances.
                 module.padding_mode = "constant"
-        # Without them a model cannot stream.
-        self.hop, self.latency = (
-            (length // 2, length) if causal else (None,) * 2
-        )
+        self.hop = length // 2 if causal else None
+        self.latency = length if causal else None  # None: it cannot stream
 
     @classmethod
     def from_size(cls, size: str, causal: bool = False) -> "ConvTasNet":
