@@ -5,6 +5,9 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
+import math
+from dataclasses import replace
+
 import torch
 
 from dispatch_sb.losses.lengths import (
@@ -24,6 +27,9 @@ class DistillationLoss(torch.nn.Module):
     The score that selects needs no gradient, and the teacher gets none.
     Everything is computed in float32 (float64 if given float64), under
     autocast too, and nothing waits for the device.
+
+    There may be several teachers: in every patch the student follows the one
+    with the largest score, and the rule selects by that score.
 
     Arguments
     ---------
@@ -100,7 +106,8 @@ class DistillationLoss(torch.nn.Module):
         student : torch.Tensor
             The student's output, `[batch, samples]`; it alone gets gradient.
         teacher : torch.Tensor
-            The teacher's output, `[batch, samples]`.
+            The teacher's output, `[batch, samples]`; of several,
+            `[batch, teachers, samples]`.
         clean : torch.Tensor
             The clean speech, `[batch, samples]`.
         lens : torch.Tensor, optional
@@ -119,7 +126,8 @@ class DistillationLoss(torch.nn.Module):
             Only with `return_detail`: per band "gap", "selected" (weights
             from 0 to 1), "candidate" (bool), all `[batch, rows, patches]`,
             "edges_hz" `[patches + 1]`, "selected_share" and "mean_gap" over
-            the candidates `[batch]`.
+            the candidates `[batch]`; of several teachers "teacher", the
+            number of the one that is followed, `[batch, rows, patches]`.
 
         Raises
         ------
@@ -128,56 +136,80 @@ class DistillationLoss(torch.nn.Module):
             the reduction is unknown.
         """
         with without_autocast(student):
-            signals = full_precision(student, teacher, clean)
-            value, detail = self._compute(*signals, lens, return_detail)
+            several = teacher.unbind(1) if teacher.dim() == 3 else [teacher]
+            student, clean, *teachers = full_precision(student, clean, *several)
+            value, detail = self._compute(
+                student, teachers, clean, lens, return_detail
+            )
         value = reduced(value, reduction)
         return (value, detail) if return_detail else value
 
-    def _compute(self, student, teacher, clean, lens, return_detail):
+    def _compute(self, student, teachers, clean, lens, return_detail):
         """Loss of each utterance `[batch]`, and the details."""
         batch, length = student.shape
         samples = sample_counts(lens, student)
         if self.normalize_level:
             factor = _level_factor(clean, samples)
-            student, teacher, clean = (
-                factor * signal for signal in (student, teacher, clean)
+            student, clean, *teachers = (
+                factor * signal for signal in (student, clean, *teachers)
             )
         scored = self.selection is not None or return_detail
-        student, teacher, clean = self._spectra(
-            student, teacher, clean if scored else None, samples
+        student, clean, *teachers = self._spectra(
+            student,
+            clean if scored or len(teachers) > 1 else None,
+            teachers,
+            samples,
         )
         if samples is None:
             samples = torch.full((batch,), length, device=student.real.device)
         frames = frame_counts(samples, self.hop)
+        kind = self.sample_rate, self.n_fft
+        compared = [
+            self.host(student, teacher, clean, frames, *kind)
+            for teacher in teachers
+        ]
         value, detail = 0.0, {}
-        for band, distance, gap in self.host(
-            student, teacher, clean, frames, self.sample_rate, self.n_fft
-        ):
+        for choice in zip(*compared):
+            band, distance, gap, followed = _best_teacher(choice)
             weight = self._weight(gap, band).to(distance.dtype)
             value = value + _weighted_mean(distance, weight)
             if return_detail:
-                detail[band.name] = _detail(band, gap, weight)
+                detail[band.name] = {**_detail(band, gap, weight), **followed}
         return value, detail
 
-    def _spectra(self, student, teacher, clean, samples):
-        """The three spectra; the student's alone carries gradient, so that
-        backward inverts no other."""
+    def _spectra(self, student, clean, teachers, samples):
+        """All spectra; the student's alone carries gradient, so that backward
+        inverts no other."""
         student = to_spectrum(student, samples, self.n_fft, self.hop)
+        known = teachers if clean is None else [*teachers, clean]
+        count = len(known)
         with torch.no_grad():
-            if clean is None:
-                teacher = to_spectrum(teacher, samples, self.n_fft, self.hop)
-                return student, teacher, None
-            twice = samples if samples is None else samples.repeat(2)
-            both = to_spectrum(
-                torch.cat([teacher, clean]), twice, self.n_fft, self.hop
-            )
-        return student, *both.halves()
+            each = samples if samples is None else samples.repeat(count)
+            others = to_spectrum(torch.cat(known), each, self.n_fft, self.hop)
+        *teachers, last = others.split(count)
+        if clean is None:
+            return student, None, *teachers, last
+        return student, last, *teachers
 
     def _weight(self, gap, band):
         """Weight of every patch, `[batch, rows, patches]`."""
         if self.selection is None:
             return band.candidate
         return self.selection(gap, band.candidate)
+
+
+def _best_teacher(choice):
+    """Of one band as every teacher has it: what is to be followed in each
+    patch, and the teacher's number among several."""
+    if len(choice) == 1:
+        return *choice[0], {}
+    bands, distances, gaps = (list(column) for column in zip(*choice))
+    candidates = torch.stack([band.candidate for band in bands])
+    gaps = torch.stack(gaps)
+    best = gaps.masked_fill(~candidates, -math.inf).argmax(0, keepdim=True)
+    band = replace(bands[0], candidate=candidates.any(0))
+    distance = torch.stack(distances).gather(0, best)[0]
+    return band, distance, gaps.gather(0, best)[0], {"teacher": best[0]}
 
 
 def _detail(band, gap, weight):

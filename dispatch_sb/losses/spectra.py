@@ -34,12 +34,10 @@ class Spectrum(NamedTuple):
         """The same values without gradient."""
         return Spectrum(*(plane.detach() for plane in self))
 
-    def halves(self) -> tuple["Spectrum", "Spectrum"]:
-        """The two spectra that were stacked along the batch."""
-        planes = [plane.chunk(2) for plane in self]
-        return Spectrum(*(p[0] for p in planes)), Spectrum(
-            *(p[1] for p in planes)
-        )
+    def split(self, count: int) -> list["Spectrum"]:
+        """As many spectra as were stacked along the batch."""
+        planes = [plane.chunk(count) for plane in self]
+        return [Spectrum(*parts) for parts in zip(*planes)]
 
 
 class _Transform(torch.autograd.Function):
