@@ -12,6 +12,7 @@ from torch import nn
 
 from dispatch_sb.losses.features import FeatureLoss
 from dispatch_sb.models.taps import Taps
+from dispatch_sb.pretrained.teacher import Teacher
 
 
 class FeatureDistillation(nn.Module):
@@ -67,7 +68,7 @@ class FeatureDistillation(nn.Module):
         loss: Callable[..., FeatureLoss],
     ):
         super().__init__()
-        if not getattr(teacher, "live", True):
+        if isinstance(teacher, Teacher) and not teacher.live:
             raise ValueError(
                 f"{type(teacher).__name__} runs no network, so it has no "
                 "features: choose a teacher that runs, or a loss on outputs."
