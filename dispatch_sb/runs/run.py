@@ -331,10 +331,10 @@ class Run:
         torch.nn.Module or None
             None without distillation, or where the loss knows no patches.
         """
-        if "distillation_loss" not in self.settings.tree:
+        tree = self.settings.tree.get("distillation_loss", {})
+        if "host" not in tree:
             return None
-        loss = self.settings.build("distillation_loss")
-        return loss if hasattr(loss, "host") else None
+        return self.settings.build("distillation_loss")
 
     def manifest(self, part: str) -> Path:
         """Where a list of the run's files lies.

@@ -29,7 +29,8 @@ class DistillationBrain(DistillationMixin, sb.Brain):
     ``number_of_epochs``, ``pesq_every`` (epochs between two PESQ
     validations), ``workers`` (processes for PESQ), ``train_logger``, ``seed``
     if it is there (what is drawn in an epoch depends on it and on the epoch
-    alone); and with a teacher those of the mixin.
+    alone), ``supervised_weight`` if it is there (a number or a schedule); and
+    with a teacher those of the mixin.
 
     Batches hold ``noisy_sig`` and ``clean_sig``, ``[batch, samples]`` with
     relative lengths, and ``teacher_sig`` where the teacher was recorded.
@@ -113,6 +114,9 @@ class DistillationBrain(DistillationMixin, sb.Brain):
         clean, lens = batch.clean_sig
         loss, terms = self.hparams.enhancement_loss(student, clean, lens)
         terms = {"supervised": loss, **terms}
+        weight = self._now("supervised_weight")
+        if weight is not None:
+            loss = weight * loss
         if self.distils:
             loss = loss + self.distillation(
                 student,

@@ -141,3 +141,35 @@ class Cosine(Linear):
 
     def _part(self, done: float) -> float:
         return 0.5 * (1 - math.cos(math.pi * done))
+
+
+class Switch:
+    """One value, and from a point of the training on another.
+
+    Arguments
+    ---------
+    before, after : float
+        The values.
+    at : float
+        The share of the training that ``before`` holds for, in (0, 1).
+
+    Raises
+    ------
+    ValueError
+        If ``at`` is out of range.
+
+    Example
+    -------
+    >>> schedule = Switch(before=0.0, after=1.0, at=0.3)
+    >>> schedule(0.29), schedule(0.3)
+    (0.0, 1.0)
+    """
+
+    def __init__(self, before: float, after: float, at: float):
+        if not 0 < at < 1:
+            raise ValueError(f"at must be between 0 and 1, got {at}.")
+        self.before, self.after, self.at = before, after, at
+
+    def __call__(self, progress: float) -> float:
+        """The value at ``progress``, the share of training done."""
+        return self.before if progress < self.at else self.after

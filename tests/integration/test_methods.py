@@ -98,6 +98,50 @@ def test_every_method_trains_and_none_is_another(manifest, recipe):
     assert len(values) == len(variants) + len(CONTROLS)
 
 
+def test_features_are_distilled(manifest, recipe):
+    """Student and adapters learn; the student's weights stand alone."""
+    for method in ("fitnets", "spkd", "clskd"):
+        hparams = recipe(method)
+        adapters = list(hparams["modules"]["features"].parameters())
+        before = [p.detach().clone() for p in adapters]
+        moved, terms = begin(hparams, manifest)
+        assert moved > 0 and 0 < terms["distillation"] < math.inf
+        assert len(adapters) == (4 if method == "fitnets" else 0)
+        assert not any(map(torch.equal, before, adapters))
+        assert terms["loss"] == pytest.approx(
+            terms["supervised"] + terms["distillation"]
+        )
+
+
+def test_features_first_then_clean_speech_alone(manifest, recipe):
+    """Each step has one of the two losses."""
+    hparams = recipe("fitnets_two_step", "--first_step=0.5")
+    first, second = [], []
+    brain = brain_of(hparams)
+    for progress, terms in ((0.49, first), (0.5, second)):
+        brain.distillation_progress = progress
+        terms += [brain._now("supervised_weight")]
+        terms += [brain._now("distillation_weight")]
+    assert (first, second) == ([0, 1], [1, 0])
+    trained(recipe("fitnets_two_step"), manifest)
+
+
+@pytest.mark.parametrize("model", ["dccrn", "convtasnet"])
+def test_any_network_is_a_student(manifest, recipe, model):
+    """By name and size, under a loss on outputs."""
+    options = (f"--student_model={model}", "--student_size=small")
+    moved, terms = begin(recipe("dispatch", *options), manifest)
+    assert moved > 0 and all(map(math.isfinite, terms.values()))
+
+
+def test_taps_must_be_there_and_fit(recipe):
+    """The names that there are stand in the message."""
+    with pytest.raises(ValueError, match=r"blocks\.9.*encoder\.0"):
+        recipe("fitnets", "--taps={blocks.1: blocks.9}")
+    with pytest.raises(ValueError, match="CleanTeacher"):
+        recipe("fitnets", "--teacher_source=clean")
+
+
 def test_any_host_with_any_rule_and_patches(recipe):
     """All of it is chosen on the command line."""
     first = recipe(
