@@ -74,10 +74,6 @@ class ConvTasNet(nn.Module):
         causal: bool = False,
         sample_rate: int = 16000,
     ):
-        # SpeechBrain takes seconds to import: who builds none does not wait.
-        from speechbrain.lobes.models.conv_tasnet import MaskNet
-        from speechbrain.nnet.CNN import Conv1d
-
         super().__init__()
         if kernel % 2 == 0 or length % 2:
             raise ValueError(
@@ -96,21 +92,8 @@ class ConvTasNet(nn.Module):
         )
         self.sample_rate = sample_rate
         self.stft = LearnedFilterbank(filters, length)
-        self.masknet = MaskNet(
-            filters,
-            channels,
-            hidden,
-            kernel,
-            blocks,
-            stacks,
-            C=1,
-            norm_type="cLN" if causal else "gLN",
-            causal=causal,
-        )
-        for module in self.masknet.modules():
-            if isinstance(module, Conv1d):
-                # By default a frame is mirrored, which needs long utterances.
-                module.padding_mode = "constant"
+        sizes = (filters, channels, hidden, kernel, blocks, stacks)
+        self.masknet = _mask_network(sizes, causal)
         self.hop = length // 2 if causal else None
         self.latency = length if causal else None  # None: it cannot stream
 
@@ -378,8 +361,35 @@ class LearnedFilterbank(nn.Module):
         return self.synthesis(spectrum).squeeze(1)
 
     def inverse(self, spectrum: torch.Tensor, samples: int) -> torch.Tensor:
-        """``[batch, filters, frames]`` to ``[batch, samples]``."""
+        """Back to waveforms.
+
+        Arguments
+        ---------
+        spectrum : torch.Tensor
+            ``[batch, filters, frames]``.
+        samples : int
+            Length of the waveform that was analysed.
+
+        Returns
+        -------
+        torch.Tensor
+            ``[batch, samples]``.
+        """
         return self.overlap_add(spectrum)[:, self.hop : self.hop + samples]
+
+
+def _mask_network(sizes: tuple, causal: bool) -> nn.Module:
+    """SpeechBrain's network, which takes seconds to import."""
+    from speechbrain.lobes.models.conv_tasnet import MaskNet
+    from speechbrain.nnet.CNN import Conv1d
+
+    norm = "cLN" if causal else "gLN"
+    network = MaskNet(*sizes, C=1, norm_type=norm, causal=causal)
+    for module in network.modules():
+        if isinstance(module, Conv1d):
+            # By default frames are mirrored, which needs long utterances.
+            module.padding_mode = "constant"
+    return network
 
 
 def _reach(conv: nn.Conv1d) -> int:

@@ -8,6 +8,7 @@ from functools import partial
 
 from torch import nn
 
+from dispatch_sb.models import dccrn, fast_enhancer
 from dispatch_sb.models.conv_tasnet import ConvTasNet
 from dispatch_sb.models.dccrn import DCCRN
 from dispatch_sb.models.fast_enhancer import FastEnhancer
@@ -18,6 +19,8 @@ FAMILIES = {
     "convtasnet": ConvTasNet.from_size,
     "convtasnet_causal": partial(ConvTasNet.from_size, causal=True),
 }
+
+SIZES = (*fast_enhancer.SIZES, *dccrn.SIZES)
 
 
 def build_model(family: str, size: str) -> nn.Module:

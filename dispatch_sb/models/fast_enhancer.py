@@ -14,12 +14,14 @@ import torch
 from torch import nn
 
 from dispatch_sb.models.layers import (
+    COMPRESSION,
     MaskHead,
     RecurrentAttentionBlock,
     fold_normalisations,
     frequency_filterbank,
 )
 from dispatch_sb.models.spectrum import CausalSTFT
+from dispatch_sb.models.streaming_step import StreamingStep
 
 FIELDS = ("channels", "depth", "blocks", "block_channels", "block_bins", "hop")
 PUBLISHED = {
@@ -30,7 +32,6 @@ PUBLISHED = {
     "L": (128, 4, 5, 96, 64, 100),
 }
 SIZES = {name: dict(zip(FIELDS, row)) for name, row in PUBLISHED.items()}
-COMPRESSION = 0.3  # power that the magnitude is raised to inside the network
 
 
 def _convolution(inputs: int, outputs: int, kernel: int) -> nn.Sequential:
@@ -309,13 +310,11 @@ class FastEnhancer(nn.Module):
         fold_normalisations(copy)
         return copy
 
-    def step(self) -> nn.Module:
+    def step(self) -> StreamingStep:
         """One hop of a fused copy, for deployment.
 
         Returns
         -------
         StreamingStep
         """
-        from dispatch_sb.models.streaming_step import StreamingStep
-
         return StreamingStep(self)

@@ -13,6 +13,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+COMPRESSION = 0.3  # power that the magnitude is raised to inside the network
+
 
 def frequency_filterbank(
     bins: int, bands: int

@@ -144,6 +144,17 @@ class FourierStep(Step):
         return self.fourier.inverse(spectrum) * self.synthesis
 
     def times(self, mask: torch.Tensor, spectrum: torch.Tensor) -> torch.Tensor:
-        """The complex product of two ``[1, 2, bins]``."""
+        """The complex product.
+
+        Arguments
+        ---------
+        mask, spectrum : torch.Tensor
+            Real and imaginary part, ``[1, 2, bins]``.
+
+        Returns
+        -------
+        torch.Tensor
+            Of the same shape.
+        """
         real, imaginary = mask.split(1, dim=1)
         return spectrum * real + (self.quarter_turn @ spectrum) * imaginary

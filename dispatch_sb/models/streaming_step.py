@@ -12,8 +12,7 @@ import math
 import torch
 from torch import nn
 
-from dispatch_sb.models.fast_enhancer import COMPRESSION, FastEnhancer
-from dispatch_sb.models.layers import RecurrentAttentionBlock
+from dispatch_sb.models.layers import COMPRESSION, RecurrentAttentionBlock
 from dispatch_sb.models.step import FourierStep
 
 
@@ -27,6 +26,7 @@ class StreamingStep(FourierStep):
 
     Example
     -------
+    >>> from dispatch_sb.models import FastEnhancer
     >>> model = FastEnhancer.from_size("T").eval()
     >>> step = StreamingStep(model)
     >>> {name: tuple(x.shape) for name, x in step.initial_state().items()}
@@ -41,7 +41,7 @@ class StreamingStep(FourierStep):
     True
     """
 
-    def __init__(self, model: FastEnhancer):
+    def __init__(self, model: nn.Module):
         fused = model.fused().cpu().requires_grad_(False)
         super().__init__(fused.stft, model.sample_rate)
         self.bands = fused.reduce.shape[1]

@@ -114,7 +114,7 @@ class DistillationBrain(DistillationMixin, sb.Brain):
         clean, lens = batch.clean_sig
         loss, terms = self.hparams.enhancement_loss(student, clean, lens)
         terms = {"supervised": loss, **terms}
-        weight = self._now("supervised_weight")
+        weight = self._now(self._given("supervised_weight"))
         if weight is not None:
             loss = weight * loss
         if self.distils:

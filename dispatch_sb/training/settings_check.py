@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from dispatch_sb.models.families import FAMILIES
+from dispatch_sb.models.families import FAMILIES, SIZES
 from dispatch_sb.scoring.catalogue import ALL, GROUPS, chosen_metrics
 from dispatch_sb.scoring.word_settings import word_error_settings
 
@@ -162,7 +162,7 @@ CHECKS: dict[str, Check] = {
     "mixing_snr_db": _list_of(_number("[-100, 100]"), 2, 2, rising=True),
     "mixing_level_db": _list_of(_number("[-100, 0]"), 2, 2, rising=True),
     "student_model": _one_of(*FAMILIES),
-    "student_size": TEXT,
+    "student_size": _one_of(*SIZES),
     # Scores
     "pesq_every": COUNT,
     "workers": _or_null(COUNT),
@@ -181,6 +181,10 @@ CHECKS: dict[str, Check] = {
     "distillation_weight": _or_null(AT_LEAST_0),
     "distillation_share": _or_null(_number("(0, 1)")),
     "supervised_weight": AT_LEAST_0,
+    "supervised_weight.before": AT_LEAST_0,
+    "supervised_weight.after": AT_LEAST_0,
+    "distillation_weight.before": AT_LEAST_0,
+    "distillation_weight.after": AT_LEAST_0,
     "first_step": _number("(0, 1)"),
     "taps": BLOCK,
     "similarity_axis": _one_of("time", "frequency", "both"),

@@ -120,8 +120,8 @@ def test_features_first_then_clean_speech_alone(manifest, recipe):
     brain = brain_of(hparams)
     for progress, terms in ((0.49, first), (0.5, second)):
         brain.distillation_progress = progress
-        terms += [brain._now("supervised_weight")]
-        terms += [brain._now("distillation_weight")]
+        for name in ("supervised_weight", "distillation_weight"):
+            terms.append(brain._now(brain._given(name)))
     assert (first, second) == ([0, 1], [1, 0])
     trained(recipe("fitnets_two_step"), manifest)
 
