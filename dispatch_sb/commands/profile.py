@@ -15,9 +15,10 @@ def _profile_arguments(parser: argparse.ArgumentParser) -> None:
         "model",
         nargs="?",
         help="folder of a model of dispatch-sb or of a run, or a hub id; "
-        "without it, the sizes of FastEnhancer",
+        "without it, all networks in all sizes",
     )
-    add("--size", choices=[*"TBSML"], help="one size of FastEnhancer only")
+    sizes = [*"TBSML", "small", "medium", "published"]
+    add("--size", choices=sizes, help="one size only")
     add(
         "--seconds",
         type=float,
@@ -33,17 +34,18 @@ def _profile_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _profile(arguments: argparse.Namespace) -> str:
-    from dispatch_sb.models import FastEnhancer, costs
+    from dispatch_sb.models import build_model, costs
+    from dispatch_sb.models.families import ROWS
 
     if arguments.model and arguments.size:
         raise ValueError("Give a model or --size, not both.")
     if arguments.model:
         models = {arguments.model: _open(arguments.model)}
     else:
-        sizes = arguments.size or "TBSML"
         models = {
-            f"FastEnhancer-{size}": FastEnhancer.from_size(size)
-            for size in sizes
+            name: build_model(family, size)
+            for name, (family, size) in ROWS.items()
+            if arguments.size in (None, size)
         }
     profiles = [
         costs.profile_model(model, name, arguments.seconds, arguments.runs)

@@ -21,13 +21,16 @@ from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-# Parameters and MACs per second as published: arXiv 2509.21867.
+# Parameters and MACs per second as published: arXiv 2509.21867, 2502.04711
+# and 1809.07454.
 PUBLISHED = {
     "FastEnhancer-T": ("22 K", "60 M"),
     "FastEnhancer-B": ("91 K", "262 M"),
     "FastEnhancer-S": ("194 K", "664 M"),
     "FastEnhancer-M": ("492 K", "2.9 G"),
     "FastEnhancer-L": ("1.105 M", "12 G"),
+    "DCCRN-published": ("3.67 M", "14.4 G"),
+    "ConvTasNet-published": ("5.1 M", ""),
 }
 HEAD = (
     "model",
@@ -42,9 +45,10 @@ HEAD = (
 )
 NOTES = """
 Parameters and MACs as deployed: normalisations folded into their layers,
-Fourier transforms not counted. ptflops leaves out attention and the operator
-`@`, and adds biases and activations. Real-time factor: whole utterance, one
-CPU thread, median of the runs. Latency: what the algorithm waits for."""
+Fourier transforms not counted. torch leaves out LSTMs; ptflops leaves out
+attention, the operator `@` and complex convolutions, and adds biases and
+activations. Real-time factor: whole utterance, one CPU thread, median of the
+runs. Latency: what the algorithm waits for."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ class Profile:
         The same by ptflops.
     real_time_factor : float
         Seconds of work per second of audio, on one thread of this machine.
-    latency_ms : float
+    latency_ms : float or None
         Algorithmic latency in milliseconds: what the model waits for, not
         what it computes.
     """
@@ -73,7 +77,7 @@ class Profile:
     macs_torch: float
     macs_ptflops: float
     real_time_factor: float
-    latency_ms: float
+    latency_ms: float | None
 
 
 def deployed(model: nn.Module) -> nn.Module:
@@ -265,7 +269,7 @@ def profile_model(
         macs_torch=macs_per_second(model),
         macs_ptflops=macs_per_second(model, macs_by_ptflops),
         real_time_factor=factor,
-        latency_ms=1000 * model.latency / model.sample_rate,
+        latency_ms=model.latency and 1000 * model.latency / model.sample_rate,
     )
 
 
@@ -296,6 +300,7 @@ def amount(value: float) -> str:
 def _row(profile: Profile) -> tuple[str, ...]:
     """One line of the table, cell by cell."""
     parameters, macs = PUBLISHED.get(profile.name, ("", ""))
+    wait = profile.latency_ms
     difference = profile.macs_ptflops / max(profile.macs_torch, 1) - 1
     return (
         profile.name,
@@ -306,7 +311,7 @@ def _row(profile: Profile) -> tuple[str, ...]:
         f"{100 * difference:+.1f} %",
         macs,
         f"{profile.real_time_factor:.4f}",
-        f"{profile.latency_ms:.0f} ms",
+        "utterance" if wait is None else f"{wait:.0f} ms",
     )
 
 

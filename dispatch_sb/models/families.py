@@ -21,6 +21,17 @@ FAMILIES = {
 }
 
 SIZES = (*fast_enhancer.SIZES, *dccrn.SIZES)
+# The rows of `dispatch-sb profile`: name to family and size.
+ROWS = {
+    f"{name}-{size}": (family, size)
+    for name, family, sizes in (
+        ("FastEnhancer", "fastenhancer", fast_enhancer.SIZES),
+        ("DCCRN", "dccrn", dccrn.SIZES),
+        ("ConvTasNet", "convtasnet", dccrn.SIZES),
+        ("causal ConvTasNet", "convtasnet_causal", dccrn.SIZES),
+    )
+    for size in sizes
+}
 
 
 def build_model(family: str, size: str) -> nn.Module:

@@ -56,6 +56,7 @@ def test_profile_shows_one_size_or_all(capsys, monkeypatch):
     assert "22 K" in lines[1] and lines[2] == ""
 
     from dispatch_sb.models import costs
+    from dispatch_sb.models.families import ROWS
 
     def quick(model, name, seconds, runs):
         return costs.Profile(name, 1, 1.0, 1.0, 1.0, 1.0)
@@ -63,8 +64,8 @@ def test_profile_shows_one_size_or_all(capsys, monkeypatch):
     monkeypatch.setattr(costs, "profile_model", quick)
     assert cli.main(argv) == 0
     lines = capsys.readouterr().out.splitlines()
-    names = [line.split()[0] for line in lines[1:6]]
-    assert names == [f"FastEnhancer-{size}" for size in "TBSML"]
+    names = [line.split("  ")[0] for line in lines[1:15]]
+    assert names == list(ROWS)
 
 
 @pytest.mark.parametrize(
