@@ -16,6 +16,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from dispatch_sb.models.interface import MaskingModel
 from dispatch_sb.models.step import Step
 
 SIZES = {
@@ -25,7 +26,7 @@ SIZES = {
 }
 
 
-class ConvTasNet(nn.Module):
+class ConvTasNet(MaskingModel):
     """Noisy waveform in, enhanced waveform of the same shape out.
 
     Arguments
@@ -148,7 +149,7 @@ class ConvTasNet(nn.Module):
         return blocks
 
     def initial_state(self, batch: int) -> torch.Tensor:
-        """Memory before the first frame, of a causal network.
+        """Memory before the first frame.
 
         Arguments
         ---------
@@ -158,9 +159,11 @@ class ConvTasNet(nn.Module):
         Returns
         -------
         torch.Tensor
-            Zeros ``[batch, values]``: what the convolutions still reach.
+            Zeros ``[batch, values]``: what the convolutions still reach; no
+            values if the network is not causal.
         """
-        values = sum(math.prod(shape) for shape in self._memory_shapes())
+        shapes = self._memory_shapes() if self.config["causal"] else []
+        values = sum(map(math.prod, shapes))
         return self.stft.envelope.new_zeros(batch, values)
 
     def _memory_shapes(self) -> list[tuple[int, int]]:
@@ -178,8 +181,8 @@ class ConvTasNet(nn.Module):
     def enhance_spectrum(
         self, spectrum: torch.Tensor, state: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Masks frames of the filterbank, one by one or many at once; of a
-        causal network.
+        """Masks frames of the filterbank: one by one or many at once, or all
+        that there are, if the network is not causal.
 
         Arguments
         ---------
@@ -195,6 +198,9 @@ class ConvTasNet(nn.Module):
         torch.Tensor
             The memory after the last frame.
         """
+        if not self.config["causal"]:
+            mask = self.masknet(spectrum)[0]
+            return spectrum * mask.to(spectrum.dtype), state
         shapes = self._memory_shapes()
         sizes = [math.prod(shape) for shape in shapes]
         net, after = self.masknet, []
@@ -244,25 +250,7 @@ class ConvTasNet(nn.Module):
                     for row, end in zip(noisy, ends)
                 ]
                 return torch.cat(rows)
-        spectrum = self.stft(noisy.float())
-        if self.config["causal"]:
-            state = self.initial_state(len(noisy))
-            enhanced, _ = self.enhance_spectrum(spectrum, state)
-        else:
-            enhanced = spectrum * self.masknet(spectrum)[0]
-        return self.stft.inverse(enhanced.float(), noisy.shape[-1])
-
-    def fused(self) -> "ConvTasNet":
-        """What is deployed: a copy in eval mode.
-
-        Returns
-        -------
-        ConvTasNet
-            With the same output.
-        """
-        copy = type(self)(**self.config)
-        copy.load_state_dict(self.state_dict())
-        return copy.to(self.stft.envelope.device).eval()
+        return super().forward(noisy)
 
     def step(self) -> "ConvTasNetStep":
         """Sixteen frames of a copy, for deployment; of a causal network.

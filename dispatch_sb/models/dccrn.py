@@ -19,6 +19,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from dispatch_sb.models.interface import MaskingModel
 from dispatch_sb.models.spectrum import CausalSTFT
 from dispatch_sb.models.step import FourierStep
 
@@ -31,7 +32,7 @@ SIZES = {
 }
 
 
-class DCCRN(nn.Module):
+class DCCRN(MaskingModel):
     """Noisy waveform in, enhanced waveform of the same shape out.
 
     Arguments
@@ -261,38 +262,6 @@ class DCCRN(nn.Module):
         mask = mask.float().permute(0, 3, 1, 2).contiguous()
         enhanced = spectrum[:, :-1] * torch.view_as_complex(mask)
         return functional.pad(enhanced, (0, 0, 0, 1)), state
-
-    def forward(self, noisy: torch.Tensor) -> torch.Tensor:
-        """Enhances waveforms.
-
-        Arguments
-        ---------
-        noisy : torch.Tensor
-            ``[batch, samples]``, at ``sample_rate``.
-
-        Returns
-        -------
-        torch.Tensor
-            ``[batch, samples]``, float32.
-        """
-        with torch.autocast(noisy.device.type, enabled=False):
-            spectrum = self.stft(noisy.float())
-        state = self.initial_state(noisy.shape[0])
-        enhanced, _ = self.enhance_spectrum(spectrum, state)
-        with torch.autocast(noisy.device.type, enabled=False):
-            return self.stft.inverse(enhanced, noisy.shape[-1])
-
-    def fused(self) -> "DCCRN":
-        """What is deployed: a copy in eval mode.
-
-        Returns
-        -------
-        DCCRN
-            With the same output.
-        """
-        copy = type(self)(**self.config)
-        copy.load_state_dict(self.state_dict())
-        return copy.to(self.leave_real.weight.device).eval()
 
     def step(self) -> "DCCRNStep":
         """One hop of a copy, for deployment.

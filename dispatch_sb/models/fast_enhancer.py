@@ -13,6 +13,7 @@ Authors
 import torch
 from torch import nn
 
+from dispatch_sb.models.interface import MaskingModel
 from dispatch_sb.models.layers import (
     COMPRESSION,
     MaskHead,
@@ -72,7 +73,7 @@ def _decoder(channels: int, depth: int) -> nn.ModuleList:
     )
 
 
-class FastEnhancer(nn.Module):
+class FastEnhancer(MaskingModel):
     """Noisy waveform in, enhanced waveform of the same shape out.
 
     Arguments
@@ -275,26 +276,6 @@ class FastEnhancer(nn.Module):
         enhanced = torch.complex(real * gain, imag * gain).transpose(1, 2)
         return nn.functional.pad(enhanced, (0, 0, 0, 1)), state
 
-    def forward(self, noisy: torch.Tensor) -> torch.Tensor:
-        """Enhances waveforms.
-
-        Arguments
-        ---------
-        noisy : torch.Tensor
-            ``[batch, samples]``, at ``sample_rate``.
-
-        Returns
-        -------
-        torch.Tensor
-            ``[batch, samples]``, float32.
-        """
-        with torch.autocast(noisy.device.type, enabled=False):
-            spectrum = self.stft(noisy.float())
-        state = self.initial_state(noisy.shape[0])
-        enhanced, _ = self.enhance_spectrum(spectrum, state)
-        with torch.autocast(noisy.device.type, enabled=False):
-            return self.stft.inverse(enhanced, noisy.shape[-1])
-
     def fused(self) -> "FastEnhancer":
         """Folds every normalisation into the layer before it.
 
@@ -304,9 +285,7 @@ class FastEnhancer(nn.Module):
             A copy in eval mode with the same output, fewer parameters and
             less work: what is deployed, and what published counts mean.
         """
-        copy = type(self)(**self.config)
-        copy.load_state_dict(self.state_dict())
-        copy.to(self.reduce.device).eval()
+        copy = super().fused()
         fold_normalisations(copy)
         return copy
 

@@ -47,6 +47,48 @@ class WaveformModel(nn.Module):
         return self.model(noisy), None
 
 
+class MaskingModel(nn.Module):
+    """What all our networks share: they mask the frames of a transform.
+
+    Subclasses have ``config`` (the arguments of their constructor),
+    ``sample_rate``, ``hop``, ``latency``, ``stft``, ``initial_state``,
+    ``enhance_spectrum`` and ``step``.
+    """
+
+    def forward(self, noisy: torch.Tensor) -> torch.Tensor:
+        """Enhances waveforms.
+
+        Arguments
+        ---------
+        noisy : torch.Tensor
+            ``[batch, samples]``, at ``sample_rate``.
+
+        Returns
+        -------
+        torch.Tensor
+            ``[batch, samples]``, float32.
+        """
+        with torch.autocast(noisy.device.type, enabled=False):
+            spectrum = self.stft(noisy.float())
+        state = self.initial_state(noisy.shape[0])
+        enhanced, _ = self.enhance_spectrum(spectrum, state)
+        with torch.autocast(noisy.device.type, enabled=False):
+            return self.stft.inverse(enhanced, noisy.shape[-1])
+
+    def fused(self) -> "MaskingModel":
+        """What is deployed: a copy in eval mode, with less work if that can
+        be had.
+
+        Returns
+        -------
+        MaskingModel
+            With the same output.
+        """
+        copy = type(self)(**self.config)
+        copy.load_state_dict(self.state_dict())
+        return copy.to(self.stft.envelope.device).eval()
+
+
 def can_stream(model: nn.Module) -> bool:
     """Whether a model can enhance sound that is still arriving.
 

@@ -77,9 +77,22 @@ def test_a_few_steps_lower_the_loss(model):
     assert losses[-1] < 0.7 * losses[0]
 
 
-def test_silence_has_finite_gradients(model):
+def test_low_precision_stays_inside(model):
+    """Under autocast the waveform is float32 and close to full precision."""
+    noisy = 0.1 * torch.randn(2, 4000)
+    with torch.no_grad():
+        full = model(noisy)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            low = model(noisy)
+    assert low.dtype == torch.float32
+    assert (low - full).norm() < 0.1 * full.norm()
+
+
+def test_silence_stays_silent_and_has_finite_gradients(model):
     student = type(model)(**model.config).train()
-    student(torch.zeros(2, 2000)).square().sum().backward()
+    output = student(torch.zeros(2, 2000))
+    output.square().sum().backward()
+    assert output.abs().max() < 1e-6
     gradients = [p.grad for p in student.parameters() if p.grad is not None]
     assert all(gradient.isfinite().all() for gradient in gradients)
 

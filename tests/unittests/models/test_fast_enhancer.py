@@ -15,13 +15,6 @@ def model():
     return trained_like(FastEnhancer.from_size("T"))
 
 
-@pytest.mark.parametrize("samples", [1, 512, 2001])
-def test_any_length_goes_in_and_comes_out(model, samples):
-    """Shorter than a frame too."""
-    with torch.no_grad():
-        assert model(torch.randn(3, samples)).shape == (3, samples)
-
-
 @pytest.mark.parametrize("hop", [100, 128, 160, 256])
 def test_the_transform_reconstructs_exactly(hop):
     """Analysis, then synthesis, is the identity, edges included."""
@@ -30,20 +23,6 @@ def test_the_transform_reconstructs_exactly(hop):
     torch.testing.assert_close(
         stft.inverse(stft(waveform), 5003), waveform, atol=1e-5, rtol=0
     )
-
-
-@pytest.mark.parametrize("size", ["T", "L"])
-def test_the_future_beyond_the_latency_does_not_matter(size):
-    """Changing a sample leaves the output before it, less latency, alone."""
-    model = trained_like(FastEnhancer.from_size(size))
-    noisy = 0.1 * torch.randn(1, 6000)
-    changed = noisy.clone()
-    changed[:, 4000:] += 1.0
-    with torch.no_grad():
-        before, after = model(noisy), model(changed)
-    unheard = 4000 - model.latency + 1
-    torch.testing.assert_close(after[:, :unheard], before[:, :unheard])
-    assert not torch.allclose(after[:, unheard:4000], before[:, unheard:4000])
 
 
 def test_frames_one_at_a_time_equal_all_at_once(model):
@@ -71,34 +50,6 @@ def test_folding_keeps_the_output(model):
             fused(noisy), model(noisy), atol=2e-5, rtol=1e-3
         )
     assert not any(isinstance(m, nn.BatchNorm1d) for m in fused.modules())
-
-
-def test_config_rebuilds_the_model(model):
-    """The constructor's arguments and the weights are all there is."""
-    twin = FastEnhancer(**model.config)
-    twin.load_state_dict(model.state_dict())
-    noisy = torch.randn(1, 4000)
-    assert torch.equal(twin.eval()(noisy), model(noisy))
-
-
-def test_silence_stays_silent_and_has_finite_gradients():
-    """Digital silence is a common input, not a special case."""
-    model = FastEnhancer.from_size("T").train()
-    output = model(torch.zeros(2, 4000))
-    output.square().sum().backward()
-    assert output.abs().max() < 1e-6
-    assert all(p.grad.isfinite().all() for p in model.parameters())
-
-
-def test_low_precision_stays_inside(model):
-    """Under autocast the waveform is float32 and close to full precision."""
-    noisy = 0.1 * torch.randn(2, 8000)
-    with torch.no_grad():
-        full = model(noisy)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            low = model(noisy)
-    assert low.dtype == torch.float32
-    assert (low - full).norm() < 0.05 * full.norm()
 
 
 @pytest.mark.parametrize(
