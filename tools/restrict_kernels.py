@@ -20,7 +20,7 @@ NUMERIC = [
     "tests/unittests/losses",
     "tests/unittests/models",
     "tests/unittests/scoring/test_composite.py",
-    "tests/unittests/enhance/test_chunked.py",
+    "tests/unittests/enhance/test_enhancers.py",
 ]
 # By torch's name for the kernels: the switches, and oneDNN's name for its own.
 KERNELS = {
