@@ -15,6 +15,14 @@ import ruamel.yaml
 from hyperpyyaml import load_hyperpyyaml
 
 CHOICE = "!apply:dispatch_sb.training.recipe_files.choose"
+# Where the modules that recipes of earlier versions name are today.
+MOVED = {
+    "dispatch_sb.checkpoints.": "dispatch_sb.training.checkpoints.",
+    "dispatch_sb.config.": "dispatch_sb.training.recipe_files.",
+    "dispatch_sb.loggers.": "dispatch_sb.training.loggers.",
+    "dispatch_sb.schedules.": "dispatch_sb.training.schedules.",
+    "dispatch_sb.teachers.": "dispatch_sb.pretrained.",
+}
 TUPLE = "!tuple"  # HyperPyYAML's mark, once it is loaded, of a text "(1, 2)"
 
 
@@ -38,7 +46,10 @@ class Settings:
     @cached_property
     def tree(self) -> Mapping[str, Any]:
         """The recipe, parsed; tags such as ``!new:`` are kept, not executed."""
-        return ruamel.yaml.YAML().load(self.text) or {}
+        text = self.text
+        for old, new in MOVED.items():
+            text = text.replace(old, new)
+        return ruamel.yaml.YAML().load(text) or {}
 
     @property
     def plain(self) -> dict[str, Any]:

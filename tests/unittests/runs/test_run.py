@@ -87,3 +87,17 @@ def test_scores_are_strict_json_written_whole(tmp_path):
         run.write_scores({"files": {}}, {"files": 1})
     assert [p.name for p in run.folder.iterdir()] == [path.name]
     assert path.read_text() == before
+
+
+def test_a_recipe_of_an_earlier_version_still_builds(tmp_path):
+    """Its names are those of modules that have moved since."""
+    run = Run(tmp_path)
+    run.write_settings(
+        "distillation_loss: !new:dispatch_sb.losses.DistillationLoss\n"
+        "  host: !apply:dispatch_sb.config.choose\n"
+        "    name: l2\n"
+        "    among:\n"
+        "      l2: !name:dispatch_sb.losses.MagnitudeL2\n"
+        "    patch_bins: 20\n"
+    )
+    assert run.distillation_loss().host.patch_bins == (20,)
