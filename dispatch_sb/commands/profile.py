@@ -34,8 +34,8 @@ def _profile_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _profile(arguments: argparse.Namespace) -> str:
-    from dispatch_sb.models import build_model, costs
-    from dispatch_sb.models.families import ROWS
+    from dispatch_sb.models import costs
+    from dispatch_sb.models.families import FAMILIES
 
     if arguments.model and arguments.size:
         raise ValueError("Give a model or --size, not both.")
@@ -43,8 +43,9 @@ def _profile(arguments: argparse.Namespace) -> str:
         models = {arguments.model: _open(arguments.model)}
     else:
         models = {
-            name: build_model(family, size)
-            for name, (family, size) in ROWS.items()
+            f"{name}-{size}": build(size)
+            for name, build, sizes in FAMILIES.values()
+            for size in sizes
             if arguments.size in (None, size)
         }
     profiles = [

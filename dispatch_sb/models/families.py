@@ -8,30 +8,26 @@ from functools import partial
 
 from torch import nn
 
-from dispatch_sb.models import dccrn, fast_enhancer
+from dispatch_sb.models import conv_tasnet, dccrn, fast_enhancer
 from dispatch_sb.models.conv_tasnet import ConvTasNet
 from dispatch_sb.models.dccrn import DCCRN
 from dispatch_sb.models.fast_enhancer import FastEnhancer
 
+CAUSAL = partial(ConvTasNet.from_size, causal=True)
+# By the name in recipes: the name in tables, what builds a size, the sizes.
 FAMILIES = {
-    "fastenhancer": FastEnhancer.from_size,
-    "dccrn": DCCRN.from_size,
-    "convtasnet": ConvTasNet.from_size,
-    "convtasnet_causal": partial(ConvTasNet.from_size, causal=True),
+    "fastenhancer": (
+        "FastEnhancer",
+        FastEnhancer.from_size,
+        fast_enhancer.SIZES,
+    ),
+    "dccrn": ("DCCRN", DCCRN.from_size, dccrn.SIZES),
+    "convtasnet": ("ConvTasNet", ConvTasNet.from_size, conv_tasnet.SIZES),
+    "convtasnet_causal": ("causal ConvTasNet", CAUSAL, conv_tasnet.SIZES),
 }
-
-SIZES = (*fast_enhancer.SIZES, *dccrn.SIZES)
-# The rows of `dispatch-sb profile`: name to family and size.
-ROWS = {
-    f"{name}-{size}": (family, size)
-    for name, family, sizes in (
-        ("FastEnhancer", "fastenhancer", fast_enhancer.SIZES),
-        ("DCCRN", "dccrn", dccrn.SIZES),
-        ("ConvTasNet", "convtasnet", dccrn.SIZES),
-        ("causal ConvTasNet", "convtasnet_causal", dccrn.SIZES),
-    )
-    for size in sizes
-}
+SIZES = tuple(
+    dict.fromkeys(size for *_, sizes in FAMILIES.values() for size in sizes)
+)
 
 
 def build_model(family: str, size: str) -> nn.Module:
@@ -65,4 +61,5 @@ def build_model(family: str, size: str) -> nn.Module:
         raise ValueError(
             f"There is no model {family!r}: choose {', '.join(FAMILIES)}."
         )
-    return FAMILIES[family](size)
+    _, build, _ = FAMILIES[family]
+    return build(size)

@@ -4,6 +4,8 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
+from abc import ABC, abstractmethod
+
 import torch
 from torch import nn
 
@@ -11,7 +13,7 @@ from dispatch_sb.models.real_fourier import RealFourier
 from dispatch_sb.models.spectrum import CausalSTFT
 
 
-class Step(nn.Module):
+class Step(nn.Module, ABC):
     """Takes one hop of samples and the state, returns both anew.
 
     The enhanced hop is ``latency - hop`` samples late: it belongs to the
@@ -35,14 +37,15 @@ class Step(nn.Module):
         self.past = latency - hop
         self.register_buffer("silence", torch.zeros(1, hop))
 
+    @abstractmethod
     def initial_memory(self) -> torch.Tensor:
         """What the network remembers before the first hop."""
-        raise NotImplementedError
 
+    @abstractmethod
     def analyse(self, samples: torch.Tensor) -> torch.Tensor:
         """``[1, latency]`` to what the network takes."""
-        raise NotImplementedError
 
+    @abstractmethod
     def enhance(
         self, spectrum: torch.Tensor, memory: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
@@ -60,11 +63,10 @@ class Step(nn.Module):
         tuple of torch.Tensor
             What is enhanced, of the same shape, and the next memory.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def synthesise(self, spectrum: torch.Tensor) -> torch.Tensor:
         """What the network gave to ``[1, latency]``, to be added up."""
-        raise NotImplementedError
 
     def initial_state(self) -> dict[str, torch.Tensor]:
         """Names and values of the state before the first hop.

@@ -43,7 +43,6 @@ class Taps:
     """
 
     def __init__(self, model: nn.Module, names: Sequence[str]):
-        self.model = model
         self.batch = 0
         self.found: dict[str, torch.Tensor] = {}
         known = available(model)

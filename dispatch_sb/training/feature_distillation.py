@@ -58,8 +58,6 @@ class FeatureDistillation(nn.Module):
     7540
     """
 
-    needs_live_teacher = True
-
     def __init__(
         self,
         student: nn.Module,

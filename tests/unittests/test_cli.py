@@ -56,7 +56,7 @@ def test_profile_shows_one_size_or_all(capsys, monkeypatch):
     assert "22 K" in lines[1] and lines[2] == ""
 
     from dispatch_sb.models import costs
-    from dispatch_sb.models.families import ROWS
+    from dispatch_sb.models.families import FAMILIES, SIZES
 
     def quick(model, name, seconds, runs):
         return costs.Profile(name, 1, 1.0, 1.0, 1.0, 1.0)
@@ -65,7 +65,10 @@ def test_profile_shows_one_size_or_all(capsys, monkeypatch):
     assert cli.main(argv) == 0
     lines = capsys.readouterr().out.splitlines()
     names = [line.split("  ")[0] for line in lines[1:15]]
-    assert names == list(ROWS)
+    known = [f"{name}-{s}" for name, _, all in FAMILIES.values() for s in all]
+    assert names == known
+    for size in SIZES:
+        assert cli.main([*argv, "--size", size]) == 0
 
 
 @pytest.mark.parametrize(
