@@ -19,6 +19,7 @@ from torch.nn import functional
 from dispatch_sb.models.interface import MaskingModel
 from dispatch_sb.models.step import Step
 
+TINY = 1e-8  # added to the variance of a frame, as in SpeechBrain
 SIZES = {
     "published": (512, 128, 512, 8, 3),
     "medium": (256, 64, 224, 7, 3),
@@ -143,9 +144,8 @@ class ConvTasNet(MaskingModel):
         blocks = []
         for block in self.masknet.temporal_conv_net.children():
             enter, act, norm, separable = block.layers.children()
-            depthwise, *after = separable.children()
-            # Without the module that cuts a causal convolution's end.
-            blocks.append((enter, act, norm, depthwise.conv, after[1:]))
+            depthwise, _, *after = separable.children()  # _ cuts an end
+            blocks.append((enter, act, norm, depthwise.conv, after))
         return blocks
 
     def initial_state(self, batch: int) -> torch.Tensor:
@@ -167,14 +167,9 @@ class ConvTasNet(MaskingModel):
         return self.stft.envelope.new_zeros(batch, values)
 
     def _memory_shapes(self) -> list[tuple[int, int]]:
-        """Frames and channels that every block remembers.
-
-        The lobe pads a causal convolution twice, by its reach before the
-        utterance and by half of that on both sides, and cuts the end: its
-        newest frame is half a reach old.
-        """
+        """Frames and channels that every block remembers."""
         return [
-            (3 * _reach(conv) // 2, conv.in_channels)
+            ((conv.kernel_size[0] - 1) * conv.dilation[0], conv.in_channels)
             for _, _, _, conv, _ in self._blocks()
         ]
 
@@ -204,10 +199,11 @@ class ConvTasNet(MaskingModel):
         shapes = self._memory_shapes()
         sizes = [math.prod(shape) for shape in shapes]
         net, after = self.masknet, []
-        x = net.bottleneck_conv1x1(net.layer_norm(spectrum.transpose(1, 2)))
+        frames = spectrum.transpose(1, 2)
+        x = net.bottleneck_conv1x1(_normalise(frames, net.layer_norm))
         memory = zip(self._blocks(), shapes, state.split(sizes, dim=1))
         for (enter, act, norm, conv, rest), shape, past in memory:
-            y = norm(act(enter(x)))
+            y = _normalise(act(enter(x)), norm)
             past = past.unflatten(1, shape).to(y.dtype)
             y = torch.cat([past, y], dim=1)
             after.append(y[:, y.shape[1] - shape[0] :].flatten(1))
@@ -216,10 +212,9 @@ class ConvTasNet(MaskingModel):
                 conv.weight,
                 dilation=conv.dilation,
                 groups=conv.groups,
-            )[..., : x.shape[1]].transpose(1, 2)
-            for layer in rest:
-                y = layer(y)
-            x = x + y
+            ).transpose(1, 2)
+            act, norm, leave = rest
+            x = x + leave(_normalise(act(y), norm))
         mask = net.mask_conv1x1(x).relu().transpose(1, 2)
         return spectrum * mask.to(spectrum.dtype), torch.cat(after, dim=1)
 
@@ -380,6 +375,14 @@ def _mask_network(sizes: tuple, causal: bool) -> nn.Module:
     return network
 
 
-def _reach(conv: nn.Conv1d) -> int:
-    """Frames between the first and the last that a convolution sees."""
-    return (conv.kernel_size[0] - 1) * conv.dilation[0]
+def _normalise(frames: torch.Tensor, norm: nn.Module) -> torch.Tensor:
+    """Normalises ``[batch, frames, channels]`` frame by frame, with the
+    lobe's parameters: in its own formula, exporters drop the small constant
+    that keeps silence from becoming 0 / 0."""
+    return functional.layer_norm(
+        frames,
+        frames.shape[-1:],
+        norm.gamma.flatten(),
+        norm.beta.flatten(),
+        TINY,
+    )
