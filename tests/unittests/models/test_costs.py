@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from dispatch_sb.models import FastEnhancer, costs
+from dispatch_sb.models import DCCRN, FastEnhancer, costs
 from dispatch_sb.models.fast_enhancer import SIZES
 
 COUNTERS = [costs.macs_by_torch, costs.macs_by_ptflops]
@@ -53,6 +53,21 @@ def test_macs_include_attention_which_other_backends_hide():
 
     # One frame: 2 heads * 8 * 8 positions * 4 channels, twice.
     assert costs.macs_per_second(Attention()) == 2 * 8 * 8 * 4 * 2
+
+
+def test_dccrn_costs_what_was_published_in_the_published_way_of_counting():
+    """There, every output of a transposed convolution costs a whole kernel
+    (half of the outputs are between the inputs), and a second has 163 frames.
+    """
+    model = DCCRN.from_size("published").eval()
+    frame, bins = costs.macs_per_second(model) / 160, 4
+    recurrent = 2 * 2 * 4 * 128 * (512 + 3 * 128) + 2 * 128 * 512
+    transposed = 0
+    for layer in model.decoder:
+        transposed += 4 * layer.real.weight.numel() * bins
+        bins *= 2
+    assert frame == 17_121_280 + transposed + recurrent
+    assert 163 * (frame + transposed) == pytest.approx(14.4e9, rel=0.01)
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -2,11 +2,15 @@
 
 import pytest
 import torch
+from speechbrain.inference.enhancement import WaveformEnhancement
 from trained_models import trained_like
 
+from dispatch_sb.cli import main
+from dispatch_sb.data.audio import read_audio
 from dispatch_sb.enhance import StreamingEnhancer
 from dispatch_sb.models import DCCRN, ConvTasNet, FastEnhancer
 from dispatch_sb.models.taps import Taps
+from dispatch_sb.pretrained import save
 
 SMALLEST = {
     "FastEnhancer": lambda: FastEnhancer.from_size("T"),
@@ -43,6 +47,20 @@ def test_config_rebuilds_the_model(model):
     noisy = torch.randn(1, 2000)
     with torch.no_grad():
         assert torch.equal(twin.eval()(noisy), model(noisy))
+
+
+def test_its_folder_is_read_by_speechbrain_and_by_the_command(model, tmp_path):
+    noisy = 0.1 * torch.randn(2, 9000)  # shorter files are padded
+    folder = save(model, tmp_path / "model", "# A model", noisy[0])
+    loaded = WaveformEnhancement.from_hparams(str(folder))
+    with torch.no_grad():
+        expected = model(noisy)
+        assert torch.equal(loaded.enhance_batch(noisy), expected)
+    files = [str(folder / "example.wav"), str(tmp_path / "clean.wav")]
+    assert main(["enhance", *files, "--model", str(folder)]) == 0
+    made = torch.from_numpy(read_audio(tmp_path / "clean.wav"))
+    expected = expected[0].clamp(-1, 1)  # as the file has it
+    torch.testing.assert_close(made, expected, rtol=0, atol=1e-3)
 
 
 def test_a_batch_of_unequal_lengths_is_one_by_one(model):

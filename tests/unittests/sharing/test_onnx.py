@@ -15,6 +15,7 @@ from finished_run import write_run
 import dispatch_sb
 from dispatch_sb.cli import main
 from dispatch_sb.data import read_audio
+from dispatch_sb.models import DCCRN, ConvTasNet
 from dispatch_sb.pretrained import load, load_teacher
 from dispatch_sb.sharing import onnx_file
 from dispatch_sb.sharing.onnx_runtime import OnnxEnhancer
@@ -47,6 +48,22 @@ def test_a_minute_of_speech_equals_torch(written, model):
         written[0], model, np.clip(minute * level, -1, 1)
     )
     assert 0 < difference <= 1e-4
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        lambda: ConvTasNet(32, 8, 16, blocks=2, stacks=2, causal=True),
+        lambda: DCCRN((2, 4), 4, n_fft=64, hop=16),
+    ],
+)
+def test_every_causal_network_has_a_file(network):
+    """Equal to torch, after silence too, from which a stream begins."""
+    torch.manual_seed(0)
+    model, speech = network().eval(), SPEECH[:8000].copy()
+    speech[3000:5000] = 0
+    content = onnx_file.onnx_bytes(model, "a model", "mit")
+    assert onnx_file.largest_difference(content, model, speech) < 1e-6
 
 
 def test_blocks_of_any_size_give_the_same(written):
