@@ -286,6 +286,13 @@ def _contradictions(settings: Mapping[str, Any]) -> Iterator[str]:
             f"distillation_weight is {weight} and distillation_share is "
             f"{share}: give one of the two, and null for the other."
         )
+    model, size = get("student_model"), get("student_size")
+    *_, sizes = FAMILIES.get(str(model), [SIZES])
+    if size in SIZES and size not in sizes:
+        yield (
+            f"student_size is {size!r}, which {model} does not have: give one "
+            f"of {', '.join(sizes)}."
+        )
     for key, block in NAMES.items():
         known = [x.split(".")[1] for x in settings if x.startswith(f"{block}.")]
         chosen = get(key) if isinstance(get(key), list) else [get(key)]

@@ -75,6 +75,7 @@ def test_a_gpu_that_is_not_there(monkeypatch, count):
         ({"jit_module_keys": ["x", "y"], "modules.x": 1}, "jit_module_keys"),
         ({"distillation_weight": 1, "distillation_share": 0.5}, "_share"),
         ({"distillation_weight": None, "distillation_share": None}, "_share"),
+        ({"student_model": "dccrn", "student_size": "T"}, "student_size"),
     ],
 )
 def test_settings_that_contradict_each_other(settings, key):
