@@ -6,6 +6,9 @@ Speech Separation" (arXiv 1809.07454). The network between the filterbanks is
 SpeechBrain's (``speechbrain.lobes.models.conv_tasnet.MaskNet``), which has no
 skip branches: 3.4 M parameters where the paper has 5.1 M.
 
+If it is causal, its convolutions reach back once, as in the paper; the lobe's
+own forward pass pads them twice: their newest frame is half a reach old.
+
 Authors
  * The dispatch-sb contributors, 2026
 """
