@@ -15,6 +15,7 @@ from dispatch_sb.demo.listening import listen
 from dispatch_sb.demo.models import Models
 from dispatch_sb.demo.recording import LONGEST
 from dispatch_sb.demo.sample_recording import Example
+from dispatch_sb.enhance.noise_floor import floor_of
 from dispatch_sb.report.render import render
 
 if TYPE_CHECKING:
@@ -77,7 +78,8 @@ def build_page(
                 offer = gradio.Button("Example", elem_id="example")
         if example is not None:
             gradio.HTML(render("demo/example.html", example=example))
-        hear = _hearing(models, [noisy, clean], gradio.HTML(elem_id="results"))
+        inputs = [noisy, clean, _floor_input(gradio, models)]
+        hear = _hearing(models, inputs, gradio.HTML(elem_id="results"))
         go.click(**hear)
         # What was clean belongs to the recording before.
         noisy.input(lambda: None, outputs=clean, **PRIVATE)
@@ -144,13 +146,24 @@ def _audio(gradio, label: str, name: str):
     )
 
 
+def _floor_input(gradio, models: Models):
+    """An input for how much of the noise stays: at first as the student
+    recommends, else empty."""
+    floor = floor_of(models.networks["student"])
+    return gradio.Number(
+        value=floor.keep if floor.gain else None,
+        label="Noise that stays, in dB (empty: none, -12: a quarter)",
+        elem_id="keep",
+    )
+
+
 def _hearing(models: Models, inputs: list, results) -> dict:
     """What a button does: listen, and show the results or why there are
     none; one visitor at a time, as the models take all of the processor."""
 
-    def answer(noisy, clean):
+    def answer(noisy, clean, keep):
         try:
-            return listening_html(listen(models, noisy, clean))
+            return listening_html(listen(models, noisy, clean, keep))
         except (ValueError, OSError, RuntimeError) as error:
             return render("demo/message.html", text=str(error))
 
