@@ -49,7 +49,6 @@ def _live_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _live(arguments: argparse.Namespace) -> str:
-    from dispatch_sb.data.audio import narrow_band
     from dispatch_sb.enhance import NoiseFloor, live_sound
 
     NoiseFloor(arguments.keep)  # what is wrong with it, now
@@ -58,9 +57,6 @@ def _live(arguments: argparse.Namespace) -> str:
     load = model_loader(arguments)
     if not arguments.input:
         live_sound.import_sounddevice()  # better now than after a download
-    else:
-        with live_sound.open_audio(arguments.input) as file:
-            rate = file.samplerate
 
     import torch
     from tqdm import tqdm
@@ -74,10 +70,7 @@ def _live(arguments: argparse.Namespace) -> str:
     if arguments.block_ms is not None:
         block = round(arguments.block_ms * enhancer.sample_rate / 1000)
     live = LiveEnhancer(enhancer, block)
-    if not arguments.input:
-        sys.stderr.write("Use headphones. Ctrl-C ends it.\n")
-    elif words := narrow_band(rate, enhancer.sample_rate):
-        sys.stderr.write(f"note: {arguments.input} is {words}.\n")
+    sys.stderr.write(_first_line(arguments.input, enhancer.sample_rate))
     seconds = 0.1 if sys.stderr.isatty() else 5.0  # between two lines
     with tqdm(bar_format="{desc}", mininterval=seconds, miniters=1) as line:
 
@@ -100,6 +93,18 @@ def _live(arguments: argparse.Namespace) -> str:
         )
     added = 1000 * sum(latencies)
     return f"{live.report()}\nThe sound card adds {added:.1f} ms."
+
+
+def _first_line(path: str | None, sample_rate: int) -> str:
+    """What is to be known before sound flows; may be nothing."""
+    from dispatch_sb.data.audio import narrow_band
+    from dispatch_sb.enhance.sound_files import open_audio
+
+    if not path:
+        return "Use headphones. Ctrl-C ends it.\n"
+    with open_audio(path) as file:
+        words = narrow_band(file.samplerate, sample_rate)
+    return words and f"note: {path} is {words}.\n"
 
 
 COMMAND = Command(

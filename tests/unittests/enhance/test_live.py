@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from stream_models import noise, random_model
+from stream_models import identity_model, noise, random_model
 
 from dispatch_sb import cli
 from dispatch_sb.data import resample
@@ -78,6 +78,13 @@ def test_figures_tell_times_levels_and_drops():
         assert told in live.report()
     for samples in (live.delay, live.latency):
         assert f"{samples / 16:.1f} ms" in live.report()
+
+
+def test_samples_that_clip_are_told():
+    live = LiveEnhancer(StreamingEnhancer(identity_model(), keep=0))
+    for level in (0.9, 1.1, 0.9):
+        live(np.full(HOP, level, np.float32))
+    assert f" {HOP} samples" in live.report()
 
 
 def test_a_file_as_fast_as_it_goes(here, capsys):
