@@ -72,13 +72,14 @@ def build_page(
                 render("demo/clean.html", teacher="teacher" in models.networks)
             )
             clean = _audio(gradio, "Clean recording (optional)", "clean")
+        keep = _floor_input(gradio, models)
         with gradio.Row():
             go = gradio.Button("Enhance", variant="primary", elem_id="go")
             if example is not None:
                 offer = gradio.Button("Example", elem_id="example")
         if example is not None:
             gradio.HTML(render("demo/example.html", example=example))
-        inputs = [noisy, clean, _floor_input(gradio, models)]
+        inputs = [noisy, clean, keep]
         hear = _hearing(models, inputs, gradio.HTML(elem_id="results"))
         go.click(**hear)
         # What was clean belongs to the recording before.
@@ -150,9 +151,10 @@ def _floor_input(gradio, models: Models):
     """An input for how much of the noise stays: at first as the student
     recommends, else empty."""
     floor = floor_of(models.networks["student"])
-    return gradio.Number(
-        value=floor.keep if floor.gain else None,
-        label="Noise that stays, in dB (empty: none, -12: a quarter)",
+    return gradio.Textbox(  # an empty gradio.Number would be 0
+        value=f"{floor.keep:g} dB" if floor.gain else "",
+        label="How much of the noise stays",
+        placeholder="none of it; -12 dB: a quarter",
         elem_id="keep",
     )
 
@@ -163,7 +165,7 @@ def _hearing(models: Models, inputs: list, results) -> dict:
 
     def answer(noisy, clean, keep):
         try:
-            return listening_html(listen(models, noisy, clean, keep))
+            return listening_html(listen(models, noisy, clean, keep or None))
         except (ValueError, OSError, RuntimeError) as error:
             return render("demo/message.html", text=str(error))
 

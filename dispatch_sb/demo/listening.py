@@ -109,8 +109,8 @@ def listen(
         result.signals[name] = floor(result.signals[name], signal)
     if floor.gain:
         result.notes.append(
-            f"{floor.keep:g} dB of the noise stay in what you hear and in the "
-            "scores; the maps show the models without."
+            f"Noise stays at {floor.keep:g} dB in what you hear and in the "
+            "scores; the maps show the models alone."
         )
     if clean_signal is not None:
         result.scores = {
