@@ -161,7 +161,7 @@ def test_a_file_is_heard_and_seen(tab, tmp_path):
     level.fill("")
     tab.click("#go")
     assert len(durations(tab, 3)) == 3
-    assert tab.get_by_text("Noise stays").count() == 0
+    assert tab.get_by_text("Noise stays at").count() == 0
 
 
 def test_the_example_has_scores_and_follows_the_ear(tab):
