@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from dispatch_sb import __version__
 from dispatch_sb.commands import COMMANDS
 from dispatch_sb.commands.command import Unfinished
+from dispatch_sb.commands.keep_option import joined
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -65,7 +66,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         could name, which is then on standard error, or did its work in
         part; 130 after Ctrl-C or a `kill`.
     """
-    arguments = build_parser().parse_args(argv)
+    words = joined(sys.argv[1:] if argv is None else argv)
+    arguments = build_parser().parse_args(words)
     command, run = (arguments.__dict__.pop(key) for key in ("command", "run"))
     try:
         with _terminated_like_interrupted():

@@ -9,6 +9,7 @@ import os
 import sys
 
 from dispatch_sb.commands.command import Command, Unfinished
+from dispatch_sb.commands.keep_option import add_keep_argument
 from dispatch_sb.commands.model_option import add_model_arguments, model_loader
 
 PIPE = "-"
@@ -31,6 +32,7 @@ def _enhance_arguments(parser: argparse.ArgumentParser) -> None:
         "kept), or - for standard output",
     )
     add_model_arguments(parser)
+    add_keep_argument(parser, "as the model recommends")
     add(
         "--format",
         help="wav, flac, ogg, opus, mp3, …; default: that of OUT's suffix, "
@@ -65,28 +67,32 @@ def _enhance_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _enhance(arguments: argparse.Namespace) -> str:
     from dispatch_sb.enhance.jobs import enhance_jobs, plan_jobs, summarise
+    from dispatch_sb.enhance.noise_floor import NoiseFloor
 
+    NoiseFloor(arguments.keep)  # what is wrong with it, now
     inputs, output = arguments.inputs, arguments.output
     wanted, overwrite = arguments.format, arguments.overwrite
     load = model_loader(arguments)
     lengths = arguments.chunk_seconds, arguments.overlap_seconds
+    settings = *lengths, arguments.keep
     if PIPE in inputs or output == PIPE:
-        return _enhance_pipe(inputs, output, wanted, overwrite, load, lengths)
+        return _enhance_pipe(inputs, output, wanted, overwrite, load, settings)
     plan, outcomes = plan_jobs(inputs, output, wanted, overwrite), {}
     if plan.jobs:
-        outcomes = enhance_jobs(load, plan.jobs, arguments.workers, *lengths)
+        outcomes = enhance_jobs(load, plan.jobs, arguments.workers, *settings)
     text, failed = summarise(plan, outcomes)
     if failed:
         raise Unfinished(text)
     return text
 
 
-def _enhance_pipe(inputs, output, wanted, overwrite, load, lengths) -> str:
+def _enhance_pipe(inputs, output, wanted, overwrite, load, settings) -> str:
     """From standard input, to standard output, or both."""
     from tqdm import tqdm
 
     from dispatch_sb.data.formats import is_audio_name
     from dispatch_sb.enhance.chunked import enhancer_of
+    from dispatch_sb.enhance.jobs import notes_of
     from dispatch_sb.enhance.one_file import enhance_file
 
     if len(inputs) > 1 or os.path.isdir(inputs[0]):
@@ -107,10 +113,15 @@ def _enhance_pipe(inputs, output, wanted, overwrite, load, lengths) -> str:
     for stream in (source, target):
         if hasattr(stream, "isatty") and stream.isatty():
             raise ValueError(f"{stream.name} is a terminal: pipe audio there.")
-    enhancer = enhancer_of(load(), *lengths)
+    enhancer = enhancer_of(load(), *settings)
     with tqdm(unit="s", desc="Enhancing", disable=None) as bar:
-        enhance_file(enhancer, source, target, wanted, bar.update)
-    return "" if output == PIPE else f"{output} is written."
+        outcome = enhance_file(enhancer, source, target, wanted, bar.update)
+    name = "standard input" if inputs[0] == PIPE else inputs[0]
+    notes = notes_of({name: outcome})
+    if output != PIPE:
+        return "\n".join([f"{output} is written.", *notes])
+    sys.stderr.writelines(f"{note}\n" for note in notes)
+    return ""
 
 
 COMMAND = Command(
@@ -121,6 +132,7 @@ COMMAND = Command(
     examples="""\
   dispatch-sb enhance noisy.wav clean.wav --model results/quickstart
   dispatch-sb enhance recordings/ cleaned/ --model USER/NAME --workers 4
+  dispatch-sb enhance talk.wav softer.wav --model my-model --keep -12dB
   dispatch-sb enhance 'talks/**/*.mp3' cleaned/ --model my-model --format flac
   ffmpeg -i talk.m4a -f wav - | dispatch-sb enhance - clean.wav --model my-model
 

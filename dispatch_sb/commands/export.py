@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dispatch_sb.commands.command import Command
+from dispatch_sb.commands.keep_option import add_keep_argument
 
 
 def _export_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,6 +35,7 @@ def _export_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="scores.json of a test set; default: the run's own",
     )
+    add_keep_argument(parser)
 
 
 def _export(arguments: argparse.Namespace) -> str:
@@ -47,6 +49,7 @@ def _export(arguments: argparse.Namespace) -> str:
         _read(arguments.card, yaml.safe_load) if arguments.card else None,
         dict(map(_read_scores, arguments.scores)),
         arguments.example,
+        arguments.keep,
     )
     return (
         f"{folder} is ready: read its README.md before you share it.\n"

@@ -8,6 +8,7 @@ import argparse
 import sys
 
 from dispatch_sb.commands.command import Command
+from dispatch_sb.commands.keep_option import add_keep_argument
 from dispatch_sb.commands.model_option import add_model_arguments, model_loader
 
 
@@ -18,6 +19,7 @@ def _device(name: str) -> int | str:
 
 def _live_arguments(parser: argparse.ArgumentParser) -> None:
     add_model_arguments(parser)
+    add_keep_argument(parser, "as the model recommends")
     add = parser.add_argument
     add(
         "--input",
@@ -47,8 +49,9 @@ def _live_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _live(arguments: argparse.Namespace) -> str:
-    from dispatch_sb.enhance import live_sound
+    from dispatch_sb.enhance import NoiseFloor, live_sound
 
+    NoiseFloor(arguments.keep)  # what is wrong with it, now
     if arguments.list_devices:
         return str(live_sound.import_sounddevice().query_devices())
     load = model_loader(arguments)
@@ -62,13 +65,12 @@ def _live(arguments: argparse.Namespace) -> str:
     from dispatch_sb.enhance.live_enhancer import LiveEnhancer
 
     torch.set_num_threads(1)  # blocks are too small for more
-    enhancer = StreamingEnhancer(load())
+    enhancer = StreamingEnhancer(load(), arguments.keep)
     block = None
     if arguments.block_ms is not None:
         block = round(arguments.block_ms * enhancer.sample_rate / 1000)
     live = LiveEnhancer(enhancer, block)
-    if not arguments.input:
-        sys.stderr.write("Use headphones. Ctrl-C ends it.\n")
+    sys.stderr.write(_first_line(arguments.input, enhancer.sample_rate))
     seconds = 0.1 if sys.stderr.isatty() else 5.0  # between two lines
     with tqdm(bar_format="{desc}", mininterval=seconds, miniters=1) as line:
 
@@ -93,6 +95,18 @@ def _live(arguments: argparse.Namespace) -> str:
     return f"{live.report()}\nThe sound card adds {added:.1f} ms."
 
 
+def _first_line(path: str | None, sample_rate: int) -> str:
+    """What is to be known before sound flows; may be nothing."""
+    from dispatch_sb.data.audio import narrow_band
+    from dispatch_sb.enhance.sound_files import open_audio
+
+    if not path:
+        return "Use headphones. Ctrl-C ends it.\n"
+    with open_audio(path) as file:
+        words = narrow_band(file.samplerate, sample_rate)
+    return words and f"note: {path} is {words}.\n"
+
+
 COMMAND = Command(
     "live",
     "clean what the microphone hears, now",
@@ -100,6 +114,7 @@ COMMAND = Command(
     _live,
     examples="""\
   dispatch-sb live --model my-model
+  dispatch-sb live --model my-model --keep -12dB
   dispatch-sb live --model my-model --output call.wav --block-ms 32
   dispatch-sb live --model my-model --input noisy.wav --output clean.wav
   dispatch-sb live --list-devices""",

@@ -8,6 +8,7 @@ import argparse
 from pathlib import Path
 
 from dispatch_sb.commands.command import Command
+from dispatch_sb.commands.keep_option import add_keep_argument
 
 
 def _onnx_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,14 +23,17 @@ def _onnx_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--name", help="of the model; default: as its card says")
     add("--licence", help="of the weights; default: as its card says")
+    add_keep_argument(parser, "as the model recommends")
 
 
 def _onnx(arguments: argparse.Namespace) -> str:
     from dispatch_sb.data import read_audio
+    from dispatch_sb.enhance import NoiseFloor
     from dispatch_sb.pretrained import load
     from dispatch_sb.sharing.onnx_file import card_and_example, write_onnx
 
     output = _check(arguments.output)
+    NoiseFloor(arguments.keep)  # what is wrong with it, now
     model = load(arguments.model, arguments.revision)
     card, example = card_and_example(arguments.model, arguments.revision)
     audio = arguments.audio or example
@@ -46,6 +50,7 @@ def _onnx(arguments: argparse.Namespace) -> str:
         or card.model_name
         or Path(arguments.model).resolve().name,
         arguments.licence or card.license or "not stated",
+        arguments.keep,
     )
     return (
         f"{output}: {len(content):,} bytes; differs from torch by at most "
@@ -72,5 +77,6 @@ COMMAND = Command(
     _onnx,
     examples="""\
   dispatch-sb onnx results/dispatch/1986 student.onnx
+  dispatch-sb onnx results/dispatch/1986 student.onnx --keep -12dB
   dispatch-sb onnx recipes/VoiceBank/pretrained/fastenhancer-b-16k b.onnx""",
 )

@@ -165,10 +165,40 @@ def check_format(
             f"{path} has {info.channels} channels instead of one: {remedy}"
         )
     if sample_rate is not None and info.sample_rate != sample_rate:
+        narrow = narrow_band(info.sample_rate, sample_rate)
+        if narrow:
+            remedy = f"no conversion adds it; take other audio, or {remedy}"
         raise ValueError(
             f"{path} has a sample rate of {info.sample_rate} Hz instead of "
-            f"{sample_rate} Hz: {remedy}"
+            f"{sample_rate} Hz{narrow and ', is '}{narrow}: {remedy}"
         )
+
+
+def narrow_band(sample_rate: int, wanted: int) -> str:
+    """Says what a signal lacks beside those of a higher sample rate.
+
+    Arguments
+    ---------
+    sample_rate : int
+        Of the signal, in Hz.
+    wanted : int
+        That of a model, in Hz.
+
+    Returns
+    -------
+    str
+        Words for a sentence; none if it lacks nothing.
+
+    Example
+    -------
+    >>> narrow_band(8000, 16000)
+    'narrow band, with nothing above 4 kHz'
+    >>> narrow_band(48000, 16000)
+    ''
+    """
+    if sample_rate >= wanted:
+        return ""
+    return f"narrow band, with nothing above {sample_rate / 2000:g} kHz"
 
 
 def resample(signal: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:

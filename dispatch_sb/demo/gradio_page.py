@@ -15,6 +15,7 @@ from dispatch_sb.demo.listening import listen
 from dispatch_sb.demo.models import Models
 from dispatch_sb.demo.recording import LONGEST
 from dispatch_sb.demo.sample_recording import Example
+from dispatch_sb.enhance.noise_floor import floor_of
 from dispatch_sb.report.render import render
 
 if TYPE_CHECKING:
@@ -71,13 +72,15 @@ def build_page(
                 render("demo/clean.html", teacher="teacher" in models.networks)
             )
             clean = _audio(gradio, "Clean recording (optional)", "clean")
+        keep = _floor_input(gradio, models)
         with gradio.Row():
             go = gradio.Button("Enhance", variant="primary", elem_id="go")
             if example is not None:
                 offer = gradio.Button("Example", elem_id="example")
         if example is not None:
             gradio.HTML(render("demo/example.html", example=example))
-        hear = _hearing(models, [noisy, clean], gradio.HTML(elem_id="results"))
+        inputs = [noisy, clean, keep]
+        hear = _hearing(models, inputs, gradio.HTML(elem_id="results"))
         go.click(**hear)
         # What was clean belongs to the recording before.
         noisy.input(lambda: None, outputs=clean, **PRIVATE)
@@ -144,13 +147,25 @@ def _audio(gradio, label: str, name: str):
     )
 
 
+def _floor_input(gradio, models: Models):
+    """An input for how much of the noise stays: at first as the student
+    recommends, else empty."""
+    floor = floor_of(models.networks["student"])
+    return gradio.Textbox(  # an empty gradio.Number would be 0
+        value=f"{floor.keep:g} dB" if floor.gain else "",
+        label="How much of the noise stays",
+        placeholder="none of it; -12 dB: a quarter",
+        elem_id="keep",
+    )
+
+
 def _hearing(models: Models, inputs: list, results) -> dict:
     """What a button does: listen, and show the results or why there are
     none; one visitor at a time, as the models take all of the processor."""
 
-    def answer(noisy, clean):
+    def answer(noisy, clean, keep):
         try:
-            return listening_html(listen(models, noisy, clean))
+            return listening_html(listen(models, noisy, clean, keep or None))
         except (ValueError, OSError, RuntimeError) as error:
             return render("demo/message.html", text=str(error))
 

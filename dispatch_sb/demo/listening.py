@@ -13,6 +13,7 @@ import numpy as np
 from dispatch_sb.demo.followed import Followed, followed
 from dispatch_sb.demo.models import Models, enhance
 from dispatch_sb.demo.recording import fit_clean, read_recording
+from dispatch_sb.enhance import NoiseFloor
 from dispatch_sb.report.gap import BandMap, band_maps, knowledge_gap
 from dispatch_sb.scoring.pair import score_pair
 
@@ -56,6 +57,7 @@ def listen(
     models: Models,
     noisy: str | os.PathLike | None,
     clean: str | os.PathLike | None = None,
+    keep: float | str | None = None,
 ) -> Listening:
     """Enhances a recording and compares the results.
 
@@ -67,6 +69,9 @@ def listen(
         The recording, any format that libsndfile reads.
     clean : str, os.PathLike or None
         The same recording without noise, if there is one.
+    keep : float or str, optional
+        How much of the noise stays in what is heard and scored, see
+        `NoiseFloor`; the maps are of the networks alone.
 
     Returns
     -------
@@ -78,6 +83,7 @@ def listen(
     ValueError
         If a file cannot be used, or none was given: the reason in a sentence.
     """
+    floor = NoiseFloor(keep)
     if noisy is None:
         raise ValueError("There is no recording yet: drop or record one first.")
     rate = models.sample_rate
@@ -95,13 +101,21 @@ def listen(
         )
     if "teacher" in models.networks:
         result.followed = followed(models.loss, result.signals)
+        if clean_signal is not None:
+            trio = {**result.signals, "clean": clean_signal}
+            detail = knowledge_gap(models.loss, trio)
+            result.gap = band_maps(models.loss, detail)
+    for name in models.networks:
+        result.signals[name] = floor(result.signals[name], signal)
+    if floor.gain:
+        result.notes.append(
+            f"Noise stays at {floor.keep:g} dB in what you hear and in the "
+            "scores; the maps show the models alone."
+        )
     if clean_signal is not None:
         result.scores = {
             name: score_pair(clean_signal, enhanced, rate, METRICS)
             for name, enhanced in result.signals.items()
         }
         result.signals["clean"] = clean_signal
-        if "teacher" in models.networks:
-            detail = knowledge_gap(models.loss, result.signals)
-            result.gap = band_maps(models.loss, detail)
     return result

@@ -12,7 +12,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dispatch_sb.data.audio import probe, read_channels, resample
+from dispatch_sb.data.audio import (
+    narrow_band,
+    probe,
+    read_channels,
+    resample,
+)
 
 LONGEST = 60.0  # s
 SHORTEST = 0.25  # s: what PESQ needs, and more than one window of the losses
@@ -95,6 +100,8 @@ def read_recording(
         had.append(f"{info.channels} channels")
         gets.append("one channel")
     words = f"from {', '.join(had)} to {', '.join(gets)}"
+    if narrow := narrow_band(info.sample_rate, sample_rate):
+        words += f"; it is {narrow}"
     notes = [f"The {name} was converted {words}."] if had else []
     samples = resample(channels.mean(axis=1), info.sample_rate, sample_rate)
     return Recording(samples, notes)

@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn.functional import pad
 
 from dispatch_sb.enhance.enhancer import StreamingEnhancer
+from dispatch_sb.enhance.noise_floor import floor_of
 from dispatch_sb.models.interface import can_stream
 
 CHUNK_SECONDS = 30.0
@@ -53,11 +54,14 @@ class ChunkedEnhancer:
         Length of a chunk.
     overlap_seconds : float
         Length of a fade, at most a third of the chunk.
+    keep : float or str, optional
+        How much of the noise stays, see `StreamingEnhancer`.
 
     Raises
     ------
     ValueError
-        If the lengths do not fit each other.
+        If the lengths do not fit each other, or ``keep`` is no number of dB,
+        0 or less.
 
     Example
     -------
@@ -77,12 +81,14 @@ class ChunkedEnhancer:
         sample_rate: int | None = None,
         chunk_seconds: float = CHUNK_SECONDS,
         overlap_seconds: float = OVERLAP_SECONDS,
+        keep: float | str | None = None,
     ):
         if not 0 <= 3 * overlap_seconds <= chunk_seconds or chunk_seconds == 0:
             raise ValueError(
                 f"Chunks of {chunk_seconds:g} s cannot overlap by "
                 f"{overlap_seconds:g} s: take at most a third of a chunk."
             )
+        self.floor = floor_of(model, keep)
         self.model = model
         rate = sample_rate or getattr(model, "sample_rate", 16000)
         self.sample_rate = rate
@@ -161,13 +167,15 @@ class ChunkedEnhancer:
             return torch.zeros_like(chunk)
         enhanced = self.model(pad(chunk, (0, max(least - length, 0))))
         enhanced = enhanced[:, :length].float()
-        return torch.where(audible, enhanced, torch.zeros_like(enhanced))
+        enhanced = torch.where(audible, enhanced, torch.zeros_like(enhanced))
+        return self.floor(enhanced, chunk)
 
 
 def enhancer_of(
     model: nn.Module,
     chunk_seconds: float = CHUNK_SECONDS,
     overlap_seconds: float = OVERLAP_SECONDS,
+    keep: float | str | None = None,
 ) -> StreamingEnhancer | ChunkedEnhancer:
     """The enhancer of long signals that fits a model.
 
@@ -177,6 +185,9 @@ def enhancer_of(
         Waveforms ``[batch, samples]`` in and out, in eval mode.
     chunk_seconds, overlap_seconds : float
         For models that cannot stream, see `ChunkedEnhancer`.
+    keep : float or str, optional
+        How much of the noise stays, see `NoiseFloor`; default: what the model
+        recommends, else nothing.
 
     Returns
     -------
@@ -189,7 +200,10 @@ def enhancer_of(
     'ChunkedEnhancer'
     """
     if can_stream(model):
-        return StreamingEnhancer(model)
+        return StreamingEnhancer(model, keep)
     return ChunkedEnhancer(
-        model, chunk_seconds=chunk_seconds, overlap_seconds=overlap_seconds
+        model,
+        chunk_seconds=chunk_seconds,
+        overlap_seconds=overlap_seconds,
+        keep=keep,
     )

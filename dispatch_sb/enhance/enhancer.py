@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
+from dispatch_sb.enhance.noise_floor import floor_of
 from dispatch_sb.models.interface import can_stream
 
 
@@ -51,11 +52,15 @@ class StreamingEnhancer:
         A causal network with ``stft``, ``enhance_spectrum``,
         ``initial_state`` and ``fused``, such as ``FastEnhancer``. A fused
         copy of it is used; the model itself stays as it is.
+    keep : float or str, optional
+        How much of the noise stays, mixed in as `NoiseFloor` says; default:
+        what the model recommends, else nothing.
 
     Raises
     ------
     ValueError
-        If the model is not causal, so that it cannot stream.
+        If the model is not causal, so that it cannot stream, or ``keep`` is
+        no number of dB, 0 or less.
 
     Example
     -------
@@ -71,12 +76,13 @@ class StreamingEnhancer:
     (torch.Size([1, 16000]), 512)
     """
 
-    def __init__(self, model: nn.Module):
+    def __init__(self, model: nn.Module, keep: float | str | None = None):
         if not can_stream(model):
             raise ValueError(
                 f"{type(model).__name__} cannot stream: it is no causal model "
                 "of dispatch_sb.models, so it needs the whole waveform."
             )
+        self.floor = floor_of(model, keep)
         self.model = model.fused()
         self.sample_rate = model.sample_rate
         self.hop = model.hop
@@ -162,6 +168,7 @@ class StreamingEnhancer:
         waveform[:, : state.tail.shape[1]] += state.tail
         done = frames * self.hop
         ready = waveform[:, :done] / stft.envelope.repeat(frames)
+        ready = self.floor(ready, history[:, :done])  # the same moments
         return ready, waveform[:, done:], memory
 
     def finish(self, state: StreamState) -> torch.Tensor:

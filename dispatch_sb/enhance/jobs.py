@@ -249,6 +249,7 @@ def enhance_jobs(
     workers: int = 1,
     chunk_seconds: float = CHUNK_SECONDS,
     overlap_seconds: float = OVERLAP_SECONDS,
+    keep: float | str | None = None,
 ) -> dict[Job, Enhanced | str]:
     """Does many jobs, in a terminal with a progress bar over the duration of
     all audio.
@@ -265,6 +266,8 @@ def enhance_jobs(
         Processes, of one thread each; 1: this one, with torch's threads.
     chunk_seconds, overlap_seconds : float
         For models that cannot stream, see `ChunkedEnhancer`.
+    keep : float or str, optional
+        How much of the noise stays, see `enhancer_of`.
 
     Returns
     -------
@@ -281,7 +284,8 @@ def enhance_jobs(
     if workers < 1:
         raise ValueError(f"workers is {workers}: give 1 or more.")
     _remove_abandoned(jobs)
-    start = functools.partial(_start, load, chunk_seconds, overlap_seconds)
+    settings = chunk_seconds, overlap_seconds, keep
+    start = functools.partial(_start, load, *settings)
     outcomes = {}
     with tqdm(
         total=sum(job.seconds for job in jobs),
@@ -311,9 +315,9 @@ def _remove_abandoned(jobs: Sequence[Job]) -> None:
                     path.unlink()
 
 
-def _start(load, chunk_seconds, overlap_seconds):
+def _start(load, *settings):
     """What enhances; made once in each process."""
-    return enhancer_of(load(), chunk_seconds, overlap_seconds)
+    return enhancer_of(load(), *settings)
 
 
 def _run_in_processes(start, jobs, workers, advance) -> Iterator[tuple]:
@@ -410,28 +414,62 @@ def summarise(
     >>> summarise(Plan([], ["a.wav"], {}), {})[0]
     '0 files enhanced; 1 existed: kept (--overwrite replaces).'
     """
-    done, failed, notes = [], dict(plan.problems), []
+    done, failed, notes = {}, dict(plan.problems), []
     for job, outcome in outcomes.items():
         if isinstance(outcome, str):
             failed[job.source] = outcome
             continue
-        done.append(outcome.seconds)
-        if outcome.replaced:
-            notes.append(
-                f"note: {job.source} has {outcome.replaced} samples that are "
-                "no finite numbers; they became silence."
-            )
+        done[job.source] = outcome
         if job.fallback:
             notes.append(
                 f"note: {job.target} is WAV, since the format of {job.source} "
                 "can be read but not written."
             )
     text = f"{len(done)} file{'s' * (len(done) != 1)} enhanced"
-    text += f" ({sum(done):,.1f} s of audio)" if done else ""
+    seconds = sum(outcome.seconds for outcome in done.values())
+    text += f" ({seconds:,.1f} s of audio)" if done else ""
     if plan.kept:
         text += f"; {len(plan.kept)} existed: kept (--overwrite replaces)"
     text += f"; {len(failed)} failed" if failed else ""
     for source, reason in failed.items():
         named = "" if reason.startswith(str(source)) else f"{source}: "
         notes.append(f"failed: {named}{reason}")
-    return "\n".join([f"{text}.", *notes]), len(failed)
+    return "\n".join([f"{text}.", *notes_of(done), *notes]), len(failed)
+
+
+def notes_of(done: Mapping[str | os.PathLike, Enhanced]) -> list[str]:
+    """What a user would wonder about in files that were enhanced.
+
+    Arguments
+    ---------
+    done : Mapping[str or os.PathLike, Enhanced]
+        What became of them, by name.
+
+    Returns
+    -------
+    list of str
+        Sentences.
+
+    Example
+    -------
+    >>> notes_of({"a.wav": Enhanced(1.0, replaced=0, clipped=7)})
+    ['note: 7 enhanced samples of a.wav pass full scale and are clipped: ...']
+    """
+    notes, narrow = [], {}
+    for name, outcome in done.items():
+        if outcome.replaced:
+            notes.append(
+                f"note: {name} has {outcome.replaced} samples that are "
+                "no finite numbers; they became silence."
+            )
+        if outcome.clipped:
+            notes.append(
+                f"note: {outcome.clipped} enhanced samples of {name} pass full "
+                "scale and are clipped: make the input quieter."
+            )
+        if outcome.narrow:
+            narrow.setdefault(outcome.narrow, []).append(name)
+    for words, (name, *others) in narrow.items():
+        more = f" and {len(others)} more are" if others else " is"
+        notes.append(f"note: {name}{more} {words}; none is added.")
+    return notes

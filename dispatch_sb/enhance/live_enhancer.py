@@ -64,7 +64,7 @@ class LiveEnhancer:
         self.block_seconds = block / self.sample_rate
         self.delay = enhancer.latency - math.gcd(block, enhancer.hop)
         self.latency = self.delay + block
-        self.blocks = self.dropped = 0
+        self.blocks = self.dropped = self.clipped = 0
         self.times: deque[float] = deque(maxlen=REMEMBERED)  # seconds each
         self._reset()
         for _ in range(10):  # the first calls are slow: better before sound
@@ -77,6 +77,7 @@ class LiveEnhancer:
         made = self._enhance(samples)
         self.times.append(time.perf_counter() - began)
         self.blocks += 1
+        self.clipped += int((np.abs(made) > 1).sum())
         self._levels = _level(samples), _level(made)
         return made
 
@@ -103,8 +104,11 @@ class LiveEnhancer:
             1000 * samples / self.sample_rate
             for samples in (self.delay, self.block, self.latency)
         )
+        clips = f" {self.clipped} samples pass full scale and clip: make "
+        clips += "the input quieter."
         return (
-            f"{self.blocks} blocks of {block:.1f} ms, {self.dropped} dropped.\n"
+            f"{self.blocks} blocks of {block:.1f} ms, {self.dropped} dropped."
+            f"{clips if self.clipped else ''}\n"
             f"Processing per block: median {np.median(times):.2f} ms, "
             f"99 % within {np.percentile(times, 99):.2f} ms, longest "
             f"{times.max():.2f} ms; real-time factor {share:.3f}.\n"

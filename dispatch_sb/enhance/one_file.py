@@ -17,6 +17,7 @@ import numpy as np
 import soundfile
 import torch
 
+from dispatch_sb.data.audio import narrow_band
 from dispatch_sb.data.formats import Layout, choose_layout
 from dispatch_sb.enhance.chunked import ChunkedEnhancer
 from dispatch_sb.enhance.enhancer import StreamingEnhancer
@@ -38,10 +39,16 @@ class Enhanced(NamedTuple):
         Its duration.
     replaced : int
         How many of its values were NaN or infinite, and became silence.
+    clipped : int
+        How many enhanced values passed the full scale of the format.
+    narrow : str
+        What it lacks beside what the model knows, see `narrow_band`.
     """
 
     seconds: float
     replaced: int
+    clipped: int = 0
+    narrow: str = ""
 
 
 def enhance_file(
@@ -54,7 +61,9 @@ def enhance_file(
     """Enhances audio of any rate, channels, format and length.
 
     The output has the input's rate, channels and number of samples and is
-    aligned with it. A file appears under its name when it is complete.
+    aligned with it. No level is normalised; what passes the full scale of
+    integer samples is clipped and counted. A file appears under its name when
+    it is complete.
 
     Audio formats need to seek, pipes cannot: of a stream, what comes in, and
     what goes out, is kept in unnamed temporary files (in ``TMPDIR``), so that
@@ -95,7 +104,7 @@ def enhance_file(
     >>> folder = getfixture("tmp_path")
     >>> write_audio(folder / "noisy.wav", np.zeros(44100), 44100)
     >>> enhance_file(enhancer, folder / "noisy.wav", folder / "out.flac")
-    Enhanced(seconds=1.0, replaced=0)
+    Enhanced(seconds=1.0, replaced=0, clipped=0, narrow='')
     >>> probe(folder / "out.flac")
     AudioInfo(samples=44100, sample_rate=44100, channels=1)
     """
@@ -192,7 +201,7 @@ def _through(enhancer, blocks, channels) -> Iterator[np.ndarray]:
 def _enhance(enhancer, file: soundfile.SoundFile, target, layout, advance):
     """From an open file into one that is created."""
     rate, channels = file.samplerate, file.channels
-    samples = replaced = 0
+    samples = replaced = clipped = 0
 
     def finite():  # one NaN would spoil all that follows
         nonlocal samples, replaced
@@ -207,8 +216,9 @@ def _enhance(enhancer, file: soundfile.SoundFile, target, layout, advance):
 
     with audio_writer(target, layout, rate, channels, file.frames) as write:
         for block in enhance_blocks(enhancer, finite(), rate, channels):
-            write(block)
-    return Enhanced(samples / rate, replaced)
+            clipped += write(block)
+    narrow = narrow_band(rate, enhancer.sample_rate)
+    return Enhanced(samples / rate, replaced, clipped, narrow)
 
 
 @contextlib.contextmanager

@@ -162,7 +162,8 @@ def audio_writer(
     Yields
     ------
     callable
-        Takes the next float32 block ``[samples, channels]``, full scale 1.0.
+        Takes the next float32 block ``[samples, channels]``, full scale 1.0;
+        returns how many values clipped.
 
     Raises
     ------
@@ -173,7 +174,8 @@ def audio_writer(
     -------
     >>> path = getfixture("tmp_path") / "new" / "silence.wav"
     >>> with audio_writer(path, Layout("WAV", "PCM_16", ""), 8000, 2) as write:
-    ...     write(np.zeros((5, 2), dtype=np.float32))
+    ...     write(np.full((5, 2), 1.5, dtype=np.float32))
+    10
     >>> soundfile.info(path).frames
     5
     """
@@ -200,10 +202,13 @@ def audio_writer(
         full = 2.0 ** (bits - 1)
 
         def write(block):
+            clipped = 0
             if subtype.startswith("PCM_"):  # libsndfile would round down
                 block = np.rint(block.astype(np.float64) * full)
+                clipped = int((np.abs(block) > full).sum())
                 block = block.clip(-full, full - 1).astype(np.int32)
                 block = block << (32 - bits)
             file.write(block)
+            return clipped
 
         yield write

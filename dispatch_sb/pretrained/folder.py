@@ -78,7 +78,8 @@ def save(
     ---------
     model : torch.nn.Module
         Of ``dispatch_sb.models``, with ``config`` (the JSON-able arguments of
-        its constructor) and ``sample_rate``.
+        its constructor) and ``sample_rate``; a ``recommended_keep``, how
+        much of the noise is to stay in dB, goes along.
     folder : str or path
         Written or replaced.
     card : str
@@ -175,6 +176,7 @@ def load_own(
             "export it again with today's dispatch-sb, which writes it."
         )
     model = _built(description)
+    model.recommended_keep = description.get("recommended_keep")
     if path.name == CHECKPOINT:
         load_weights(model, path)
         return model
@@ -231,8 +233,11 @@ def _described(model: nn.Module) -> dict:
             f"{name} is not one of {MODELS} with a config: only those can be "
             "loaded again from their folder."
         )
+    said = {"class": name, "arguments": model.config}
+    if getattr(model, "recommended_keep", None) is not None:
+        said["recommended_keep"] = model.recommended_keep
     # Through JSON, so that the YAML beside it holds the very same values.
-    return json.loads(json.dumps({"class": name, "arguments": model.config}))
+    return json.loads(json.dumps(said))
 
 
 def _built(description: Mapping) -> nn.Module:

@@ -71,6 +71,7 @@ class FrozenTeacher(Teacher):
         self.delay = delay
         self.match_level = match_level
         self.model = model
+        self.recommended_keep = getattr(model, "recommended_keep", None)
         model_rate = getattr(model, "sample_rate", sample_rate)
         if model_rate != sample_rate and not resample:
             raise ValueError(

@@ -54,6 +54,9 @@ class OnnxTeacher(nn.Module):
     delay : int or None
         Samples by which the model's output is late: removed. None if nothing
         states it; measure it with ``estimate_delay`` and set it.
+    recommended_keep : str or None
+        How much of the noise is to stay, in dB, as the file says: for who
+        enhances with it. Its answers are without.
 
     Raises
     ------
@@ -98,6 +101,8 @@ class OnnxTeacher(nn.Module):
             ) from error
         self.sample_rate = self.signature.sample_rate or sample_rate
         self.delay = self.signature.delay
+        ours = "dispatch_sb_version" in metadata
+        self.recommended_keep = metadata.get("keep") if ours else None
 
     def __getstate__(self) -> dict:
         """All but the sessions, which are opened again where it arrives."""

@@ -19,6 +19,7 @@ from torch import nn
 
 from dispatch_sb import __version__
 from dispatch_sb.data.files import atomic_path
+from dispatch_sb.enhance.noise_floor import NoiseFloor, floor_of
 from dispatch_sb.models.interface import can_stream
 from dispatch_sb.models.step import Step
 from dispatch_sb.pretrained.sources import open_source
@@ -67,6 +68,7 @@ def write_onnx(
     speech: np.ndarray,
     name: str,
     licence: str = "not stated",
+    keep: float | str | None = None,
 ) -> tuple[bytes, float]:
     """Writes a model as an ONNX file, unless the file gives other samples.
 
@@ -82,6 +84,9 @@ def write_onnx(
         Of the model, for the metadata.
     licence : str
         Of the weights.
+    keep : float or str, optional
+        How much of the noise stays, see `NoiseFloor`: `OnnxEnhancer` reads it
+        in the file. Default: what the model recommends, else nothing.
 
     Returns
     -------
@@ -96,13 +101,14 @@ def write_onnx(
     ImportError
         If onnx or onnxscript is not installed.
     ValueError
-        If the model cannot stream, or there is no sound to compare on.
+        If the model cannot stream, there is no sound to compare on, or
+        ``keep`` is no number of dB, 0 or less.
     RuntimeError
         If the file is not equal to the model.
     """
     if not np.any(speech):
         raise ValueError("There is only silence to compare on: give speech.")
-    content = onnx_bytes(model, name, licence)
+    content = onnx_bytes(model, name, licence, keep)
     with atomic_path(path) as temporary:
         temporary.write_bytes(content)
         difference = largest_difference(temporary, model, speech)
@@ -115,7 +121,12 @@ def write_onnx(
     return content, difference
 
 
-def onnx_bytes(model: nn.Module, name: str, licence: str) -> bytes:
+def onnx_bytes(
+    model: nn.Module,
+    name: str,
+    licence: str,
+    keep: float | str | None = None,
+) -> bytes:
     """The content of the ONNX file of a model.
 
     Arguments
@@ -124,6 +135,8 @@ def onnx_bytes(model: nn.Module, name: str, licence: str) -> bytes:
         Trained.
     name, licence : str
         For the metadata.
+    keep : float or str, optional
+        Likewise, see `write_onnx`.
 
     Returns
     -------
@@ -137,6 +150,7 @@ def onnx_bytes(model: nn.Module, name: str, licence: str) -> bytes:
     ValueError
         If the model is none that can stream.
     """
+    floor = floor_of(model, keep)
     _check_installed()
     if not can_stream(model):
         raise ValueError(
@@ -157,14 +171,14 @@ def onnx_bytes(model: nn.Module, name: str, licence: str) -> bytes:
         )
     proto = program.model_proto
     _forget_origins(proto)
-    _describe(proto, step, name, licence)
+    _describe(proto, step, name, licence, floor)
     return proto.SerializeToString()
 
 
 def largest_difference(
     path: str | os.PathLike | bytes, model: nn.Module, speech: np.ndarray
 ) -> float:
-    """Compares a file, hop by hop, with its model, all at once.
+    """Compares a file's network, hop by hop, with its model, all at once.
 
     Arguments
     ---------
@@ -184,7 +198,7 @@ def largest_difference(
     device = next(model.parameters()).device
     with torch.no_grad():
         expected = model(torch.as_tensor(speech, device=device)[None])[0]
-    actual = OnnxEnhancer(path).enhance(speech)
+    actual = OnnxEnhancer(path, keep=-np.inf).enhance(speech)
     return float(np.abs(actual - expected.cpu().numpy()).max())
 
 
@@ -228,7 +242,9 @@ def _forget_origins(proto) -> None:
     del proto.metadata_props[:]
 
 
-def _describe(proto, step: Step, name: str, licence: str) -> None:
+def _describe(
+    proto, step: Step, name: str, licence: str, floor: NoiseFloor
+) -> None:
     """Writes into the file what a program must know to use it."""
     states = step.initial_state()
     shapes = {state: list(value.shape) for state, value in states.items()}
@@ -249,5 +265,12 @@ def _describe(proto, step: Step, name: str, licence: str) -> None:
         "the output next_X is the input X of the next hop. The enhanced hop "
         f"is {step.latency - step.hop} samples late."
     )
+    if floor.gain:
+        about["keep"] = str(floor.keep)
+        proto.doc_string += (
+            f" Of the noise {floor.keep:g} dB are to stay: with x, the first "
+            "hop of history and samples joined, enhanced becomes enhanced + "
+            f"{floor.gain:.4g} * (x - enhanced)."
+        )
     for key, value in about.items():
         proto.metadata_props.add(key=key, value=value)

@@ -46,6 +46,10 @@ class OnnxEnhancer:
         A file that `dispatch-sb onnx` wrote, or its content.
     threads : int
         Of onnxruntime. One hop is too little work to share: leave it at 1.
+    keep : float, optional
+        How much of the noise stays, in dB, 0 or less; minus infinity: nothing
+        of it. Default: what the file says, else nothing. What the network
+        takes away comes back so much quieter.
 
     Attributes
     ----------
@@ -57,13 +61,15 @@ class OnnxEnhancer:
         Samples of one run of the network.
     latency : int
         A sample comes out at most so many samples after it came in.
+    gain : float
+        Of what the network takes away, from 0 to 1: ``keep`` as a factor.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is no such file.
+        If it is no such file, or ``keep`` is above 0 dB.
 
     Example
     -------
@@ -73,7 +79,12 @@ class OnnxEnhancer:
     FileNotFoundError: no/such/file.onnx does not exist: ...
     """
 
-    def __init__(self, path: str | os.PathLike | bytes, threads: int = 1):
+    def __init__(
+        self,
+        path: str | os.PathLike | bytes,
+        threads: int = 1,
+        keep: float | None = None,
+    ):
         self._session = open_session(path, threads)
         meta = self._session.get_modelmeta().custom_metadata_map
         try:
@@ -81,12 +92,17 @@ class OnnxEnhancer:
             self.hop = int(meta["hop"])
             self.latency = int(meta["latency"])
             self._shapes = json.loads(meta["states"])
+            said = float(meta.get("keep", "-inf"))
         except (KeyError, ValueError) as error:
             raise ValueError(
                 "The ONNX file has no metadata of dispatch-sb "
                 f"({error!r}): write it with `dispatch-sb onnx`."
             ) from error
         self.metadata = dict(meta)
+        keep = said if keep is None else keep
+        if not keep <= 0:  # nor NaN
+            raise ValueError(f"keep is {keep}: give dB, 0 or less, as in -12.")
+        self.gain = 10 ** (keep / 20)
 
     def initial_state(self) -> OnnxState:
         """The state before the first sample.
@@ -167,7 +183,11 @@ class OnnxEnhancer:
             the next states.
         """
         states = dict(zip(self._shapes, tensors))
-        return self._session.run(None, {"samples": samples, **states})
+        hop, *after = self._session.run(None, {"samples": samples, **states})
+        if self.gain:  # the input of the same moment, as late as the output
+            frame = np.concatenate([states["history"], samples], axis=1)
+            hop += np.float32(self.gain) * (frame[:, : self.hop] - hop)
+        return [hop, *after]
 
     def finish(self, state: OnnxState) -> np.ndarray:
         """What is still inside when the stream ends.

@@ -11,6 +11,7 @@ from pathlib import Path, PurePath
 from torch import nn
 
 from dispatch_sb.data.audio import read_audio
+from dispatch_sb.enhance import NoiseFloor
 from dispatch_sb.models.interface import state_hash
 from dispatch_sb.pretrained import save
 from dispatch_sb.runs.run import Run
@@ -39,6 +40,7 @@ def export_run(
     about: Mapping | None = None,
     scores: Mapping[str, Mapping] | None = None,
     example: str | os.PathLike | None = None,
+    keep: float | str | None = None,
 ) -> Path:
     """Writes a run's student as a model folder.
 
@@ -59,6 +61,8 @@ def export_run(
     example : str or os.PathLike, optional
         A noisy file for others to try the model on; by default the median
         test utterance.
+    keep : float or str, optional
+        How much of the noise the model recommends to leave, see `NoiseFloor`.
 
     Returns
     -------
@@ -74,6 +78,7 @@ def export_run(
         template of what to write), says what the run knows itself, or the
         scores are of other weights.
     """
+    floor = NoiseFloor(keep)
     run = Run.open(run_folder)
     _check_recorded(run)
     written = {"name": Path(folder).name, **_written(about or {}, run)}
@@ -85,7 +90,9 @@ def export_run(
         facts["credit"] = _credit(run, name)
     card = model_card(**{**facts, **written}, scores=scores)
     noisy = read_audio(example, run.student.sample_rate)
-    return save(run.student, folder, card, noisy)
+    student = run.student
+    student.recommended_keep = floor.keep if floor.gain else None
+    return save(student, folder, card, noisy)
 
 
 def _check_recorded(run: Run) -> None:

@@ -150,6 +150,11 @@ def test_a_file_is_heard_and_seen(tab, tmp_path):
     maps = tab.locator('#results svg[aria-label^="Where the teacher was"]')
     assert maps.count() == 2
     assert tab.locator("#results table").count() == 0
+    level = tab.locator("#keep input, #keep textarea")
+    for value, told in ("-12dB", "stays at -12 dB"), ("3", "0 or less"):
+        level.fill(value)
+        tab.click("#go")
+        tab.get_by_text(told).wait_for()
 
 
 def test_the_example_has_scores_and_follows_the_ear(tab):

@@ -113,6 +113,8 @@ def test_other_rates_and_stereo_are_refused_with_what_converts_them(
     for name in ("a.wav", "b.wav"):
         with pytest.raises(ValueError, match=name) as caught:
             read_audio(tmp_path / "raw" / name)
+        narrow = "nothing above 4 kHz" in str(caught.value)
+        assert narrow == (name == "a.wav")
     code = str(caught.value).partition('python -c "')[2].rstrip('"')
     monkeypatch.chdir(tmp_path)
     exec(code, {})

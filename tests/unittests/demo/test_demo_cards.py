@@ -75,6 +75,21 @@ def test_a_clean_recording_adds_scores_and_the_knowledge_gap(both, models):
     assert 1 < both.scores["noisy"]["pesq"] < 4.64
 
 
+def test_noise_stays_in_what_is_heard_not_in_the_maps(both, models, files):
+    found = listen(models, *files, keep=-6)
+    noisy = both.signals["noisy"]
+    for name in models.networks:
+        removed = noisy - both.signals[name]
+        expected = both.signals[name] + 10 ** (-6 / 20) * removed
+        np.testing.assert_allclose(found.signals[name], expected, atol=1e-6)
+        assert found.scores[name] != both.scores[name]
+    assert found.followed.shares == both.followed.shares
+    assert found.gap[0].gap.tolist() == both.gap[0].gap.tolist()
+    assert "-6 dB" in " ".join(found.notes)
+    with pytest.raises(ValueError, match="3"):
+        listen(models, *files, keep=3)
+
+
 def test_a_student_alone_is_enough(models, files):
     student = {"student": models.networks["student"]}
     alone = Models(student, RATE, models.loss, {"student": "<b>"})

@@ -34,6 +34,7 @@ def test_other_rates_and_channels_keep_pitch_and_loudness(written, rate):
     error = np.abs(samples - 0.75 * tone(1.0))[1000:-1000]
     assert error.max() < 0.002
     assert f"{rate} Hz, 2 channels to 16000 Hz, one channel" in note
+    assert ("4 kHz" in note) == (rate == 8000)
 
 
 BAD = np.where(np.arange(8000) == 4000, np.nan, tone(0.5))

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from stream_models import noise, random_model
+from stream_models import identity_model, noise, random_model
 
 from dispatch_sb import cli
 from dispatch_sb.data import resample
@@ -80,6 +80,13 @@ def test_figures_tell_times_levels_and_drops():
         assert f"{samples / 16:.1f} ms" in live.report()
 
 
+def test_samples_that_clip_are_told():
+    live = LiveEnhancer(StreamingEnhancer(identity_model(), keep=0))
+    for level in (0.9, 1.1, 0.9):
+        live(np.full(HOP, level, np.float32))
+    assert f" {HOP} samples" in live.report()
+
+
 def test_a_file_as_fast_as_it_goes(here, capsys):
     assert cli.main([*FILE, "--fast", "--output", "new/made.wav"]) == 0
     made, rate = soundfile.read("new/made.wav", dtype="float32")
@@ -104,6 +111,18 @@ def test_a_file_of_another_rate_in_real_time(here):
     expected = enhanced(resample(mono(), 44100, RATE))
     assert rate == RATE
     np.testing.assert_allclose(made, expected.clip(-1, 1), atol=1e-3)
+
+
+def test_a_narrow_band_file_has_nothing_above_its_half(here, capsys):
+    soundfile.write("noisy.wav", noise(2, 8000, 1, band=0.8), 8000)
+    assert cli.main([*FILE, "--fast", "--output", "made.wav"]) == 0
+    shown = capsys.readouterr().err
+    assert shown.count("noisy.wav is narrow band") == 1 and "4 kHz" in shown
+    made, rate = soundfile.read("made.wav")
+    power = np.abs(np.fft.rfft(made)) ** 2
+    high = np.fft.rfftfreq(len(made), 1 / rate) > 4100
+    assert rate == RATE
+    assert power[high].sum() < 1e-5 * power.sum()
 
 
 class SoundCard:

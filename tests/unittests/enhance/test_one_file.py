@@ -17,7 +17,11 @@ from torch import nn
 from dispatch_sb.data.audio import UNKNOWN_SIZE
 from dispatch_sb.data.formats import Layout
 from dispatch_sb.enhance import ChunkedEnhancer, enhancer_of
-from dispatch_sb.enhance.one_file import enhance_blocks, enhance_file
+from dispatch_sb.enhance.one_file import (
+    Enhanced,
+    enhance_blocks,
+    enhance_file,
+)
 from dispatch_sb.enhance.sound_files import (
     BLOCK_VALUES,
     audio_writer,
@@ -102,13 +106,77 @@ def test_a_format_that_does_not_fit_the_file_is_named(tmp_path, paths):
     assert list(tmp_path.iterdir()) == [paths[0]]
 
 
+RANDOM = random_model()
+
+
+@pytest.mark.parametrize("offset", [0.0, 0.05])
+@pytest.mark.parametrize("level", [-60, -26, 0])
+@pytest.mark.parametrize(
+    "model, enhancer",
+    [
+        (identity_model(), IDENTITY),
+        (nn.Identity(), ChunkedEnhancer(nn.Identity(), 16000, 1.0, 0.3)),
+        (RANDOM, enhancer_of(RANDOM)),
+        (RANDOM, ChunkedEnhancer(RANDOM, chunk_seconds=10.0)),
+    ],
+)
+def test_the_level_is_what_the_network_makes_of_it(
+    paths, model, enhancer, level, offset
+):
+    gain = 10 ** (level / 20)
+    signal = gain * (noise(2, 16000, 2) / 0.3 + np.float32(offset))
+    signal = signal.astype(np.float32)
+    soundfile.write(paths[0], signal, 16000, "FLOAT")
+    enhance_file(enhancer, *paths)
+    with torch.no_grad():
+        expected = model(torch.from_numpy(signal.T)).T.numpy()
+    made = soundfile.read(paths[1], dtype="float32")[0]
+    np.testing.assert_allclose(made / gain, expected / gain, atol=1e-4)
+
+
+class Louder(nn.Module):
+    """Twice as loud, with a tone of 6 kHz."""
+
+    def __init__(self, tone=0.0):
+        super().__init__()
+        self.tone = tone
+
+    def forward(self, waveform):
+        time = torch.arange(waveform.shape[1]) / 16000
+        tone = torch.sin(2 * torch.pi * 6000 * time)
+        return 2 * waveform + self.tone * tone
+
+
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "FLOAT"])
+def test_what_passes_full_scale_is_counted_or_held(paths, subtype):
+    signal = np.repeat([0.25, 0.5, -0.6, 0.75, -0.375], 1000)
+    soundfile.write(paths[0], signal, 16000, subtype)
+    result = enhance_file(ChunkedEnhancer(Louder()), *paths)
+    made = soundfile.read(paths[1])[0]
+    held = subtype == "FLOAT"
+    assert result.clipped == (0 if held else 2000)
+    expected = 2 * signal if held else (2 * signal).clip(-1, 1)
+    np.testing.assert_allclose(made, expected, atol=2**-14)
+
+
+@pytest.mark.parametrize("rate, narrow", [(8000, True), (16000, False)])
+def test_narrow_band_stays_narrow_and_says_so(paths, rate, narrow):
+    signal = noise(1, rate, 1, band=0.8) / 4
+    soundfile.write(paths[0], signal, rate, "FLOAT")
+    result = enhance_file(ChunkedEnhancer(Louder(tone=0.1)), *paths)
+    assert bool(result.narrow) == narrow == ("4 kHz" in result.narrow)
+    made = soundfile.read(paths[1], always_2d=True)[0]
+    added = np.abs(made - 2 * signal)[200:-200].max()
+    assert added < 2e-3 if narrow else added > 0.09
+
+
 @pytest.mark.parametrize("enhancer", [IDENTITY, CHUNKED])
 def test_values_that_are_no_numbers_become_silence(paths, enhancer):
     signal = noise(2, 16000, 1)
     spoiled = signal.copy()
     spoiled[1000:1010], spoiled[9000] = np.nan, np.inf
     soundfile.write(paths[0], spoiled, 16000, "FLOAT")
-    assert enhance_file(enhancer, *paths) == (2.0, 11)
+    assert enhance_file(enhancer, *paths)[:2] == (2.0, 11)
     signal[1000:1010] = signal[9000] = 0
     made = soundfile.read(paths[1], always_2d=True)[0]
     assert np.abs(made - signal).max() < 2e-3
@@ -160,7 +228,7 @@ def test_pipes_in_and_out_with_a_wrong_length_in_the_header(paths):
         content[size : size + 4] = promised.to_bytes(4, "little")
         output = io.BytesIO()
         result = enhance_file(IDENTITY, io.BytesIO(content), output)
-        assert result == (1.0, 0)
+        assert result == Enhanced(1.0, 0)
         output.seek(0)
         made, rate = soundfile.read(output)
         assert rate == 44100 and np.abs(made - signal).max() < 2e-3

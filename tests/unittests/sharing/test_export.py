@@ -68,6 +68,15 @@ def entry(folder, **changes):
     return {**named, **changes}
 
 
+def test_a_shared_model_recommends_its_floor(run, capsys):
+    assert exported(run, "--keep", "3dB") == 1
+    assert "3dB" in capsys.readouterr().err and not (run / "model").exists()
+    assert exported(run, "--keep", "-12dB") == 0
+    assert load_student(run / "model").recommended_keep == -12
+    assert exported(run) == 0
+    assert load_student(run / "model").recommended_keep is None
+
+
 def test_a_run_on_a_known_corpus_needs_no_card(run):
     text = card_of(run)
     head = ModelCard(text).data
