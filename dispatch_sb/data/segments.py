@@ -115,6 +115,37 @@ def read_segment(
         If a file is damaged, of another rate, or of another length than the
         first.
     """
+    length = common_length(paths, sample_rate)
+    if segment is None:
+        return [read_channels(path)[0][:, 0] for path in paths]
+    start = draw_start(length, segment, rng)
+    if segment <= length:
+        return [read_channels(p, start, segment)[0][:, 0] for p in paths]
+    wholes = [read_channels(path)[0][:, 0] for path in paths]
+    return [np.resize(np.roll(whole, -start), segment) for whole in wholes]
+
+
+def common_length(paths: Sequence[str | Path], sample_rate: int = 16000) -> int:
+    """Says how long files are that are to be cut alike, by their headers.
+
+    Arguments
+    ---------
+    paths : sequence of str or Path
+        Audio files with one channel.
+    sample_rate : int
+        The rate that the files must have, in Hz.
+
+    Returns
+    -------
+    int
+        Samples of each of them, 1 or more.
+
+    Raises
+    ------
+    ValueError
+        If a file is damaged, of another rate, or of another length than the
+        first.
+    """
     lengths = []
     for path in paths:
         info = probe(path)
@@ -127,14 +158,34 @@ def read_segment(
                 f"{paths[0]} has {lengths[0]} samples and {path} has "
                 f"{info.samples}: cut the pair to one length."
             )
-    if segment is None:
-        return [read_channels(path)[0][:, 0] for path in paths]
-    if segment <= lengths[0]:
-        start = int(rng.integers(lengths[0] - segment + 1))
-        return [read_channels(p, start, segment)[0][:, 0] for p in paths]
-    start = int(rng.integers(lengths[0]))
-    wholes = [read_channels(path)[0][:, 0] for path in paths]
-    return [np.resize(np.roll(whole, -start), segment) for whole in wholes]
+    return lengths[0]
+
+
+def draw_start(length: int, segment: int, rng: np.random.Generator) -> int:
+    """Draws where a segment of a recording starts.
+
+    Arguments
+    ---------
+    length : int
+        Samples of the recording; a shorter one than the segment goes round,
+        so the segment may start anywhere in it.
+    segment : int
+        Samples of the segment.
+    rng : numpy.random.Generator
+        Source of the place.
+
+    Returns
+    -------
+    int
+        The first sample of the segment.
+
+    Example
+    -------
+    >>> draw_start(8000, 8000, np.random.default_rng(0))
+    0
+    """
+    places = length - segment + 1 if segment <= length else length
+    return int(rng.integers(places))
 
 
 def draw_audible(
