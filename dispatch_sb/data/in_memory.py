@@ -1,5 +1,5 @@
 """Training audio in the memory of the device that trains: decoded once, and
-cut there into the same batches as are read from files.
+cut, or mixed, there into the same batches as are made of files.
 
 Authors
  * The dispatch-sb contributors, 2026
@@ -8,114 +8,60 @@ Authors
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-import soundfile
 import torch
 from speechbrain.dataio.batch import PaddedData
 from speechbrain.utils.logger import get_logger
 from torch.utils.data import Dataset
 
-from dispatch_sb.data.audio import read_audio
-from dispatch_sb.data.files import map_files
-from dispatch_sb.data.pipeline import PairDataset
-from dispatch_sb.data.segments import common_length, draw_start
+from dispatch_sb.data.audio_store import AudioStore, Batch, bytes_of
+from dispatch_sb.data.batch_mixing import Energies, mix_batch
+from dispatch_sb.data.mixing import DynamicMixture
+from dispatch_sb.data.pipeline import EpochDataset, PairDataset
+from dispatch_sb.data.segments import draw_start, first_audible
 
 logger = get_logger(__name__)
 
-FULL_SCALE = 2**15  # of 16-bit audio
 # Networks, gradients and activations need the rest.
 MOST_OF_FREE_MEMORY = 0.5
 # Of a loader's options, those that say which items a batch holds.
 KEPT_OPTIONS = ("batch_size", "sampler", "shuffle", "drop_last")
 
 
-class Batch(SimpleNamespace):
-    """Signals of a batch as SpeechBrain's ``PaddedBatch`` holds them: each an
-    attribute of ``data`` and relative ``lengths``.
+class InMemory(Dataset):
+    """What takes the place of a dataset that reads files: a DataLoader fetches
+    whole batches from it, made on the device. In a step nothing is decoded,
+    nothing waits for the device, and no item is handled by itself; the files
+    are read, side by side, when the first batch is fetched.
 
-    Example
-    -------
-    >>> signal = PaddedData(torch.zeros(1, 8), torch.ones(1))
-    >>> batch = Batch(id=["a"], noisy_sig=signal).to(torch.float64)
-    >>> batch.noisy_sig.data.dtype, batch["id"], len(batch)
-    (torch.float64, ['a'], 1)
-    """
-
-    def __len__(self) -> int:
-        return len(self.id)
-
-    def __getitem__(self, key: str) -> Any:
-        return vars(self)[key]
-
-    def to(self, *args, **kwargs) -> Batch:
-        """Moves or converts the signals in place, as ``torch.Tensor.to``.
-
-        Arguments
-        ---------
-        *args, **kwargs
-            As for ``torch.Tensor.to``.
-
-        Returns
-        -------
-        Batch
-            Itself.
-        """
-        for name, value in vars(self).items():
-            if isinstance(value, PaddedData):
-                moved = (tensor.to(*args, **kwargs) for tensor in value)
-                setattr(self, name, PaddedData(*moved))
-        return self
-
-
-class AudioInMemory(Dataset):
-    """The segments of a `PairDataset`, cut on a device from audio that lies in
-    its memory.
-
-    16-bit files take two bytes a sample there, all others four, so that every
-    batch is bit for bit the one that the files give. A DataLoader fetches
-    whole batches: in a step nothing is decoded, nothing waits for the device,
-    and no utterance is handled by itself. The files are read, side by side,
-    when the first batch is fetched.
+    Subclasses give ``_read``, which fills the memory; ``_drawn``, all choices
+    of an epoch as tensors on the device; and ``_batch``.
 
     Arguments
     ---------
-    pairs : PairDataset
-        What is cut, and how; its epoch is the one that counts.
+    dataset : EpochDataset
+        What decides the items; its epoch is the one that counts.
     device : str or torch.device
         Where the audio lies, and the batches are made.
-
-    Example
-    -------
-    >>> from dispatch_sb.data import pair_dataset, write_audio
-    >>> root = getfixture("tmp_path")
-    >>> for kind in ("noisy", "clean"):
-    ...     write_audio(root / f"{kind}.wav", np.ones(8000), subtype="PCM_16")
-    >>> entry = {"noisy_wav": "noisy.wav", "clean_wav": "clean.wav"}
-    >>> entry = {key: str(root / name) for key, name in entry.items()}
-    >>> pairs = PairDataset(
-    ...     {"a": {**entry, "length": 0.5}}, ("noisy", "clean"), 4000, 0, 16000
-    ... )
-    >>> batch = AudioInMemory(pairs).__getitems__([0, 0])
-    >>> batch.clean_sig.data.shape
-    torch.Size([2, 4000])
     """
 
-    def __init__(self, pairs: PairDataset, device: str | torch.device = "cpu"):
-        self.pairs = pairs
+    def __init__(
+        self, dataset: EpochDataset, device: str | torch.device = "cpu"
+    ):
+        self.dataset: Any = dataset
         self.device = torch.device(device)
-        self._audio: dict[str, torch.Tensor] = {}
-        self._starts: torch.Tensor | None = None  # of the current epoch
+        self.store: AudioStore | None = None
+        self._choices: Any = None  # of the current epoch
 
     def __len__(self) -> int:
-        return len(self.pairs)
+        return len(self.dataset)
 
     @property
     def epoch(self) -> int:
         """The current epoch."""
-        return self.pairs.epoch
+        return self.dataset.epoch
 
     def set_epoch(self, epoch: int) -> None:
         """Makes the random choices those of an epoch.
@@ -125,8 +71,8 @@ class AudioInMemory(Dataset):
         epoch : int
             The epoch's number, 0 or more. Call this before iterating.
         """
-        self.pairs.set_epoch(epoch)
-        self._starts = None
+        self.dataset.set_epoch(epoch)
+        self._choices = None
 
     def loader_options(self, given: Mapping) -> dict:
         """What a DataLoader of this dataset is made with.
@@ -145,7 +91,7 @@ class AudioInMemory(Dataset):
         return {**kept, "num_workers": 0, "collate_fn": _as_it_is}
 
     def __getitems__(self, indices: list[int]) -> Batch:
-        """Cuts a batch.
+        """Makes a batch.
 
         Arguments
         ---------
@@ -157,85 +103,145 @@ class AudioInMemory(Dataset):
         Batch
             ``id`` and the signals of the dataset, on the device.
         """
-        if not self._audio:
-            self._read()
-        if self._starts is None:
-            self._starts = self._drawn()
-        chosen = self._moved(torch.tensor(indices))
-        length = self._lengths[chosen]
-        segment = self.pairs.segment
-        width = segment or int(self._samples[indices].max())
-        place = torch.arange(width, device=self.device)
-        index = (self._starts[chosen, None] + place) % length[:, None]
-        index += self._offsets[chosen, None]
-        inside = None if segment else place < length[:, None]
-        lens = torch.ones_like(length) if segment else length / width
-        signals = {
-            f"{kind}_sig": PaddedData(_cut(audio, index, inside), lens.float())
-            for kind, audio in self._audio.items()
-        }
-        return Batch(id=[self._ids[i] for i in indices], **signals)
+        if self.store is None:
+            self.store = self._read()
+        if self._choices is None:
+            self._choices = self._drawn()
+        signals, lens = self._batch(indices, self.store.sent(indices))
+        padded = {k: PaddedData(signal, lens) for k, signal in signals.items()}
+        ids = [self.dataset.data_ids[index] for index in indices]
+        return Batch(id=ids, **padded)
 
-    def _read(self) -> None:
-        """Decodes all files into the device's memory."""
-        pairs = self.pairs
-        self._ids = list(pairs.data)
+
+class AudioInMemory(InMemory):
+    """The segments of a `PairDataset`, cut on a device: every batch is bit for
+    bit the one that the files give.
+
+    Arguments
+    ---------
+    dataset : PairDataset
+        See `InMemory`.
+    device : str or torch.device
+        See `InMemory`.
+
+    Example
+    -------
+    >>> from dispatch_sb.data import write_audio
+    >>> root = getfixture("tmp_path")
+    >>> for kind in ("noisy", "clean"):
+    ...     write_audio(root / f"{kind}.wav", np.ones(8000), subtype="PCM_16")
+    >>> entry = {"noisy_wav": "noisy.wav", "clean_wav": "clean.wav"}
+    >>> entry = {key: str(root / name) for key, name in entry.items()}
+    >>> pairs = PairDataset(
+    ...     {"a": {**entry, "length": 0.5}}, ("noisy", "clean"), 4000, 0, 16000
+    ... )
+    >>> batch = AudioInMemory(pairs).__getitems__([0, 0])
+    >>> batch.clean_sig.data.shape
+    torch.Size([2, 4000])
+    """
+
+    def _read(self):
+        pairs = self.dataset
         paths = [
             [entry[f"{kind}_wav"] for kind in pairs.kinds]
             for entry in pairs.data.values()
         ]
-        found = map_files(self._look, paths, "Looking at audio")
-        self._samples = np.array([samples for samples, _ in found])
-        ends = np.cumsum(self._samples)
-        starts = ends - self._samples
-        self._lengths = torch.from_numpy(self._samples).to(self.device)
-        self._offsets = torch.from_numpy(starts).to(self.device)
-        exact = np.array([fits for _, fits in found]).all(0)
-        audio = [
-            torch.empty(
-                ends[-1],
-                dtype=torch.int16 if fits else torch.float32,
-                device=self.device,
-            )
-            for fits in exact
+        return AudioStore(paths, pairs.sample_rate, self.device)
+
+    def _drawn(self):
+        """Where the segments of all utterances start in this epoch."""
+        pairs = self.dataset
+        if pairs.segment is None:
+            return ()
+        items = zip(pairs.data_ids, self.store.samples)
+        starts = [
+            draw_start(samples, pairs.segment, pairs.generator(utterance))
+            for utterance, samples in items
         ]
+        return (self.store.sent(starts),)
 
-        def fill(number):
-            for path, kept in zip(paths[number], audio):
-                signal = torch.from_numpy(read_audio(path, pairs.sample_rate))
-                if kept.dtype == torch.int16:
-                    signal = (signal * FULL_SCALE).to(torch.int16)
-                kept[starts[number] : ends[number]].copy_(signal)
+    def _batch(self, indices, chosen):
+        """Signals and relative lengths of some utterances."""
+        width = self.dataset.segment or int(self.store.samples[indices].max())
+        starts = self._choices[0][chosen] if self._choices else None
+        signals, lens = self.store.cut(chosen, starts, width)
+        kinds = [f"{kind}_sig" for kind in self.dataset.kinds]
+        return dict(zip(kinds, signals)), lens
 
-        map_files(fill, range(len(paths)), "Reading audio into memory")
-        self._audio = dict(zip(pairs.kinds, audio))
-        logger.info(
-            "%.2f hours of training audio lie in the memory of %s: %.2f GiB",
-            ends[-1] / pairs.sample_rate / 3600,
+
+class MixturesInMemory(InMemory):
+    """The mixtures of a `DynamicMixture`, mixed on a device: the same speech,
+    noise, SNR and level for the same seed, epoch and item, and the same
+    samples within the rounding of single precision.
+
+    Arguments
+    ---------
+    dataset : DynamicMixture
+        See `InMemory`.
+    device : str or torch.device
+        See `InMemory`.
+    """
+
+    def _read(self):
+        self._files = [*self.dataset.speech, *self.dataset.noise]
+        self._numbers = {path: n for n, path in enumerate(self._files)}
+        self._energies = Energies(len(self._files))
+        return AudioStore(
+            [[path] for path in self._files],
+            self.dataset.sample_rate,
             self.device,
-            sum(kept.nbytes for kept in audio) / 2**30,
+            self._energies.add,
         )
 
-    def _look(self, paths) -> tuple[int, list[bool]]:
-        """Samples of an utterance, and whether each file is one of 16 bits."""
-        samples = common_length(paths, self.pairs.sample_rate)
-        return samples, [_bytes_of(path) == 2 for path in paths]
+    def _drawn(self):
+        """Of all items of this epoch: numbers and starts of speech and noise,
+        ``[items, 4]``; and SNR and level, ``[items, 2]``."""
+        drawn = [
+            self.dataset.draw(index, self._audible)
+            for index in range(len(self.dataset))
+        ]
+        places = [(*clean, *noise) for clean, noise, *_ in drawn]
+        return self.store.sent(places), self.store.sent([d[2:] for d in drawn])
 
-    def _drawn(self) -> torch.Tensor:
-        """Draws where the segments of all utterances start in this epoch."""
-        pairs, starts = self.pairs, [0] * len(self)
-        if pairs.segment is not None:
-            starts = [
-                draw_start(samples, pairs.segment, pairs.generator(utterance))
-                for utterance, samples in zip(self._ids, self._samples)
-            ]
-        return torch.tensor(starts).to(self.device)
+    def _audible(self, files, rng) -> tuple[int, int]:
+        """Number of a file, and the start of a segment that is not silent."""
 
-    def _moved(self, numbers: torch.Tensor) -> torch.Tensor:
-        """A few numbers on the device, sent without waiting for it."""
-        if self.device.type == "cuda":
-            numbers = numbers.pin_memory()
-        return numbers.to(self.device, non_blocking=True)
+        def place(path):
+            number = self._numbers[path]
+            samples, segment = self.store.samples[number], self.dataset.segment
+            start = draw_start(samples, segment, rng)
+            if self._energies.audible(number, start, segment, self._exact):
+                return number, start
+            return None
+
+        return first_audible(files, rng, place)
+
+    def _exact(self, number: int, start: int) -> np.ndarray:
+        """A segment, for the rare case that it is near silence."""
+        places = (self.store.sent([place]) for place in (number, start))
+        signals, _ = self.store.cut(*places, self.dataset.segment)
+        return signals[0][0].cpu().numpy()
+
+    def _batch(self, indices, chosen):
+        """Noisy and clean speech of some items, and relative lengths."""
+        places, decibels = (choices[chosen] for choices in self._choices)
+        clean, noise = (
+            self.store.cut(*pair.unbind(1), self.dataset.segment)
+            for pair in places.split(2, dim=1)
+        )
+        snr_db, level_db = decibels.unbind(1)
+        noisy, speech = mix_batch(
+            clean[0][0],
+            noise[0][0],
+            snr_db,
+            level_db,
+            self.dataset.sample_rate,
+        )
+        return {"noisy_sig": noisy, "clean_sig": speech}, clean[1]
+
+
+# What takes the place of a dataset.
+KINDS = ((PairDataset, AudioInMemory), (DynamicMixture, MixturesInMemory))
 
 
 def keep_in_memory(
@@ -257,13 +263,13 @@ def keep_in_memory(
     Returns
     -------
     Dataset
-        An `AudioInMemory`, or the dataset as it is.
+        An `AudioInMemory`, `MixturesInMemory`, or the dataset as it is.
 
     Raises
     ------
     ValueError
         If True was asked for, but there is not enough memory, or the dataset
-        is not of pairs.
+        is neither of pairs nor of mixtures.
 
     Example
     -------
@@ -272,20 +278,20 @@ def keep_in_memory(
     """
     if choice is False:
         return dataset
-    if not isinstance(dataset, PairDataset):
-        if choice is True:
-            raise ValueError(
-                f"audio_in_memory is True, but {type(dataset).__name__} reads "
-                "and mixes files in every epoch: give audio_in_memory: auto, "
-                "or fixed pairs."
-            )
+    kind = next((new for old, new in KINDS if isinstance(dataset, old)), None)
+    if kind is None and choice is True:
+        raise ValueError(
+            f"audio_in_memory is True, but {type(dataset).__name__} cannot be "
+            "kept in memory: give audio_in_memory: auto."
+        )
+    if kind is None:
         return dataset
     device = torch.device(device)
     if device.type != "cuda":
-        return AudioInMemory(dataset, device) if choice is True else dataset
+        return kind(dataset, device) if choice is True else dataset
     needed, free = bytes_needed(dataset), torch.cuda.mem_get_info(device)[0]
     if needed <= MOST_OF_FREE_MEMORY * free or choice is True and needed < free:
-        return AudioInMemory(dataset, device)
+        return kind(dataset, device)
     told = f"{needed / 2**30:.1f} GiB of audio, {free / 2**30:.1f} GiB free"
     if choice is True:
         raise ValueError(
@@ -296,13 +302,13 @@ def keep_in_memory(
     return dataset
 
 
-def bytes_needed(pairs: PairDataset) -> int:
+def bytes_needed(dataset: PairDataset | DynamicMixture) -> int:
     """How much memory the audio of a dataset takes, by the lengths in its
     manifest and the format of its first files.
 
     Arguments
     ---------
-    pairs : PairDataset
+    dataset : PairDataset or DynamicMixture
         Not read.
 
     Returns
@@ -310,23 +316,15 @@ def bytes_needed(pairs: PairDataset) -> int:
     int
         Bytes.
     """
-    entries = list(pairs.data.values())
-    seconds = sum(entry["length"] for entry in entries)
-    each = sum(_bytes_of(entries[0][f"{kind}_wav"]) for kind in pairs.kinds)
-    return round(seconds * pairs.sample_rate * each)
-
-
-def _bytes_of(path) -> int:
-    """Bytes that hold a sample of a file without loss."""
-    return 2 if soundfile.info(str(path)).subtype == "PCM_16" else 4
-
-
-def _cut(audio, index, inside):
-    """Samples at places ``[batch, width]`` as float32, zeros outside."""
-    signal = audio[index].float()
-    if audio.dtype == torch.int16:
-        signal /= FULL_SCALE
-    return signal if inside is None else signal * inside
+    if isinstance(dataset, DynamicMixture):
+        seconds = dataset.seconds
+        each = max(bytes_of(f[0]) for f in (dataset.speech, dataset.noise))
+    else:
+        entries = list(dataset.data.values())
+        seconds = sum(entry["length"] for entry in entries)
+        files = [entries[0][f"{kind}_wav"] for kind in dataset.kinds]
+        each = sum(map(bytes_of, files))
+    return round(seconds * dataset.sample_rate * each)
 
 
 def _as_it_is(batch: Batch) -> Batch:

@@ -8,8 +8,9 @@ Authors
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -212,11 +213,50 @@ def draw_audible(
     numpy.ndarray
         float32 ``[segment]``.
     """
+
+    def cut(path):
+        (signal,) = read_segment([path], segment, rng, sample_rate)
+        return signal if rms(signal) > SILENCE else None
+
+    return first_audible(paths, rng, cut)
+
+
+def first_audible(
+    paths: Sequence[Any],
+    rng: np.random.Generator,
+    cut: Callable[[Any], Any],
+) -> Any:
+    """Draws files until a segment is not silent.
+
+    Arguments
+    ---------
+    paths : sequence
+        The files, each as likely.
+    rng : numpy.random.Generator
+        Source of the choices.
+    cut : callable
+        Draws a segment of a file, and returns it, or None if it is silent.
+
+    Returns
+    -------
+    object
+        What was cut.
+
+    Raises
+    ------
+    ValueError
+        If many in a row are silent.
+
+    Example
+    -------
+    >>> first_audible(["a"], np.random.default_rng(0), str.upper)
+    'A'
+    """
     for _ in range(DRAWS):
         path = paths[rng.integers(len(paths))]
-        (signal,) = read_segment([path], segment, rng, sample_rate)
-        if rms(signal) > SILENCE:
-            return signal
+        found = cut(path)
+        if found is not None:
+            return found
     raise ValueError(
         f"{DRAWS} segments drawn in a row are silent, the last of them from "
         f"{path}: remove the silent files from the manifest."

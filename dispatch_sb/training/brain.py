@@ -164,7 +164,14 @@ class DistillationBrain(DistillationMixin, sb.Brain):
         for: `fit_batch` checks the loss when it has been read."""
 
     def on_fit_batch_end(self, batch, outputs, loss, should_step) -> None:
-        """Tells the clock that the host has done its part."""
+        """Tells the clock that the host has done its part.
+
+        Arguments
+        ---------
+        batch, outputs, loss, should_step : object
+            Unused.
+        """
+        del batch, outputs, loss, should_step
         self.clock.queued()
 
     def _keep_for_pesq(self, clean, student, lens) -> None:

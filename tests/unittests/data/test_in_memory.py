@@ -89,15 +89,15 @@ def test_files_are_read_once(pairs, device, monkeypatch):
     held = AudioInMemory(pairs(0.2), device)
     epoch_of(held, 1)
     for name in ("read_audio", "common_length"):
-        monkeypatch.setattr(f"dispatch_sb.data.in_memory.{name}", None)
+        monkeypatch.setattr(f"dispatch_sb.data.audio_store.{name}", None)
     assert len(epoch_of(held, 2)) == 2
 
 
 def test_sixteen_bits_take_two_bytes(pairs):
     held = AudioInMemory(pairs(0.2))
     held.__getitems__([0])
-    assert [len(kept) for kept in held._audio.values()] == [67200] * 3
-    assert [k.element_size() for k in held._audio.values()] == [2, 2, 4]
+    assert [len(kept) for kept in held.store.audio] == [67200] * 3
+    assert [kept.element_size() for kept in held.store.audio] == [2, 2, 4]
 
 
 def test_an_interrupted_epoch_goes_on(pairs, tmp_path):
@@ -145,12 +145,46 @@ def test_what_cannot_be_kept_is_said(pairs, monkeypatch):
         keep_in_memory(pairs(0.2), True, "cuda")
 
 
-def test_mixtures_are_read_from_files(tmp_path):
-    signal = np.sin(np.arange(8000.0))
-    write_audio(tmp_path / "clean" / "a_1.wav", signal)
-    manifest = tmp_path / "single.json"
-    write_single_manifest(tmp_path / "clean", manifest, tmp_path)
-    mixtures = DynamicMixture(manifest, manifest, 0.5, data_root=tmp_path)
-    assert keep_in_memory(mixtures, "auto", "cpu") is mixtures
+@pytest.fixture(scope="module")
+def mixtures(tmp_path_factory):
+    """Makes the mixtures of speech that pauses and noise, both sometimes
+    silent for longer than a segment, and sometimes shorter than one."""
+    root = tmp_path_factory.mktemp("mixtures")
+    rng = np.random.default_rng(0)
+    for kind, lengths in (("speech", (24000, 5000)), ("noise", (30000, 700))):
+        for index, samples in enumerate(lengths):
+            signal = rng.uniform(-0.3, 0.3, samples)
+            signal[6000:20000] = 0
+            signal[300:600] *= 1e-3
+            path = root / kind / f"a_{index}.wav"
+            write_audio(path, signal, subtype="PCM_16")
+        manifest = root / f"{kind}.json"
+        write_single_manifest(root / kind, manifest, min_seconds=0.01)
+
+    def make(snr_db):
+        manifests = root / "speech.json", root / "noise.json"
+        return DynamicMixture(*manifests, 0.4, snr_db, seed=3, length=30)
+
+    return make
+
+
+@pytest.mark.parametrize("snr_db", [(-5.0, 15.0), [0, 5]])
+def test_mixtures_are_those_of_the_files(mixtures, snr_db, device):
+    """The same draws, silent segments passed over, and the same formula."""
+    read, held = mixtures(snr_db), mixtures(snr_db)
+    held = keep_in_memory(held, True, "cpu")
+    held.device = torch.device(device)
+    for epoch in (1, 2):
+        both = zip(epoch_of(read, epoch), epoch_of(held, epoch), strict=True)
+        for expected, batch in both:
+            assert batch.id == expected.id
+            for kind in ("noisy_sig", "clean_sig"):
+                ours, theirs = batch[kind].data.cpu(), expected[kind].data
+                torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-6)
+                assert torch.equal(batch[kind].lengths.cpu(), torch.ones(3))
+
+
+def test_what_is_neither_pairs_nor_mixtures_stays():
+    assert keep_in_memory([1], "auto", "cpu") == [1]
     with pytest.raises(ValueError, match="auto"):
-        keep_in_memory(mixtures, True, "cpu")
+        keep_in_memory([1], True, "cpu")

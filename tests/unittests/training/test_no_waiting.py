@@ -17,10 +17,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from dispatch_sb.data import (
     AudioInMemory,
+    DynamicMixture,
     pair_dataset,
     write_audio,
     write_pair_manifest,
+    write_single_manifest,
 )
+from dispatch_sb.data.in_memory import MixturesInMemory
 from dispatch_sb.losses import (
     DFKD,
     CompressedMagnitude,
@@ -155,6 +158,18 @@ def test_a_step_does_not_wait(pairs, device, name, seconds):
         with watched(device):
             batch = data.__getitems__([1, 0])
         assert brain.fit_batch(batch).isfinite()
+
+
+def test_mixing_does_not_wait(pairs, device):
+    files = pairs.args[1] / "clean"
+    manifest = files.with_suffix(".json")
+    write_single_manifest(files, manifest)
+    mixtures = DynamicMixture(manifest, manifest, 0.5, length=4)
+    data = MixturesInMemory(mixtures, device)
+    data.__getitems__([0])  # reads the files
+    with watched(device):
+        batch = data.__getitems__([3, 1])
+    assert batch.noisy_sig.data.isfinite().all()
 
 
 def test_a_loss_that_is_no_number_is_still_noticed(pairs, device):
