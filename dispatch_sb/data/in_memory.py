@@ -27,7 +27,13 @@ logger = get_logger(__name__)
 # Networks, gradients and activations need the rest.
 MOST_OF_FREE_MEMORY = 0.5
 # Of a loader's options, those that say which items a batch holds.
-KEPT_OPTIONS = ("batch_size", "sampler", "shuffle", "drop_last")
+KEPT_OPTIONS = (
+    "batch_size",
+    "batch_sampler",
+    "drop_last",
+    "sampler",
+    "shuffle",
+)
 
 
 class InMemory(Dataset):
