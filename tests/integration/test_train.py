@@ -162,7 +162,8 @@ def test_own_folders_are_mixed(corpus, tmp_path):
     words = ("--clean_folders", f"[{clean}]", "--noise_folders", f"[{noise}]")
     words += ("--mixtures_per_epoch", 8, "--own_pairs", 3)
     words += ("--data_folder", "null", "--metrics", "[si_sdr]")
-    train("baseline", tmp_path, *words, "--audio_in_memory", True)
+    printed = train("baseline", tmp_path, *words, "--audio_in_memory", True)
+    assert "memory of cpu" in printed
     done = Run.open(tmp_path)
     assert done.scores["student"]["si_sdr"]["n"] == 3
     assert [(e["use"], e["folder"]) for e in done.corpus["data"]] == [
