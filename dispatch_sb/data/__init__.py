@@ -30,15 +30,18 @@ from dispatch_sb.data.manifest import (
 from dispatch_sb.data.matching import speaker_of
 
 if TYPE_CHECKING:
+    from dispatch_sb.data.in_memory import AudioInMemory, keep_in_memory
     from dispatch_sb.data.mixing import DynamicMixture, write_mixtures
     from dispatch_sb.data.pipeline import check_fills_a_batch, pair_dataset
 
 __all__ = [
+    "AudioInMemory",
     "AudioInfo",
     "DynamicMixture",
     "ManifestError",
     "check_fills_a_batch",
     "convert_folder",
+    "keep_in_memory",
     "located_manifest",
     "manifest_hash",
     "pair_dataset",
@@ -55,10 +58,17 @@ __all__ = [
 ]
 
 
+LATE = {
+    "AudioInMemory": "in_memory",
+    "keep_in_memory": "in_memory",
+    "DynamicMixture": "mixing",
+    "write_mixtures": "mixing",
+}
+
+
 def __getattr__(name: str) -> Any:
     """What is imported only when it is used (PEP 562)."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    mixtures = name in ("DynamicMixture", "write_mixtures")
-    module = import_module(f"{__name__}.{'mixing' if mixtures else 'pipeline'}")
-    return getattr(module, name)
+    module = LATE.get(name, "pipeline")
+    return getattr(import_module(f"{__name__}.{module}"), name)

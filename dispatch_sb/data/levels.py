@@ -12,6 +12,7 @@ import numpy as np
 ACTIVE_MARGIN_DB = 15.9
 FRAME_SECONDS = 0.032
 PEAK = 0.99
+ROUNDS = 20  # of the iteration for the active level
 SILENCE = 1e-5  # RMS of -100 dBFS: digital silence, dither included
 
 
@@ -56,6 +57,8 @@ def mix(
     20
     """
     speech_level = active_rms(clean, sample_rate)
+    if speech_level <= SILENCE:  # but for a last frame that is not whole
+        speech_level = rms(clean)
     noise_level = rms(noise)
     if min(speech_level, noise_level) <= SILENCE:
         raise ValueError(
@@ -121,7 +124,7 @@ def active_rms(signal: np.ndarray, sample_rate: int = 16000) -> float:
     frames = signal[: count * frame].reshape(count, frame)
     power = np.mean(np.square(frames, dtype=np.float64), axis=1)
     level = power.mean()
-    for _ in range(20):
+    for _ in range(ROUNDS):
         active = power >= level * 10 ** (-ACTIVE_MARGIN_DB / 10)
         if power[active].mean() == level:
             break

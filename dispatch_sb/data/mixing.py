@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -76,9 +78,13 @@ class DynamicMixture(EpochDataset):
     ):
         check_choice("snr_db", snr_db)
         check_choice("level_db", tuple(level_db))
-        speech = located_manifest(speech_manifest, data_root).values()
+        speech, noise = (
+            located_manifest(manifest, data_root).values()
+            for manifest in (speech_manifest, noise_manifest)
+        )
         self.speech = [entry["wav"] for entry in speech]
-        self.noise = _paths(noise_manifest, data_root)
+        self.noise = [entry["wav"] for entry in noise]
+        self.seconds = sum(entry["length"] for entry in (*speech, *noise))
         self.ends = np.cumsum([entry["length"] for entry in speech])
         self.segment = segment_samples(segment_seconds, sample_rate)
         self.snr_db = snr_db
@@ -95,18 +101,34 @@ class DynamicMixture(EpochDataset):
 
     def _load(self, index):
         """Returns the noisy and the clean signal of an item."""
+
+        def cut(files, rng):
+            return draw_audible(files, self.segment, rng, self.sample_rate)
+
+        pair = mix(*self.draw(index, cut), self.sample_rate)
+        return tuple(torch.from_numpy(signal) for signal in pair)
+
+    def draw(self, index: int, cut: Callable) -> tuple[Any, Any, float, float]:
+        """Makes all choices of an item in the current epoch.
+
+        Arguments
+        ---------
+        index : int
+            Its number.
+        cut : callable
+            Draws a segment that is not silent: takes a list of files and a
+            ``numpy.random.Generator``.
+
+        Returns
+        -------
+        tuple
+            What was cut of speech and of noise; SNR and level in dB.
+        """
         rng = random_generator(self.seed, self.epoch, str(index))
-        files = [self._draw_speech(index, rng)]
-        clean = draw_audible(files, self.segment, rng, self.sample_rate)
-        noise = draw_audible(self.noise, self.segment, rng, self.sample_rate)
-        noisy, clean = mix(
-            clean,
-            noise,
-            snr_db=draw_value(self.snr_db, rng),
-            level_db=draw_value(self.level_db, rng),
-            sample_rate=self.sample_rate,
-        )
-        return torch.from_numpy(noisy), torch.from_numpy(clean)
+        clean = cut([self._draw_speech(index, rng)], rng)
+        noise = cut(self.noise, rng)
+        snr_db = draw_value(self.snr_db, rng)
+        return clean, noise, snr_db, draw_value(self.level_db, rng)
 
     def _draw_speech(self, index, rng):
         """Picks the file at a random place in the index-th equal share."""

@@ -9,11 +9,11 @@ Authors
 from __future__ import annotations
 
 import contextlib
-import functools
 from collections.abc import Sequence, Sized
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from speechbrain.dataio.dataset import DynamicItemDataset
 
@@ -113,6 +113,66 @@ class EpochDataset(DynamicItemDataset):
         self._epoch.set(epoch)
 
 
+class PairDataset(EpochDataset):
+    """Files of one length, cut alike; `pair_dataset` makes it.
+
+    Arguments
+    ---------
+    entries : dict
+        Of each utterance, by its id, the paths ``<kind>_wav`` and ``length``
+        in seconds.
+    kinds : sequence of str
+        Which of them are read, such as "noisy" and "clean".
+    segment : int, optional
+        Samples of a segment; None gives whole utterances.
+    seed : int
+        Seed of the offsets.
+    sample_rate : int
+        The rate that the files must have, in Hz.
+    """
+
+    def __init__(
+        self,
+        entries: dict,
+        kinds: Sequence[str],
+        segment: int | None,
+        seed: int,
+        sample_rate: int,
+    ):
+        self.kinds = tuple(kinds)
+        self.segment = segment
+        self.seed = seed
+        self.sample_rate = sample_rate
+        super().__init__(
+            entries,
+            load=self._load,
+            takes=["id", *(f"{kind}_wav" for kind in kinds)],
+            epoch=SharedEpoch(),
+            signals=[f"{kind}_sig" for kind in kinds],
+        )
+
+    def generator(self, utterance: str) -> np.random.Generator:
+        """What draws the offset of an utterance in the current epoch.
+
+        Arguments
+        ---------
+        utterance : str
+            Its id.
+
+        Returns
+        -------
+        numpy.random.Generator
+        """
+        return random_generator(self.seed, self.epoch, utterance)
+
+    def _load(self, utterance, *paths):
+        """The signals of an utterance, ``[samples]`` each, cut alike."""
+        signals = read_segment(
+            paths, self.segment, self.generator(utterance), self.sample_rate
+        )
+        return tuple(torch.from_numpy(signal) for signal in signals)
+
+
 def pair_dataset(
     manifest_json: str | Path,
     data_root: str | Path,
@@ -120,7 +180,7 @@ def pair_dataset(
     seed: int = 0,
     sample_rate: int = 16000,
     teacher: Any = None,
-) -> EpochDataset:
+) -> PairDataset:
     """Builds the dataset of a manifest of noisy and clean pairs.
 
     Arguments
@@ -143,7 +203,7 @@ def pair_dataset(
 
     Returns
     -------
-    EpochDataset
+    PairDataset
         With the keys ``id``, ``noisy_sig``, ``clean_sig`` and, with a teacher,
         ``teacher_sig`` (float32, ``[samples]``), and ``set_epoch``.
 
@@ -152,7 +212,6 @@ def pair_dataset(
     ValueError
         If the teacher has no answer to a noisy file.
     """
-    epoch = SharedEpoch()
     kinds = ["noisy", "clean"]
     entries = located_manifest(manifest_json, data_root)
     if teacher is not None:
@@ -162,27 +221,8 @@ def pair_dataset(
             if (recording := teacher.recording_of(noisy)) is None:
                 raise ValueError(f"{noisy} has no recording: record it first.")
             entry["teacher_wav"] = str(recording)
-    load = functools.partial(
-        _read_alike,
-        segment=segment_samples(segment_seconds, sample_rate),
-        seed=seed,
-        sample_rate=sample_rate,
-        epoch=epoch,
-    )
-    return EpochDataset(
-        data=entries,
-        load=load,
-        takes=["id", *(f"{kind}_wav" for kind in kinds)],
-        epoch=epoch,
-        signals=[f"{kind}_sig" for kind in kinds],
-    )
-
-
-def _read_alike(utterance, *paths, segment, seed, sample_rate, epoch) -> tuple:
-    """The signals of an utterance, ``[samples]`` each, cut at one offset."""
-    rng = random_generator(seed, epoch.get(), utterance)
-    signals = read_segment(paths, segment, rng, sample_rate)
-    return tuple(torch.from_numpy(signal) for signal in signals)
+    segment = segment_samples(segment_seconds, sample_rate)
+    return PairDataset(entries, kinds, segment, seed, sample_rate)
 
 
 def check_fills_a_batch(dataset: Sized, batch_size: int) -> None:

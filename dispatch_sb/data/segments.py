@@ -8,8 +8,9 @@ Authors
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -115,6 +116,37 @@ def read_segment(
         If a file is damaged, of another rate, or of another length than the
         first.
     """
+    length = common_length(paths, sample_rate)
+    if segment is None:
+        return [read_channels(path)[0][:, 0] for path in paths]
+    start = draw_start(length, segment, rng)
+    if segment <= length:
+        return [read_channels(p, start, segment)[0][:, 0] for p in paths]
+    wholes = [read_channels(path)[0][:, 0] for path in paths]
+    return [np.resize(np.roll(whole, -start), segment) for whole in wholes]
+
+
+def common_length(paths: Sequence[str | Path], sample_rate: int = 16000) -> int:
+    """Says how long files are that are to be cut alike, by their headers.
+
+    Arguments
+    ---------
+    paths : sequence of str or Path
+        Audio files with one channel.
+    sample_rate : int
+        The rate that the files must have, in Hz.
+
+    Returns
+    -------
+    int
+        Samples of each of them, 1 or more.
+
+    Raises
+    ------
+    ValueError
+        If a file is damaged, of another rate, or of another length than the
+        first.
+    """
     lengths = []
     for path in paths:
         info = probe(path)
@@ -127,14 +159,34 @@ def read_segment(
                 f"{paths[0]} has {lengths[0]} samples and {path} has "
                 f"{info.samples}: cut the pair to one length."
             )
-    if segment is None:
-        return [read_channels(path)[0][:, 0] for path in paths]
-    if segment <= lengths[0]:
-        start = int(rng.integers(lengths[0] - segment + 1))
-        return [read_channels(p, start, segment)[0][:, 0] for p in paths]
-    start = int(rng.integers(lengths[0]))
-    wholes = [read_channels(path)[0][:, 0] for path in paths]
-    return [np.resize(np.roll(whole, -start), segment) for whole in wholes]
+    return lengths[0]
+
+
+def draw_start(length: int, segment: int, rng: np.random.Generator) -> int:
+    """Draws where a segment of a recording starts.
+
+    Arguments
+    ---------
+    length : int
+        Samples of the recording; a shorter one than the segment goes round,
+        so the segment may start anywhere in it.
+    segment : int
+        Samples of the segment.
+    rng : numpy.random.Generator
+        Source of the place.
+
+    Returns
+    -------
+    int
+        The first sample of the segment.
+
+    Example
+    -------
+    >>> draw_start(8000, 8000, np.random.default_rng(0))
+    0
+    """
+    places = length - segment + 1 if segment <= length else length
+    return int(rng.integers(places))
 
 
 def draw_audible(
@@ -161,11 +213,50 @@ def draw_audible(
     numpy.ndarray
         float32 ``[segment]``.
     """
+
+    def cut(path):
+        (signal,) = read_segment([path], segment, rng, sample_rate)
+        return signal if rms(signal) > SILENCE else None
+
+    return first_audible(paths, rng, cut)
+
+
+def first_audible(
+    paths: Sequence[Any],
+    rng: np.random.Generator,
+    cut: Callable[[Any], Any],
+) -> Any:
+    """Draws files until a segment is not silent.
+
+    Arguments
+    ---------
+    paths : sequence
+        The files, each as likely.
+    rng : numpy.random.Generator
+        Source of the choices.
+    cut : callable
+        Draws a segment of a file, and returns it, or None if it is silent.
+
+    Returns
+    -------
+    object
+        What was cut.
+
+    Raises
+    ------
+    ValueError
+        If many in a row are silent.
+
+    Example
+    -------
+    >>> first_audible(["a"], np.random.default_rng(0), str.upper)
+    'A'
+    """
     for _ in range(DRAWS):
         path = paths[rng.integers(len(paths))]
-        (signal,) = read_segment([path], segment, rng, sample_rate)
-        if rms(signal) > SILENCE:
-            return signal
+        found = cut(path)
+        if found is not None:
+            return found
     raise ValueError(
         f"{DRAWS} segments drawn in a row are silent, the last of them from "
         f"{path}: remove the silent files from the manifest."

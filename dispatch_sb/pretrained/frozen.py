@@ -5,11 +5,17 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
+import logging
+
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from dispatch_sb.pretrained.teacher import Teacher
+
+logger = logging.getLogger(__name__)
+
+LOW_PRECISION_DEVICES = {"cuda"}
 
 
 class FrozenTeacher(Teacher):
@@ -20,7 +26,9 @@ class FrozenTeacher(Teacher):
     apply its dropout. Here ``train(mode)`` always means evaluation mode, the
     parameters do not require gradient (leave them out of the optimizer with
     ``[p for p in modules.parameters() if p.requires_grad]``), and the forward
-    pass runs in float32 without autograd.
+    pass runs without autograd, and in float32: surrounding autocast is left
+    but for bfloat16 on a GPU, where the model alone runs in it, too. A model
+    that cannot is warned of once, and runs in float32 from then on.
 
     Arguments
     ---------
@@ -70,6 +78,7 @@ class FrozenTeacher(Teacher):
             )
         self.delay = delay
         self.match_level = match_level
+        self.low_precision = True  # as far as is known
         self.model = model
         self.recommended_keep = getattr(model, "recommended_keep", None)
         model_rate = getattr(model, "sample_rate", sample_rate)
@@ -114,25 +123,56 @@ class FrozenTeacher(Teacher):
             )
         if self.model.training:  # someone reached past the wrapper
             self.eval()
+        low = self.low_precision and _in_bfloat16(noisy.device.type)
         with torch.autocast(noisy.device.type, enabled=False):
             noisy = noisy.detach().float()
             # Zeros at the end, so that the delayed tail comes out as well.
-            enhanced = self._run(F.pad(noisy, (0, self.delay)))
+            enhanced = self._run(F.pad(noisy, (0, self.delay)), low)
             enhanced = enhanced.float()[:, self.delay :]
             enhanced = fit_length(enhanced, noisy.shape[1])
             if self.match_level:
                 enhanced = match_gain(enhanced, noisy)
         return enhanced
 
-    def _run(self, noisy: torch.Tensor) -> torch.Tensor:
+    def _run(self, noisy: torch.Tensor, low: bool) -> torch.Tensor:
         """The model at its own rate, [batch, samples] in and out."""
-        enhanced = as_waveforms(self.model(self.to_model_rate(noisy)))
+        given = self.to_model_rate(noisy)
+        answer = self._low_precision_answer(given) if low else None
+        if answer is None:
+            answer = self.model(given)
+        enhanced = as_waveforms(answer).float()
         if enhanced.shape[0] != noisy.shape[0]:
             raise ValueError(
                 f"The teacher was given {noisy.shape[0]} waveforms and "
                 f"returned {enhanced.shape[0]}"
             )
         return self.from_model_rate(enhanced)
+
+    def _low_precision_answer(self, noisy: torch.Tensor):
+        """What the model returns under autocast; None if it cannot."""
+        try:
+            with torch.autocast(noisy.device.type, dtype=torch.bfloat16):
+                return self.model(noisy)
+        except torch.OutOfMemoryError:
+            raise
+        except RuntimeError as error:
+            self.low_precision = False
+            logger.warning(
+                "The teacher runs in float32, not in bfloat16, in which it "
+                "fails: %s",
+                str(error).partition("\n")[0],
+            )
+        return None
+
+
+def _in_bfloat16(kind: str) -> bool:
+    """Whether a device of this kind has autocast to bfloat16 on now, and the
+    teacher should follow: on a CPU it would be slower."""
+    return (
+        kind in LOW_PRECISION_DEVICES
+        and torch.is_autocast_enabled(kind)
+        and torch.get_autocast_dtype(kind) == torch.bfloat16
+    )
 
 
 def as_waveforms(output) -> torch.Tensor:

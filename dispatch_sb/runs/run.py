@@ -24,6 +24,8 @@ from dispatch_sb.runs.settings import Settings
 
 PARTS = ("train", "valid", "test")
 SYSTEMS = ("noisy", "student", "teacher")
+# The key of an epoch under which stands what no two trainings share.
+SPEED = "speed"
 # Keys of scores.json that hold scores; all others describe the run.
 TABLES = (*SYSTEMS, "files", "flavours", "differences", "wer_settings")
 
@@ -176,7 +178,7 @@ class Run:
         ---------
         epoch : mapping
             ``epoch``, its number; ``train`` and ``valid``, numbers by name;
-            and anything else.
+            ``speed``, see `speeds`; and anything else.
 
         Example
         -------
@@ -186,7 +188,7 @@ class Run:
         >>> [epoch["epoch"] for epoch in run.epochs]
         [1, 2]
         """
-        before = [e for e in self.epochs if e["epoch"] < epoch["epoch"]]
+        before = [e for e in self._log[0] if e["epoch"] < epoch["epoch"]]
         lines = [json.dumps(entry) + "\n" for entry in (*before, epoch)]
         self._write(self.log.name, "".join(lines))
 
@@ -227,9 +229,19 @@ class Run:
 
     @property
     def epochs(self) -> list[dict[str, Any]]:
-        """One entry per finished epoch, as in ``training.jsonl``; of an epoch
-        that was begun again, the last."""
-        return self._log[0]
+        """One entry per finished epoch, as in ``training.jsonl`` but for its
+        speed; of an epoch that was begun again, the last."""
+        return [
+            {key: value for key, value in entry.items() if key != SPEED}
+            for entry in self._log[0]
+        ]
+
+    @property
+    def speeds(self) -> list[dict[str, Any]]:
+        """How fast each of the epochs was, see
+        `dispatch_sb.training.throughput.EpochClock`; empty where nobody
+        measured."""
+        return [entry.get(SPEED, {}) for entry in self._log[0]]
 
     @property
     def scores(self) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import random
 import speechbrain as sb
 import torch
 from speechbrain.utils.distributed import run_on_main
+from speechbrain.utils.logger import get_logger
 from torch.nn.parallel import DistributedDataParallel
 
 from dispatch_sb.processes import WorkerPool
@@ -20,6 +21,9 @@ from dispatch_sb.training.distillation_mixin import (
     DistillationMixin,
     TermAverages,
 )
+from dispatch_sb.training.throughput import EpochClock, sentence
+
+logger = get_logger(__name__)
 
 
 class DistillationBrain(DistillationMixin, sb.Brain):
@@ -62,14 +66,17 @@ class DistillationBrain(DistillationMixin, sb.Brain):
         epoch_counter : iterable
             Epoch numbers, from 1.
         train_set, valid_set : Dataset
-            ``train_set.set_epoch(epoch)`` is called before each epoch.
+            ``train_set.set_epoch(epoch)`` is called before each epoch. If it
+            has ``loader_options``, that function decides the loader's.
         **kwargs
             Passed on.
         """
         self.train_data = train_set
-        loader_kwargs = kwargs.pop("train_loader_kwargs", {})
+        asked = kwargs.pop("train_loader_kwargs", {})
+        asked = {"pin_memory": self.device_type == "cuda", **asked}
+        options = getattr(train_set, "loader_options", dict)
         loader = self.make_dataloader(
-            train_set, stage=sb.Stage.TRAIN, **loader_kwargs
+            train_set, stage=sb.Stage.TRAIN, **options(asked)
         )
         self.steps_per_epoch = len(loader)
         with WorkerPool(self.hparams.workers) as self.scorers:
@@ -91,7 +98,8 @@ class DistillationBrain(DistillationMixin, sb.Brain):
             Waveforms ``[batch, samples]``.
         """
         del stage
-        return self.modules.student(batch.to(self.device).noisy_sig.data)
+        batch = batch.to(self.device, non_blocking=True)
+        return self.modules.student(batch.noisy_sig.data)
 
     def compute_objectives(self, predictions, batch, stage):
         """Supervised loss plus weighted distillation loss.
@@ -129,6 +137,42 @@ class DistillationBrain(DistillationMixin, sb.Brain):
         if stage == sb.Stage.VALID and self.pesq_due:
             self._keep_for_pesq(clean, student, lens)
         return loss
+
+    def fit_batch(self, batch):
+        """Makes a step, and tells the clock; see `speechbrain.Brain`.
+
+        The device is waited for once, when the loss is read at the end.
+
+        Arguments
+        ---------
+        batch : PaddedBatch
+            See the class.
+
+        Returns
+        -------
+        torch.Tensor
+            The loss, detached, on the CPU.
+        """
+        self.clock.arrived(batch.noisy_sig)
+        loss = super().fit_batch(batch)
+        self.clock.stepped()
+        super().check_loss_isfinite(loss)
+        return loss
+
+    def check_loss_isfinite(self, loss) -> None:
+        """Nothing before the backward pass, where the device would be waited
+        for: `fit_batch` checks the loss when it has been read."""
+
+    def on_fit_batch_end(self, batch, outputs, loss, should_step) -> None:
+        """Tells the clock that the host has done its part.
+
+        Arguments
+        ---------
+        batch, outputs, loss, should_step : object
+            Unused.
+        """
+        del batch, outputs, loss, should_step
+        self.clock.queued()
 
     def _keep_for_pesq(self, clean, student, lens) -> None:
         """Moves each utterance, unpadded, to the host."""
@@ -169,6 +213,12 @@ class DistillationBrain(DistillationMixin, sb.Brain):
         if stage == sb.Stage.TRAIN:
             self.train_data.set_epoch(epoch)
             self._seed_epoch(epoch)
+            several = torch.distributed.is_initialized()
+            self.clock = EpochClock(
+                self.device,
+                getattr(self.hparams, "sample_rate", 16000),
+                torch.distributed.get_world_size() if several else 1,
+            )
         elif stage == sb.Stage.VALID:
             last = epoch == self.hparams.number_of_epochs
             self.pesq_due = last or epoch % self.hparams.pesq_every == 0
@@ -202,6 +252,8 @@ class DistillationBrain(DistillationMixin, sb.Brain):
         summary = {**self.averages.summary(), **self.distillation_summary()}
         if stage == sb.Stage.TRAIN:
             self.train_summary = summary
+            self.speed = self.clock.summary()
+            logger.info(sentence(epoch, self.speed))
         elif stage == sb.Stage.VALID:
             run_on_main(self._finish_epoch, args=[epoch, summary])
         else:
@@ -214,7 +266,12 @@ class DistillationBrain(DistillationMixin, sb.Brain):
             failed = sum(scores.pop("failed").values())
             summary.update(scores, scores_failed=failed)
         self.hparams.train_logger.log_stats(
-            {"epoch": epoch, "step": self.optimizer_step, "lr": self.rate},
+            {
+                "epoch": epoch,
+                "step": self.optimizer_step,
+                "lr": self.rate,
+                "speed": self.speed,
+            },
             train_stats=self.train_summary,
             valid_stats=summary,
         )

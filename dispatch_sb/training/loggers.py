@@ -14,7 +14,7 @@ from speechbrain.utils.train_logger import (
     TrainLogger,
 )
 
-from dispatch_sb.runs.run import Run
+from dispatch_sb.runs.run import SPEED, Run
 
 
 class TrainLoggers(TrainLogger):
@@ -45,18 +45,21 @@ class TrainLoggers(TrainLogger):
         Arguments
         ---------
         stats_meta : dict
-            ``epoch`` and anything that belongs to no data set.
+            ``epoch`` and anything that belongs to no data set. ``speed`` goes
+            to ``training.jsonl`` alone: the others stay the same when the
+            training is repeated.
         train_stats, valid_stats, test_stats : dict, optional
             Numbers of the epoch.
         verbose : bool
             Whether the text logger says more.
         """
         stats = (train_stats, valid_stats, test_stats)
-        self._text.log_stats(stats_meta, *stats, verbose=verbose)
+        same = {k: v for k, v in stats_meta.items() if k != SPEED}
+        self._text.log_stats(same, *stats, verbose=verbose)
         parts = {"train": train_stats or {}, "valid": valid_stats or {}}
         self._run.write_epoch({**stats_meta, **parts})
         if importlib.util.find_spec("tensorboard"):
             if self._board is None:
                 folder = self._run.folder / "tensorboard"
                 self._board = TensorboardLogger(str(folder))
-            self._board.log_stats(stats_meta, *stats)
+            self._board.log_stats(same, *stats)

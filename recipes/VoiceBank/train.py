@@ -35,6 +35,7 @@ from voicebank_prepare import describe_voicebank, prepare_voicebank
 from dispatch_sb.data import (
     DynamicMixture,
     check_fills_a_batch,
+    keep_in_memory,
     located_manifest,
     manifest_hash,
     pair_dataset,
@@ -455,6 +456,7 @@ def set_up(arguments: list):
     if teacher is not live:  # it was recorded
         brain.modules["teacher"] = teacher
     check_fills_a_batch(train, hparams["batch_size"])
+    train = keep_in_memory(train, hparams["audio_in_memory"], brain.device)
     run_on_main(note, args=[run, hparams, arguments])
     return hparams, brain, train, valid
 

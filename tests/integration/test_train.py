@@ -71,6 +71,8 @@ def test_every_term_is_logged(finished):
     weight = (terms["loss"] - terms["supervised"]) / terms["distillation"]
     assert weight == pytest.approx(terms["effective_weight"], rel=0.5)
     assert 1 <= log[-1]["valid"]["pesq"] <= 4.64
+    assert all(s["hours_per_minute"] > 0 for s in Run(finished[0]).speeds)
+    assert finished[1].count("hours of audio per minute") == 2
 
 
 def test_a_run_becomes_a_model(finished, corpus, tmp_path, capsys):
@@ -129,8 +131,10 @@ def test_the_second_run_skips_what_is_there(finished, options):
 
 
 def test_a_killed_run_goes_on(options, finished, tmp_path):
-    """Killed after its first epoch, a run ends as if nothing had been."""
+    """Killed after its first epoch, a run ends as if nothing had been; and
+    with its audio in memory, as if it had been read from files."""
     output = tmp_path / "killed"
+    options = *options, "--audio_in_memory", True
     words = training("dispatch", output, *options)
     process = start(words, RECIPE, [tmp_path / "out", tmp_path / "err"])
     deadline = time.monotonic() + 120
@@ -158,7 +162,8 @@ def test_own_folders_are_mixed(corpus, tmp_path):
     words = ("--clean_folders", f"[{clean}]", "--noise_folders", f"[{noise}]")
     words += ("--mixtures_per_epoch", 8, "--own_pairs", 3)
     words += ("--data_folder", "null", "--metrics", "[si_sdr]")
-    train("baseline", tmp_path, *words)
+    printed = train("baseline", tmp_path, *words, "--audio_in_memory", True)
+    assert "memory of cpu" in printed
     done = Run.open(tmp_path)
     assert done.scores["student"]["si_sdr"]["n"] == 3
     assert [(e["use"], e["folder"]) for e in done.corpus["data"]] == [

@@ -79,6 +79,13 @@ def test_a_loud_pair_is_scaled_together():
     assert np.allclose(clean / loud, clean[0] / loud[0], rtol=1e-4)
 
 
+def test_speech_in_a_last_part_of_a_frame_is_no_silence():
+    clean = np.append(np.zeros(1024), noise(0.01))
+    noisy, clean = mix(clean, noise(1.0, seed=1)[: len(clean)], 10)
+    ratio = rms(clean) / rms(noisy - clean)
+    assert decibels(ratio) == pytest.approx(10, abs=0.01)
+
+
 def test_silence_cannot_be_mixed():
     with pytest.raises(ValueError):
         mix(np.ones(1000), np.zeros(1000), 0)

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.nn.functional import pad
 
-from dispatch_sb.pretrained import FrozenTeacher, estimate_delay
+from dispatch_sb.pretrained import FrozenTeacher, estimate_delay, frozen
 from dispatch_sb.pretrained.probe import voice_like
 
 
@@ -141,6 +141,33 @@ def test_everything_runs_in_float32_under_autocast(noisy):
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert teacher(noisy).equal(plain)
     assert teacher(noisy.double()).dtype == torch.float32
+
+
+def test_on_a_gpu_the_model_follows_bfloat16(noisy, monkeypatch, caplog):
+    """And one that cannot runs in float32, which is said once."""
+    monkeypatch.setattr(frozen, "LOW_PRECISION_DEVICES", {"cpu"})
+    seen = []
+
+    def answer(signal):
+        seen.append((signal @ signal.T).dtype)
+        return signal.to(seen[-1])
+
+    def picky(signal):
+        if (signal @ signal.T).dtype != torch.float32:
+            raise RuntimeError("not implemented for 'BFloat16'")
+        return signal
+
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        low = FrozenTeacher(Applying(answer))(noisy)
+        teacher = FrozenTeacher(Applying(picky))
+        assert teacher(noisy).equal(noisy) and teacher(noisy).equal(noisy)
+    assert seen == [torch.bfloat16] and low.dtype == torch.float32
+    assert torch.allclose(low, noisy, rtol=0.01)
+    assert caplog.text.count("float32") == 1
+    with torch.autocast("cpu", dtype=torch.float16):
+        FrozenTeacher(Applying(answer))(noisy)
+    FrozenTeacher(Applying(answer))(noisy)
+    assert seen[1:] == [torch.float32] * 2
 
 
 @pytest.mark.parametrize("shape", [(2, 1, 4000), (2, 4000, 1)])

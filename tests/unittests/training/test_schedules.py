@@ -50,11 +50,14 @@ def test_one_call_reaches_every_log(tmp_path):
     which holds each epoch once, in order, after an interruption too."""
     loggers = TrainLoggers(tmp_path)
     for epoch, loss in [(1, 3.0), (2, 2.0), (3, 1.5), (2, 1.9)]:
-        loggers.log_stats({"epoch": epoch}, {"loss": loss}, {"pesq": 2.0})
-    assert "loss" in (tmp_path / "train_log.txt").read_text()
+        about = {"epoch": epoch, "speed": {"seconds": 60 * loss}}
+        loggers.log_stats(about, {"loss": loss}, {"pesq": 2.0})
+    text = (tmp_path / "train_log.txt").read_text()
+    assert "loss" in text and "speed" not in text
     assert any((tmp_path / "tensorboard").iterdir())
     expected = [
         {"epoch": n, "train": {"loss": loss}, "valid": {"pesq": 2.0}}
         for n, loss in [(1, 3.0), (2, 1.9)]
     ]
     assert Run(tmp_path).epochs == expected
+    assert [s["seconds"] for s in Run(tmp_path).speeds] == [180.0, 114.0]
