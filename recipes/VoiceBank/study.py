@@ -8,6 +8,9 @@ Make the mixtures, record the teacher, and run every cell, two at a time:
     python study.py hparams/study.yaml
 The same on a GPU, one at a time:
     python study.py hparams/study.yaml --device cuda --jobs 1
+Only the training, many beside each other on one GPU; then what is left:
+    python study.py train hparams/study.yaml --device cuda --jobs 12
+    python study.py hparams/study.yaml
 Where it stands, while it runs (--watch: again and again):
     python study.py status hparams/study.yaml
 Tables, figures and RESULTS.md from the cells that are finished:
@@ -32,6 +35,7 @@ import time
 from pathlib import Path
 
 import ruamel.yaml
+import torch
 from hyperpyyaml import load_hyperpyyaml
 from safetensors.torch import save_file
 
@@ -50,10 +54,12 @@ from dispatch_sb.study.cells import (
 from dispatch_sb.study.queue import claimed, is_claimed, run_cells
 from dispatch_sb.study.results import write_results
 from dispatch_sb.study.study_plan import Cell, Plan
+from dispatch_sb.training.recipe_files import compose
 
 HERE = Path(__file__).resolve().parent
-ACTIONS = ("run", "prepare", "status", "results", "cell")
+ACTIONS = ("run", "train", "prepare", "status", "results", "cell")
 NICE = 10
+TRAINED = "trained.json"  # in a cell's folder, if it is trained but not scored
 
 
 class Study:
@@ -69,8 +75,7 @@ class Study:
 
     def __init__(self, path: str, overrides: dict):
         self.path, self.overrides = path, overrides
-        with open(path, encoding="utf-8") as stream:
-            self.settings = load_hyperpyyaml(stream, overrides)
+        self.settings = load_hyperpyyaml(compose(path), overrides)
         self.plan = Plan(self.settings)
         self.folder = Path(self.settings["folder"])
         self.published = Path(self.settings["published"])
@@ -120,6 +125,14 @@ class Study:
         finished = self.finished()
         cells = self.plan.cells(validation(finished))
         return [cell for cell in cells if cell.name not in finished]
+
+    def untrained(self) -> list[Cell]:
+        """Those of the cells that are still to be trained."""
+        return [
+            cell
+            for cell in self.unfinished()
+            if not (self.run_folder(cell) / TRAINED).is_file()
+        ]
 
 
 def validation(finished: dict[str, dict]) -> dict[str, float]:
@@ -229,7 +242,7 @@ def score_references(study: Study) -> dict:
     return references
 
 
-def run(study: Study, jobs: int, device: str) -> int:
+def run(study: Study, jobs: int, device: str, score: bool) -> int:
     """Runs all cells that are not finished.
 
     Arguments
@@ -240,6 +253,8 @@ def run(study: Study, jobs: int, device: str) -> int:
         Cells at a time.
     device : str
         Where they train.
+    score : bool
+        False: they are trained only.
 
     Returns
     -------
@@ -249,8 +264,9 @@ def run(study: Study, jobs: int, device: str) -> int:
     prepare(study, jobs)
     script = [sys.executable, str(HERE / "study.py"), "cell"]
     overrides = [f"--{k}={json.dumps(v)}" for k, v in study.overrides.items()]
+    script += [] if score else ["--no-score"]
     failed = run_cells(
-        study.unfinished,
+        study.unfinished if score else study.untrained,
         lambda cell: [
             *(["nice", "-n", str(NICE)] if shutil.which("nice") else []),
             *[*script, study.path, "--name", cell.name, "--device", device],
@@ -266,7 +282,7 @@ def run(study: Study, jobs: int, device: str) -> int:
     return 1 if failed else 0
 
 
-def run_cell(study: Study, name: str, device: str) -> int:
+def run_cell(study: Study, name: str, device: str, score: bool) -> int:
     """Trains one cell, scores it, and writes its result.
 
     Arguments
@@ -277,6 +293,8 @@ def run_cell(study: Study, name: str, device: str) -> int:
         The cell's name.
     device : str
         Where it trains.
+    score : bool
+        False: it is trained only.
 
     Returns
     -------
@@ -292,9 +310,20 @@ def run_cell(study: Study, name: str, device: str) -> int:
             print(f"{name} is run by another process.")
             return 1
         started = time.monotonic()
-        subprocess.run(train_command(study, cell, device), check=True, cwd=HERE)
+        words = train_command(study, cell, device)
+        words += [] if score else ["--score", "False"]
+        subprocess.run(words, check=True, cwd=HERE)
+        trained = folder / TRAINED
+        if not score:
+            hours = (time.monotonic() - started) / 3600
+            write_json(trained, {"hours": hours, "machine": machine(device)})
+            return 0
+        before = {"hours": 0, "machine": machine(device)}
+        if trained.is_file():
+            before = json.loads(trained.read_text("utf-8"))
         result = gather(study, cell, device)
-        hours = (time.monotonic() - started) / 3600
+        result["machine"] = before["machine"]
+        hours = before["hours"] + (time.monotonic() - started) / 3600
         weights = result.pop("weights")
         target = study.published / "students" / f"{name}.safetensors"
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -338,6 +367,8 @@ def train_command(study: Study, cell: Cell, device: str) -> list[str]:
     if study.plan.methods[cell.method].get("distils", True):
         options["teacher_source"] = str(study.recordings.resolve())
     options |= cell.options
+    if device.startswith("cuda"):
+        options |= study.settings.get("options_on_gpu", {})
     words = [sys.executable, "train.py", f"hparams/{cell.recipe}"]
     for key, value in options.items():
         words += [f"--{key}", json.dumps(value).strip('"')]
@@ -393,7 +424,6 @@ def gather(study: Study, cell: Cell, device: str) -> dict:
         "scores": scores,
         "hashes": run.hashes,
         "commit": commit(),
-        "machine": f"{platform.machine()}, {os.cpu_count()} CPUs, {device}",
         "weights": run.student.state_dict(),
     }
 
@@ -428,6 +458,25 @@ def table(study: Study) -> str:
     count = sum(cell.name in finished for cell in cells)
     lines.append(f"{count} of {len(cells)} cells known so far are finished.")
     return "\n".join(lines)
+
+
+def machine(device: str) -> str:
+    """What a cell is trained on.
+
+    Arguments
+    ---------
+    device : str
+        As torch names it.
+
+    Returns
+    -------
+    str
+        A few words.
+    """
+    kind = device
+    if device.startswith("cuda"):
+        kind = torch.cuda.get_device_name(device)
+    return f"{platform.machine()}, {os.cpu_count()} CPUs, {kind}"
 
 
 def commit() -> str:
@@ -480,6 +529,9 @@ def parser() -> argparse.ArgumentParser:
         "--watch", type=float, metavar="SECONDS", help="status, repeatedly"
     )
     made.add_argument("--name", help="of one cell (cell)")
+    made.add_argument(
+        "--no-score", action="store_true", help="train it only (cell)"
+    )
     return made
 
 
@@ -528,10 +580,13 @@ def main(words: list[str]) -> int:
     arguments, rest = parser().parse_known_args(words)
     try:
         study = Study(arguments.study, parse_overrides(rest))
-        if arguments.action == "run":
-            return run(study, arguments.jobs, arguments.device)
+        where = arguments.device
+        if arguments.action in ("run", "train"):
+            score = arguments.action == "run"
+            return run(study, arguments.jobs, where, score)
         if arguments.action == "cell":
-            return run_cell(study, arguments.name, arguments.device)
+            score = not arguments.no_score
+            return run_cell(study, arguments.name, where, score)
         if arguments.action == "prepare":
             prepare(study, arguments.jobs)
         elif arguments.action == "results":
