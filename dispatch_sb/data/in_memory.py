@@ -107,7 +107,7 @@ class AudioInMemory(Dataset):
         self.pairs = pairs
         self.device = torch.device(device)
         self._audio: dict[str, torch.Tensor] = {}
-        self._drawn: int | None = None  # the epoch of the starts
+        self._starts: torch.Tensor | None = None  # of the current epoch
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -126,6 +126,7 @@ class AudioInMemory(Dataset):
             The epoch's number, 0 or more. Call this before iterating.
         """
         self.pairs.set_epoch(epoch)
+        self._starts = None
 
     def loader_options(self, given: Mapping) -> dict:
         """What a DataLoader of this dataset is made with.
@@ -158,8 +159,8 @@ class AudioInMemory(Dataset):
         """
         if not self._audio:
             self._read()
-        if self._drawn != self.epoch:
-            self._draw()
+        if self._starts is None:
+            self._starts = self._drawn()
         chosen = self._moved(torch.tensor(indices))
         length = self._lengths[chosen]
         segment = self.pairs.segment
@@ -220,7 +221,7 @@ class AudioInMemory(Dataset):
         samples = common_length(paths, self.pairs.sample_rate)
         return samples, [_bytes_of(path) == 2 for path in paths]
 
-    def _draw(self) -> None:
+    def _drawn(self) -> torch.Tensor:
         """Draws where the segments of all utterances start in this epoch."""
         pairs, starts = self.pairs, [0] * len(self)
         if pairs.segment is not None:
@@ -228,8 +229,7 @@ class AudioInMemory(Dataset):
                 draw_start(samples, pairs.segment, pairs.generator(utterance))
                 for utterance, samples in zip(self._ids, self._samples)
             ]
-        self._starts = torch.tensor(starts).to(self.device)
-        self._drawn = self.epoch
+        return torch.tensor(starts).to(self.device)
 
     def _moved(self, numbers: torch.Tensor) -> torch.Tensor:
         """A few numbers on the device, sent without waiting for it."""

@@ -83,10 +83,11 @@ class DistillationBrain(DistillationMixin, sb.Brain):
             Passed on.
         """
         self.train_data = train_set
+        asked = kwargs.pop("train_loader_kwargs", {})
+        asked = {"pin_memory": self.device_type == "cuda", **asked}
         options = getattr(train_set, "loader_options", dict)
-        loader_kwargs = options(kwargs.pop("train_loader_kwargs", {}))
         loader = self.make_dataloader(
-            train_set, stage=sb.Stage.TRAIN, **loader_kwargs
+            train_set, stage=sb.Stage.TRAIN, **options(asked)
         )
         self.steps_per_epoch = len(loader)
         with WorkerPool(self.hparams.workers) as self.scorers:
@@ -108,7 +109,8 @@ class DistillationBrain(DistillationMixin, sb.Brain):
             Waveforms ``[batch, samples]``.
         """
         del stage
-        return self.modules.student(batch.to(self.device).noisy_sig.data)
+        batch = batch.to(self.device, non_blocking=True)
+        return self.modules.student(batch.noisy_sig.data)
 
     def compute_objectives(self, predictions, batch, stage):
         """Supervised loss plus weighted distillation loss.
@@ -150,6 +152,8 @@ class DistillationBrain(DistillationMixin, sb.Brain):
     def fit_batch(self, batch):
         """Makes a step, and tells the clock; see `speechbrain.Brain`.
 
+        The device is waited for once, when the loss is read at the end.
+
         Arguments
         ---------
         batch : PaddedBatch
@@ -164,12 +168,12 @@ class DistillationBrain(DistillationMixin, sb.Brain):
         make_step = self.graph_step or super().fit_batch
         loss = make_step(batch)
         self.clock.stepped()
+        super().check_loss_isfinite(loss)
         return loss
 
     def check_loss_isfinite(self, loss) -> None:
-        """As SpeechBrain does, which waits for the device."""
-        with self.clock.waiting():
-            super().check_loss_isfinite(loss)
+        """Nothing before the backward pass, where the device would be waited
+        for: `fit_batch` checks the loss when it has been read."""
 
     def on_fit_batch_end(self, batch, outputs, loss, should_step) -> None:
         """Tells the clock that the host has done its part."""

@@ -4,10 +4,9 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
-import contextlib
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import torch
 from speechbrain.dataio.batch import PaddedData
@@ -22,7 +21,7 @@ class EpochClock:
     """Measures an epoch on the host, without making it wait for the device.
 
     The time is split in three: waiting for the next batch; waiting for the
-    device, at the points where SpeechBrain reads the loss anyway; and the
+    device, at the end of a step, where SpeechBrain reads the loss; and the
     rest, in which the host does its own part, on a CPU all of the step.
 
     Arguments
@@ -40,8 +39,6 @@ class EpochClock:
     >>> signal = PaddedData(torch.zeros(2, 16000), torch.ones(2))
     >>> for _ in range(3):
     ...     clock.arrived(signal)
-    ...     with clock.waiting():
-    ...         pass
     ...     clock.queued()
     ...     clock.stepped()
     >>> found = clock.summary()
@@ -76,13 +73,6 @@ class EpochClock:
         """
         self.data += time.perf_counter() - self.last
         self.samples += signal.lengths.sum() * signal.data.shape[1]
-
-    @contextlib.contextmanager
-    def waiting(self) -> Iterator[None]:
-        """Around what waits for the device."""
-        begin = time.perf_counter()
-        yield
-        self.device_wait += time.perf_counter() - begin
 
     def queued(self) -> None:
         """The host has done its part of a step; until `stepped` it waits."""
