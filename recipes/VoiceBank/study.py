@@ -26,8 +26,6 @@ Authors
 
 import argparse
 import json
-import os
-import platform
 import shutil
 import subprocess
 import sys
@@ -35,7 +33,6 @@ import time
 from pathlib import Path
 
 import ruamel.yaml
-import torch
 from hyperpyyaml import load_hyperpyyaml
 from safetensors.torch import save_file
 
@@ -59,7 +56,6 @@ from dispatch_sb.training.recipe_files import compose
 HERE = Path(__file__).resolve().parent
 ACTIONS = ("run", "train", "prepare", "status", "results", "cell")
 NICE = 10
-TRAINED = "trained.json"  # in a cell's folder, if it is trained but not scored
 
 
 class Study:
@@ -131,7 +127,8 @@ class Study:
         return [
             cell
             for cell in self.unfinished()
-            if not (self.run_folder(cell) / TRAINED).is_file()
+            if len(Run(self.run_folder(cell)).epochs)
+            < cell.options["number_of_epochs"]
         ]
 
 
@@ -242,7 +239,7 @@ def score_references(study: Study) -> dict:
     return references
 
 
-def run(study: Study, jobs: int, device: str, score: bool) -> int:
+def run(study: Study, jobs: int, device: str) -> int:
     """Runs all cells that are not finished.
 
     Arguments
@@ -253,8 +250,6 @@ def run(study: Study, jobs: int, device: str, score: bool) -> int:
         Cells at a time.
     device : str
         Where they train.
-    score : bool
-        False: they are trained only.
 
     Returns
     -------
@@ -264,9 +259,8 @@ def run(study: Study, jobs: int, device: str, score: bool) -> int:
     prepare(study, jobs)
     script = [sys.executable, str(HERE / "study.py"), "cell"]
     overrides = [f"--{k}={json.dumps(v)}" for k, v in study.overrides.items()]
-    script += [] if score else ["--no-score"]
     failed = run_cells(
-        study.unfinished if score else study.untrained,
+        study.unfinished,
         lambda cell: [
             *(["nice", "-n", str(NICE)] if shutil.which("nice") else []),
             *[*script, study.path, "--name", cell.name, "--device", device],
@@ -274,15 +268,74 @@ def run(study: Study, jobs: int, device: str, score: bool) -> int:
         ],
         lambda cell: study.run_folder(cell) / "cell.log",
         jobs=jobs,
-        report=lambda text: print(f"{time.strftime('%H:%M:%S')} {text}"),
+        report=report,
     )
     print(table(study))
+    return told_of(failed)
+
+
+def train(study: Study, jobs: int, device: str) -> int:
+    """Trains all cells that are not trained, and scores none.
+
+    Arguments
+    ---------
+    study : Study
+        The study.
+    jobs : int
+        Cells at a time.
+    device : str
+        Where they train.
+
+    Returns
+    -------
+    int
+        Exit status: 0 if every cell is trained.
+    """
+    prepare(study, jobs)
+    return told_of(
+        run_cells(
+            study.untrained,
+            lambda cell: [
+                *train_command(study, cell, device),
+                *("--score", "False"),
+            ],
+            lambda cell: study.run_folder(cell) / "cell.log",
+            jobs=jobs,
+            report=report,
+        )
+    )
+
+
+def report(text: str) -> None:
+    """Says what begins or ends, and when.
+
+    Arguments
+    ---------
+    text : str
+        A sentence.
+    """
+    print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)
+
+
+def told_of(failed: list[str]) -> int:
+    """Says which cells failed.
+
+    Arguments
+    ---------
+    failed : list of str
+        Their names.
+
+    Returns
+    -------
+    int
+        Exit status: 0 if none did.
+    """
     if failed:
         print(f"Failed: {', '.join(failed)}; the same command tries again.")
     return 1 if failed else 0
 
 
-def run_cell(study: Study, name: str, device: str, score: bool) -> int:
+def run_cell(study: Study, name: str, device: str) -> int:
     """Trains one cell, scores it, and writes its result.
 
     Arguments
@@ -293,8 +346,6 @@ def run_cell(study: Study, name: str, device: str, score: bool) -> int:
         The cell's name.
     device : str
         Where it trains.
-    score : bool
-        False: it is trained only.
 
     Returns
     -------
@@ -309,28 +360,15 @@ def run_cell(study: Study, name: str, device: str, score: bool) -> int:
         if not mine:
             print(f"{name} is run by another process.")
             return 1
-        started = time.monotonic()
-        words = train_command(study, cell, device)
-        words += [] if score else ["--score", "False"]
-        subprocess.run(words, check=True, cwd=HERE)
-        trained = folder / TRAINED
-        if not score:
-            hours = (time.monotonic() - started) / 3600
-            write_json(trained, {"hours": hours, "machine": machine(device)})
-            return 0
-        before = {"hours": 0, "machine": machine(device)}
-        if trained.is_file():
-            before = json.loads(trained.read_text("utf-8"))
+        subprocess.run(train_command(study, cell, device), check=True, cwd=HERE)
         result = gather(study, cell, device)
-        result["machine"] = before["machine"]
-        hours = before["hours"] + (time.monotonic() - started) / 3600
         weights = result.pop("weights")
         target = study.published / "students" / f"{name}.safetensors"
         target.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(target) as partial:
             save_file(weights, partial)
         finished = study.published / "cells" / f"{name}.json"
-        write_json(finished, {**result, "hours": hours})
+        write_json(finished, result)
     return 0
 
 
@@ -424,6 +462,8 @@ def gather(study: Study, cell: Cell, device: str) -> dict:
         "scores": scores,
         "hashes": run.hashes,
         "commit": commit(),
+        "hours": sum(x.get("seconds", 0) for x in run.speeds) / 3600,
+        "machine": ", ".join({x.get("machine", "unknown") for x in run.speeds}),
         "weights": run.student.state_dict(),
     }
 
@@ -458,25 +498,6 @@ def table(study: Study) -> str:
     count = sum(cell.name in finished for cell in cells)
     lines.append(f"{count} of {len(cells)} cells known so far are finished.")
     return "\n".join(lines)
-
-
-def machine(device: str) -> str:
-    """What a cell is trained on.
-
-    Arguments
-    ---------
-    device : str
-        As torch names it.
-
-    Returns
-    -------
-    str
-        A few words.
-    """
-    kind = device
-    if device.startswith("cuda"):
-        kind = torch.cuda.get_device_name(device)
-    return f"{platform.machine()}, {os.cpu_count()} CPUs, {kind}"
 
 
 def commit() -> str:
@@ -529,9 +550,6 @@ def parser() -> argparse.ArgumentParser:
         "--watch", type=float, metavar="SECONDS", help="status, repeatedly"
     )
     made.add_argument("--name", help="of one cell (cell)")
-    made.add_argument(
-        "--no-score", action="store_true", help="train it only (cell)"
-    )
     return made
 
 
@@ -580,13 +598,12 @@ def main(words: list[str]) -> int:
     arguments, rest = parser().parse_known_args(words)
     try:
         study = Study(arguments.study, parse_overrides(rest))
-        where = arguments.device
-        if arguments.action in ("run", "train"):
-            score = arguments.action == "run"
-            return run(study, arguments.jobs, where, score)
+        if arguments.action == "run":
+            return run(study, arguments.jobs, arguments.device)
+        if arguments.action == "train":
+            return train(study, arguments.jobs, arguments.device)
         if arguments.action == "cell":
-            score = not arguments.no_score
-            return run_cell(study, arguments.name, where, score)
+            return run_cell(study, arguments.name, arguments.device)
         if arguments.action == "prepare":
             prepare(study, arguments.jobs)
         elif arguments.action == "results":
