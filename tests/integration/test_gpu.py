@@ -83,7 +83,8 @@ def losses(brain, steps=STEPS):
 def test_training_takes_the_same_course_as_on_a_cpu(
     precision, weight, monkeypatch
 ):
-    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
+    for backend in (torch.backends.cudnn, torch.backends.cuda.matmul):
+        monkeypatch.setattr(backend, "allow_tf32", False)
     expected = losses(trainer("cpu", **weight))
     found = losses(trainer("cuda", precision, **weight))
     rounding = 1e-3 if precision == "fp32" else 0.05
