@@ -17,7 +17,6 @@ from torch.nn.parallel import DistributedDataParallel
 
 from dispatch_sb.processes import WorkerPool
 from dispatch_sb.scoring import validation_scores
-from dispatch_sb.training.cuda_graph import CudaGraphStep
 from dispatch_sb.training.distillation_mixin import (
     DistillationMixin,
     TermAverages,
@@ -34,27 +33,17 @@ class DistillationBrain(DistillationMixin, sb.Brain):
     ``number_of_epochs``, ``pesq_every`` (epochs between two PESQ
     validations), ``workers`` (processes for PESQ), ``train_logger``, ``seed``
     if it is there (what is drawn in an epoch depends on it and on the epoch
-    alone), ``supervised_weight`` if it is there (a number or a schedule),
-    ``cuda_graph`` if it is there (whether a `CudaGraphStep` makes the steps);
-    and with a teacher those of the mixin.
+    alone), ``supervised_weight`` if it is there (a number or a schedule); and
+    with a teacher those of the mixin.
 
     Batches hold ``noisy_sig`` and ``clean_sig``, ``[batch, samples]`` with
     relative lengths, and ``teacher_sig`` where the teacher was recorded.
     """
 
-    # Makes the steps if hparams.cuda_graph is True.
-    graph_step: CudaGraphStep | None = None
-
     def check_distillation(self) -> None:
         """With a teacher, as in the mixin; without one, nothing is needed."""
         if self.distils:
             super().check_distillation()
-
-    def on_fit_start(self) -> None:
-        """As a Brain does; then the step may be recorded."""
-        super().on_fit_start()
-        if getattr(self.hparams, "cuda_graph", False):
-            self.graph_step = CudaGraphStep(self)
 
     def _wrap_distributed(self) -> None:
         """Shares the student among processes.
@@ -165,8 +154,7 @@ class DistillationBrain(DistillationMixin, sb.Brain):
             The loss, detached, on the CPU.
         """
         self.clock.arrived(batch.noisy_sig)
-        make_step = self.graph_step or super().fit_batch
-        loss = make_step(batch)
+        loss = super().fit_batch(batch)
         self.clock.stepped()
         super().check_loss_isfinite(loss)
         return loss

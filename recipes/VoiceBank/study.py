@@ -405,8 +405,6 @@ def train_command(study: Study, cell: Cell, device: str) -> list[str]:
     if study.plan.methods[cell.method].get("distils", True):
         options["teacher_source"] = str(study.recordings.resolve())
     options |= cell.options
-    if device.startswith("cuda"):
-        options |= study.settings.get("options_on_gpu", {})
     words = [sys.executable, "train.py", f"hparams/{cell.recipe}"]
     for key, value in options.items():
         words += [f"--{key}", json.dumps(value).strip('"')]
