@@ -75,13 +75,13 @@ class Plan:
         ``key``, ``values``, ``seed`` and ``options`` (of every run that
         distils), and ``methods``: by name ``recipe``, ``options``, ``later``
         (runs after the others), and one of ``strength`` (fixed), ``like``
-        (takes the strength that was chosen for another method),
+        (takes the strength of another method),
         ``distils: false``.
 
     Raises
     ------
     ValueError
-        If a method is ``like`` one that is not swept.
+        If a method is ``like`` one that has no strength of its own.
 
     Example
     -------
@@ -108,12 +108,13 @@ class Plan:
     def __init__(self, study: Mapping):
         self.study, self.sweep = study, study["sweep"]
         self.methods: Mapping[str, Mapping] = study["methods"]
-        swept = self._swept()
+        own = [n for n, m in self.methods.items() if "strength" in m]
+        own += self._swept()
         for name, method in self.methods.items():
-            if "like" in method and method["like"] not in swept:
+            if "like" in method and method["like"] not in own:
                 raise ValueError(
                     f"methods: {name} is like {method['like']}, which has no "
-                    f"sweep of its own (those with one: {', '.join(swept)})."
+                    f"strength of its own (those with one: {', '.join(own)})."
                 )
 
     def cells(self, validation: Mapping[str, float]) -> list[Cell]:
@@ -188,10 +189,11 @@ class Plan:
             The one with the best validation PESQ; None without distillation,
             and until the method's sweep is complete.
         """
-        settings = self.methods[method]
-        if not settings.get("distils", True) or "strength" in settings:
-            return settings.get("strength")
-        method = settings.get("like", method)
+        if not self.methods[method].get("distils", True):
+            return None
+        method = self.methods[method].get("like", method)
+        if "strength" in self.methods[method]:
+            return self.methods[method]["strength"]
         found = {}
         for value in sorted(self.sweep["values"]):
             cell = self._cell(SWEEP, student, method, self.sweep["seed"], value)

@@ -144,6 +144,7 @@ CHECKS: dict[str, Check] = {
     "number_of_epochs": COUNT,
     "batch_size": COUNT,
     "num_workers": FROM_0,
+    "score": FLAG,
     "audio_in_memory": _either(FLAG, _one_of("auto")),
     "train_loader_kwargs": BLOCK,
     "train_loader_kwargs.batch_size": COUNT,

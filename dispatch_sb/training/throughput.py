@@ -4,6 +4,8 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
+import os
+import platform
 import sys
 import time
 from collections.abc import Mapping
@@ -96,9 +98,9 @@ class EpochClock:
             ``seconds``; ``hours_per_minute``, audio of all processes;
             ``data``, ``compute`` and ``host``, shares of the time;
             ``bounded_by``, one of these; ``peak_gib``, allocated on the GPU,
-            or taken by the process so far; ``cpus``, how many the process
-            kept busy; ``gpu``, the share of the time in which the GPU did
-            anything, where it is known.
+            or taken by the process so far; ``machine``, in words; ``cpus``,
+            how many the process kept busy; ``gpu``, the share of the time in
+            which the GPU did anything, where it is known.
         """
         seconds = time.perf_counter() - self.begin
         shares = {"data": self.data / seconds}
@@ -113,6 +115,7 @@ class EpochClock:
             "hours_per_minute": audio / 60 / seconds,
             **shares,
             "bounded_by": bound(shares),
+            "machine": machine(self.device),
             "cpus": (time.process_time() - self.cpu) / seconds,
         }
         peak = peak_bytes(self.device)
@@ -121,6 +124,30 @@ class EpochClock:
         if self.busy:
             found["gpu"] = sum(self.busy) / len(self.busy)
         return found
+
+
+def machine(device: torch.device) -> str:
+    """What trains.
+
+    Arguments
+    ---------
+    device : torch.device
+        Any device.
+
+    Returns
+    -------
+    str
+        A few words.
+
+    Example
+    -------
+    >>> machine(torch.device("cpu")).endswith(", cpu")
+    True
+    """
+    kind = str(device)
+    if device.type == "cuda":
+        kind = torch.cuda.get_device_name(device)
+    return f"{platform.machine()}, {os.cpu_count()} CPUs, {kind}"
 
 
 def bound(shares: Mapping[str, float]) -> str:

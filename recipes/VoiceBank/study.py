@@ -8,6 +8,9 @@ Make the mixtures, record the teacher, and run every cell, two at a time:
     python study.py hparams/study.yaml
 The same on a GPU, one at a time:
     python study.py hparams/study.yaml --device cuda --jobs 1
+Only the training, many beside each other on one GPU; then what is left:
+    python study.py train hparams/study.yaml --device cuda --jobs 12
+    python study.py hparams/study.yaml
 Where it stands, while it runs (--watch: again and again):
     python study.py status hparams/study.yaml
 Tables, figures and RESULTS.md from the cells that are finished:
@@ -23,8 +26,6 @@ Authors
 
 import argparse
 import json
-import os
-import platform
 import shutil
 import subprocess
 import sys
@@ -50,9 +51,10 @@ from dispatch_sb.study.cells import (
 from dispatch_sb.study.queue import claimed, is_claimed, run_cells
 from dispatch_sb.study.results import write_results
 from dispatch_sb.study.study_plan import Cell, Plan
+from dispatch_sb.training.recipe_files import compose
 
 HERE = Path(__file__).resolve().parent
-ACTIONS = ("run", "prepare", "status", "results", "cell")
+ACTIONS = ("run", "train", "prepare", "status", "results", "cell")
 NICE = 10
 
 
@@ -69,8 +71,7 @@ class Study:
 
     def __init__(self, path: str, overrides: dict):
         self.path, self.overrides = path, overrides
-        with open(path, encoding="utf-8") as stream:
-            self.settings = load_hyperpyyaml(stream, overrides)
+        self.settings = load_hyperpyyaml(compose(path), overrides)
         self.plan = Plan(self.settings)
         self.folder = Path(self.settings["folder"])
         self.published = Path(self.settings["published"])
@@ -120,6 +121,15 @@ class Study:
         finished = self.finished()
         cells = self.plan.cells(validation(finished))
         return [cell for cell in cells if cell.name not in finished]
+
+    def untrained(self) -> list[Cell]:
+        """Those of the cells that are still to be trained."""
+        return [
+            cell
+            for cell in self.unfinished()
+            if len(Run(self.run_folder(cell)).epochs)
+            < cell.options["number_of_epochs"]
+        ]
 
 
 def validation(finished: dict[str, dict]) -> dict[str, float]:
@@ -258,9 +268,68 @@ def run(study: Study, jobs: int, device: str) -> int:
         ],
         lambda cell: study.run_folder(cell) / "cell.log",
         jobs=jobs,
-        report=lambda text: print(f"{time.strftime('%H:%M:%S')} {text}"),
+        report=report,
     )
     print(table(study))
+    return told_of(failed)
+
+
+def train(study: Study, jobs: int, device: str) -> int:
+    """Trains all cells that are not trained, and scores none.
+
+    Arguments
+    ---------
+    study : Study
+        The study.
+    jobs : int
+        Cells at a time.
+    device : str
+        Where they train.
+
+    Returns
+    -------
+    int
+        Exit status: 0 if every cell is trained.
+    """
+    prepare(study, jobs)
+    return told_of(
+        run_cells(
+            study.untrained,
+            lambda cell: [
+                *train_command(study, cell, device),
+                *("--score", "False"),
+            ],
+            lambda cell: study.run_folder(cell) / "cell.log",
+            jobs=jobs,
+            report=report,
+        )
+    )
+
+
+def report(text: str) -> None:
+    """Says what begins or ends, and when.
+
+    Arguments
+    ---------
+    text : str
+        A sentence.
+    """
+    print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)
+
+
+def told_of(failed: list[str]) -> int:
+    """Says which cells failed.
+
+    Arguments
+    ---------
+    failed : list of str
+        Their names.
+
+    Returns
+    -------
+    int
+        Exit status: 0 if none did.
+    """
     if failed:
         print(f"Failed: {', '.join(failed)}; the same command tries again.")
     return 1 if failed else 0
@@ -291,17 +360,15 @@ def run_cell(study: Study, name: str, device: str) -> int:
         if not mine:
             print(f"{name} is run by another process.")
             return 1
-        started = time.monotonic()
         subprocess.run(train_command(study, cell, device), check=True, cwd=HERE)
         result = gather(study, cell, device)
-        hours = (time.monotonic() - started) / 3600
         weights = result.pop("weights")
         target = study.published / "students" / f"{name}.safetensors"
         target.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(target) as partial:
             save_file(weights, partial)
         finished = study.published / "cells" / f"{name}.json"
-        write_json(finished, {**result, "hours": hours})
+        write_json(finished, result)
     return 0
 
 
@@ -393,7 +460,8 @@ def gather(study: Study, cell: Cell, device: str) -> dict:
         "scores": scores,
         "hashes": run.hashes,
         "commit": commit(),
-        "machine": f"{platform.machine()}, {os.cpu_count()} CPUs, {device}",
+        "hours": sum(x.get("seconds", 0) for x in run.speeds) / 3600,
+        "machine": ", ".join({x.get("machine", "unknown") for x in run.speeds}),
         "weights": run.student.state_dict(),
     }
 
@@ -530,6 +598,8 @@ def main(words: list[str]) -> int:
         study = Study(arguments.study, parse_overrides(rest))
         if arguments.action == "run":
             return run(study, arguments.jobs, arguments.device)
+        if arguments.action == "train":
+            return train(study, arguments.jobs, arguments.device)
         if arguments.action == "cell":
             return run_cell(study, arguments.name, arguments.device)
         if arguments.action == "prepare":

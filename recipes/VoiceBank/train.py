@@ -486,7 +486,7 @@ def main(arguments: list) -> None:
         train_loader_kwargs=hparams["train_loader_kwargs"],
         valid_loader_kwargs=hparams["valid_loader_kwargs"],
     )
-    if leave_process_group():
+    if leave_process_group() and hparams["score"]:
         evaluate_run(brain, hparams, data_root(hparams))
 
 
