@@ -49,18 +49,21 @@ class DistillationBrain(DistillationMixin, sb.Brain):
             super().check_distillation()
 
     def _wrap_distributed(self) -> None:
-        """Shares the student among processes. Its buffers are equal without
-        being sent: validation, of which each has a share, sends nothing."""
+        """Shares what is trained among processes. Its buffers are equal
+        without being sent: validation, of which each has a share, sends
+        nothing."""
         if not self.distributed_launch:
             super()._wrap_distributed()
             return
         on_cpu = self.device_type == "cpu"
-        self.modules["student"] = DistributedDataParallel(
-            share_batch_norm(self.modules["student"], self.device_type),
-            device_ids=None if on_cpu else [self.device],
-            find_unused_parameters=self.find_unused_parameters,
-            broadcast_buffers=False,
-        )
+        for name, module in self.modules.items():
+            if any(x.requires_grad for x in module.parameters()):
+                self.modules[name] = DistributedDataParallel(
+                    share_batch_norm(module, self.device_type),
+                    device_ids=None if on_cpu else [self.device],
+                    find_unused_parameters=self.find_unused_parameters,
+                    broadcast_buffers=False,
+                )
 
     def fit(self, epoch_counter, train_set, valid_set=None, **kwargs):
         """Trains; see `speechbrain.Brain.fit`.

@@ -5,6 +5,7 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
+import functools
 import os
 import platform
 from collections.abc import Mapping, Sized
@@ -12,11 +13,11 @@ from pathlib import Path
 
 import torch
 from speechbrain.dataio.sampler import ReproducibleRandomSampler
-from torch import distributed, nn
+from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.data import IterableDataset
 
-from dispatch_sb.losses.all_processes import own_part, process_count, summed
+from dispatch_sb.losses.all_processes import gathered, own_part, process_count
 from dispatch_sb.processes import available_cpus
 
 
@@ -139,6 +140,8 @@ class _SharedStatistics:
         if not self.training or process_count() == 1:
             return super().forward(features)
         self._check_input_dim(features)
+        given = features.dtype
+        features = features.to(torch.promote_types(given, torch.float32))
         kept = [1, -1] + [1] * (features.dim() - 2)
         mean, variance, count = _moments(features)
         self._remember(mean.detach(), variance.detach(), count)
@@ -146,7 +149,8 @@ class _SharedStatistics:
         shift = -mean * scale
         if self.affine:
             scale, shift = scale * self.weight, shift * self.weight + self.bias
-        return torch.addcmul(shift.view(kept), features, scale.view(kept))
+        normal = torch.addcmul(shift.view(kept), features, scale.view(kept))
+        return normal.to(given)
 
     @torch.no_grad()
     def _remember(self, mean, variance, count):
@@ -171,32 +175,17 @@ def _moments(features):
     # where the mean is large, these cancel.
     count = features.numel() // features.shape[1]
     own = torch.stack([torch.full_like(mean, count), mean, variance])
-    places = [torch.zeros_like(own)] * process_count()
-    places[distributed.get_rank()] = own
-    counts, means, variances = summed(torch.stack(places)).unbind(1)
+    counts, means, variances = gathered(own[None]).unbind(1)
     shares = counts / counts.sum(0)
     mean = (shares * means).sum(0)
     variance = (shares * (variances + (means - mean).square())).sum(0)
     return mean, variance, counts.detach().sum(0)
 
 
-class _Shared1d(_SharedStatistics, nn.BatchNorm1d):
-    """For ``[batch, channels, frames]``."""
-
-
-class _Shared2d(_SharedStatistics, nn.BatchNorm2d):
-    """For ``[batch, channels, frames, bins]``."""
-
-
-class _Shared3d(_SharedStatistics, nn.BatchNorm3d):
-    """For images with depth."""
-
-
-_SHARED = {
-    nn.BatchNorm1d: _Shared1d,
-    nn.BatchNorm2d: _Shared2d,
-    nn.BatchNorm3d: _Shared3d,
-}
+@functools.cache
+def _shared(kind: type) -> type:
+    """A kind of batch normalisation, with the statistics of all processes."""
+    return type(f"Shared{kind.__name__}", (_SharedStatistics, kind), {})
 
 
 def share_batch_norm(network: nn.Module, device_type: str) -> nn.Module:
@@ -224,7 +213,7 @@ def share_batch_norm(network: nn.Module, device_type: str) -> nn.Module:
     if device_type != "cpu":
         return nn.SyncBatchNorm.convert_sync_batchnorm(network)
     for layer in network.modules():
-        if isinstance(layer, _BatchNorm) and type(layer) in _SHARED:
+        if isinstance(layer, _BatchNorm):
             # In its place, since hooks and lists may hold the layer.
-            layer.__class__ = _SHARED[type(layer)]
+            layer.__class__ = _shared(type(layer))
     return network

@@ -15,13 +15,22 @@ from dispatch_sb.training.ranks import share_batch_norm
 UTTERANCES, SAMPLES, CHANNELS = 8, 64, 3
 
 
+class Norm(nn.BatchNorm1d):
+    """Normalises in a way of its own, as far as memory is concerned."""
+
+    def forward(self, x):
+        """``[batch, channels, frames]`` in and out."""
+        rows = x.mT
+        return super().forward(rows.flatten(0, 1)).view_as(rows).mT
+
+
 class Network(nn.Module):
     """Normalises twice, in one and in two dimensions, far from zero."""
 
     def __init__(self):
         super().__init__()
         self.first = nn.Conv1d(1, CHANNELS, 5, padding=2, bias=False)
-        self.norm = nn.BatchNorm1d(CHANNELS, momentum=None)
+        self.norm = Norm(CHANNELS, momentum=None)
         self.norm2 = nn.BatchNorm2d(CHANNELS, affine=False)
         self.last = nn.Conv1d(CHANNELS, 1, 5, padding=2)
 

@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import fake_slurm
 import pytest
 import torch
 from programs import RECIPE, SERVER, start, training
@@ -116,7 +117,9 @@ def test_two_processes_train_validate_and_score_as_one(corpus, tmp_path):
     mine, others = both.scores, alone.scores
     assert list(mine["files"]) == list(others["files"])
     for metric, score in others["student"].items():
-        assert mine["student"][metric] == pytest.approx(score, rel=1e-2)
+        found = mine["student"][metric]
+        assert found["n"] == score["n"] == 3
+        assert found["mean"] == pytest.approx(score["mean"], rel=1e-3)
 
 
 @pytest.fixture
@@ -180,4 +183,29 @@ def test_scoring_may_take_longer_than_processes_wait(corpus, tmp_path):
     scores = Run(tmp_path).scores
     assert scores["student"]["pesq"]["n"] == 3
     assert set(scores["student"]) == {"pesq", "si_sdr"}
+    assert done.stdout.count("Scores: ") == 1
+
+
+@pytest.mark.slow
+def test_slurm_trains_on_two_machines(corpus, tmp_path):
+    """The script as a user submits it, against the programs of a cluster."""
+    fake_slurm.install(tmp_path / "bin")
+    places = [tmp_path / "bin", Path(sys.executable).parent]
+    variables = {"SPOOL": tmp_path, "OMP_NUM_THREADS": 1}
+    variables |= {"PATH": ":".join([*map(str, places), os.environ["PATH"]])}
+    options = ["--distributed_backend", "gloo", "--device", "cpu"]
+    options += ["--data_folder", corpus, "--valid_speakers", "[p287]"]
+    words = training(
+        "baseline", tmp_path / "run", *options, "--metrics", "stoi"
+    )
+    done = subprocess.run(
+        ["sbatch", "--nodes=2", "slurm.sh", *words[1:]],
+        cwd=RECIPE,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        env={**os.environ, **{k: str(v) for k, v in variables.items()}},
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert Run(tmp_path / "run").scores["student"]["stoi"]["n"] == 3
     assert done.stdout.count("Scores: ") == 1
