@@ -49,9 +49,8 @@ class DistillationBrain(DistillationMixin, sb.Brain):
             super().check_distillation()
 
     def _wrap_distributed(self) -> None:
-        """Shares what is trained among processes. Its buffers are equal
-        without being sent: validation, of which each has a share, sends
-        nothing."""
+        """Shares what is trained, and its batch normalisation, among
+        processes."""
         if not self.distributed_launch:
             super()._wrap_distributed()
             return
@@ -62,7 +61,6 @@ class DistillationBrain(DistillationMixin, sb.Brain):
                     share_batch_norm(module, self.device_type),
                     device_ids=None if on_cpu else [self.device],
                     find_unused_parameters=self.find_unused_parameters,
-                    broadcast_buffers=False,
                 )
 
     def fit(self, epoch_counter, train_set, valid_set=None, **kwargs):
@@ -100,15 +98,19 @@ class DistillationBrain(DistillationMixin, sb.Brain):
         batch : PaddedBatch
             See the class.
         stage : speechbrain.Stage
-            Unused.
+            Training, validation or test.
 
         Returns
         -------
         torch.Tensor
             Waveforms ``[batch, samples]``.
         """
-        del stage
-        return self.modules.student(batch.to(self.device).noisy_sig.data)
+        student = self.modules.student
+        wrapped = isinstance(student, DistributedDataParallel)
+        if wrapped and stage != sb.Stage.TRAIN:
+            # Processes have unequal shares: a pass must wait for no other.
+            student = student.module
+        return student(batch.to(self.device).noisy_sig.data)
 
     def compute_objectives(self, predictions, batch, stage):
         """Supervised loss plus weighted distillation loss.

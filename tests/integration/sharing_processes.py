@@ -54,7 +54,7 @@ def trained(rank, count):
     network = share_batch_norm(Network().double(), "cpu")
     model = network
     if count > 1:
-        model = DistributedDataParallel(network, broadcast_buffers=False)
+        model = DistributedDataParallel(network)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
     noisy, taught, clean = whole_batch().double()[:, rank::count]
     known = taught.unflatten(1, (1, -1, 1))
