@@ -76,10 +76,7 @@ class RankWatch:
         self._over.set()
         self._thread.join(2 * BEAT)
         with contextlib.suppress(RuntimeError):
-            name = "" if kind is SystemExit else f"{kind.__name__}: "
-            self._connected().set(
-                f"end {self.rank}", "" if fine else f"{name}{error}"[:1000]
-            )
+            self._connected().set(f"end {self.rank}", _reason(error, fine))
         if not fine:
             get_error_handler().record_exception(error)
 
@@ -161,6 +158,14 @@ class RankWatch:
         until = time.monotonic() + self.patience + 5 * BEAT
         while self._thread.is_alive() and time.monotonic() < until:
             time.sleep(BEAT)
+
+
+def _reason(error, fine):
+    """How a process ended; nothing, if it ended well."""
+    if fine:
+        return ""
+    name = "" if isinstance(error, SystemExit) else type(error).__name__ + ": "
+    return f"{name}{error}"[:1000]
 
 
 def _end(sentence):

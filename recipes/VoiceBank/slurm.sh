@@ -18,8 +18,8 @@
 
 set -euo pipefail
 cd "$SLURM_SUBMIT_DIR"
-MASTER_ADDR=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
-export MASTER_ADDR
+machines=$(scontrol show hostnames "$SLURM_JOB_NODELIST")
+export MASTER_ADDR=${machines%%$'\n'*}
 export MASTER_PORT=$((20000 + SLURM_JOB_ID % 20000))
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
 

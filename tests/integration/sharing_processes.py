@@ -36,7 +36,7 @@ class Network(nn.Module):
 
     def forward(self, noisy):
         """Waveforms in and out, and the features between."""
-        features = self.norm(self.first(noisy[:, None]) + 100)
+        features = self.norm(self.first(noisy[:, None]) + 100).contiguous()
         features = self.norm2(features.tanh()[..., None])[..., 0]
         return self.last(features)[:, 0], features[..., None]
 
