@@ -74,6 +74,12 @@ def weights(run):
     return torch.load(newest / "student.ckpt")
 
 
+def files(run):
+    """What lies in a run's folder, but for the checkpoints."""
+    names = {path.relative_to(run.folder) for path in run.folder.rglob("*")}
+    return {name for name in names if name.parts[0] != "save"}
+
+
 @pytest.mark.parametrize("count", [2, 4])
 def test_a_shared_batch_teaches_what_a_whole_one_does(count, tmp_path):
     """Normalisation, share of the gradient, similarity of utterances, running
@@ -114,6 +120,7 @@ def test_two_processes_train_validate_and_score_as_one(corpus, tmp_path):
     torch.testing.assert_close(
         weights(both), weights(alone), rtol=0, atol=moved / 4
     )
+    assert files(both) == files(alone)
     mine, others = both.scores, alone.scores
     assert list(mine["files"]) == list(others["files"])
     for metric, score in others["student"].items():
