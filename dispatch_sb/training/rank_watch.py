@@ -59,6 +59,7 @@ class RankWatch:
         self._store: PrefixStore | None = None
         self._heard: dict[int, tuple[int, float]] = {}
         self._lost_since: float | None = None
+        self._looked = 0.0
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
@@ -134,19 +135,19 @@ class RankWatch:
         while not self._over.wait(BEAT):
             found = self._look()
             if found:
-                _end(
-                    f"{found}. Rank {self.rank} ends, too: look at its output."
-                )
+                _end(f"{found}. See there; rank {self.rank} ends, too.")
 
     def _look(self):
         """Gives a sign of life and looks for those of the others."""
-        met = self._store is not None
+        met, now = self._store is not None, time.monotonic()
+        if now - self._looked > 10 * BEAT:
+            self._heard.clear()  # this process was suspended, perhaps all were
+        self._looked = now
         try:
             self._connected().add(f"beat {self.rank}", 1)
             self._lost_since = None
             return self.culprit()
         except RuntimeError:
-            now = time.monotonic()
             self._lost_since = self._lost_since or now
             if not met or now - self._lost_since < self.patience / 2:
                 return None
