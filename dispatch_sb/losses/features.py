@@ -14,6 +14,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from dispatch_sb.losses.all_processes import gathered
 from dispatch_sb.losses.lengths import inside_mask, mean_inside, sample_counts
 from dispatch_sb.losses.precision import without_autocast
 
@@ -129,7 +130,8 @@ class SimilarityPreserving(FeatureLoss):
     alike for the teacher shall be alike for the student.
 
     The products of all pairs of flattened features, ``[batch, batch]``, each
-    row divided by its norm; the mean of their squared differences.
+    row divided by its norm; the mean of their squared differences. Processes
+    that train together compare with the utterances of all.
 
     Example
     -------
@@ -146,10 +148,12 @@ class SimilarityPreserving(FeatureLoss):
         student, teacher, inside : torch.Tensor
             See `FeatureLoss`.
         """
-        student, teacher = (
-            similarity(features.flatten(1)) for features in (student, teacher)
+        training = student.requires_grad
+        own, known = (
+            similarity(rows, gathered(rows) if training else rows)
+            for rows in (student.flatten(1), teacher.flatten(1))
         )
-        return (student - teacher).square().mean()
+        return (own - known).square().mean()
 
 
 class CrossLayerSimilarity(FeatureLoss):
@@ -220,18 +224,23 @@ class CrossLayerSimilarity(FeatureLoss):
         return sum(terms) / len(terms)
 
 
-def similarity(rows: torch.Tensor) -> torch.Tensor:
+def similarity(
+    rows: torch.Tensor, others: torch.Tensor | None = None
+) -> torch.Tensor:
     """Products of all pairs of rows, each row of products of norm 1.
 
     Arguments
     ---------
     rows : torch.Tensor
         ``[..., rows, values]``.
+    others : torch.Tensor, optional
+        What they are multiplied with, ``[..., others, values]``; by default
+        themselves.
 
     Returns
     -------
     torch.Tensor
-        ``[..., rows, rows]``; a row of zeros stays zero.
+        ``[..., rows, others]``; a row of zeros stays zero.
 
     Example
     -------
@@ -239,7 +248,8 @@ def similarity(rows: torch.Tensor) -> torch.Tensor:
     tensor([[1., 0.],
             [0., 0.]])
     """
-    return functional.normalize(rows @ rows.mT, dim=-1)
+    others = rows if others is None else others
+    return functional.normalize(rows @ others.mT, dim=-1)
 
 
 def _rows(features, axis):

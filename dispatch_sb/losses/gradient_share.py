@@ -7,6 +7,7 @@ Authors
 
 import torch
 
+from dispatch_sb.losses.all_processes import gathered
 from dispatch_sb.losses.precision import without_autocast
 
 
@@ -21,9 +22,11 @@ def at_gradient_share(
     With g_s and g_d the gradients of the supervised and of the other loss at
     the student's output, and their norms over the whole batch, the weight is
     share / (1 - share) * |g_s| / |g_d|; it is 0 where that is no number, so
-    that nothing is copied. Only the losses are differentiated here: the
-    student is passed backwards once, later, by the sum of both. There are no
-    running averages, and nothing waits for the device.
+    that nothing is copied. Processes that train together have one batch, and
+    one weight: all of them call this at once. Only the losses are
+    differentiated here: the student is passed backwards once, later, by the
+    sum of both. There are no running averages, and nothing waits for the
+    device.
 
     Arguments
     ---------
@@ -62,8 +65,9 @@ def at_gradient_share(
     g_s = _gradient(supervised, enhanced, "supervised")
     g_d = _gradient(loss, enhanced, "distillation")
     with without_autocast(enhanced):
-        size = g_d.norm()
-        weight = share / (1 - share) * g_s.norm() / size
+        norms = gathered(torch.stack([g_s.norm(), g_d.norm()])[None])
+        norm, size = torch.linalg.vector_norm(norms, dim=0)
+        weight = share / (1 - share) * norm / size
         usable = weight.isfinite() & size.isfinite()
         zero = torch.zeros_like(weight)
         weight = torch.where(usable, weight, zero)

@@ -20,6 +20,7 @@ from dispatch_sb.data import (
     write_pair_manifest,
 )
 from dispatch_sb.data.words import read_words
+from dispatch_sb.losses.all_processes import from_all, own_part
 from dispatch_sb.pretrained import load
 from dispatch_sb.pretrained.teacher import Teacher
 from dispatch_sb.runs.provenance import describe_models, provenance
@@ -116,6 +117,8 @@ def score_models(
 ) -> dict:
     """Scores models, and the noisy input, on test utterances.
 
+    Processes of one training share the utterances, and all get all scores.
+
     Arguments
     ---------
     models : Mapping[str, torch.nn.Module]
@@ -145,9 +148,10 @@ def score_models(
         `dispatch_sb.scoring.word_errors.score_words` if ``wer`` is given.
     """
     metrics, folder = chosen_metrics(metrics), Path(output_folder)
+    own = dict(own_part([*entries.items()]))
     enhanced = {
         name: enhance_entries(
-            model, entries, folder / "enhanced" / name, device, name
+            model, own, folder / "enhanced" / name, device, name
         )
         for name, model in models.items()
     }
@@ -160,10 +164,19 @@ def score_models(
                 **{name: files[key] for name, files in enhanced.items()},
             },
         }
-        for key, entry in entries.items()
+        for key, entry in own.items()
     ]
+
+    def of_all(files):
+        known = {
+            k: v for part in from_all(files, True) for k, v in part.items()
+        }
+        return {key: known[key] for key in entries}
+
     journal = scores_cache or folder / "scores.jsonl"
-    scores = score_systems(items, workers, metrics, journal=journal)
+    scores = score_systems(
+        items, workers, metrics, journal=journal, from_all=of_all
+    )
     settings = word_error_settings(wer)
     if settings is None:
         return scores

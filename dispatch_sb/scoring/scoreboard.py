@@ -6,7 +6,7 @@ Authors
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -33,6 +33,7 @@ def score_systems(
     pool: WorkerPool | None = None,
     resamples: int = 2000,
     seed: int = 0,
+    from_all: Callable[[dict], dict] | None = None,
 ) -> dict:
     """Score every system on every file.
 
@@ -60,6 +61,9 @@ def score_systems(
         Bootstrap samples for the intervals.
     seed : int
         Seed of the bootstrap.
+    from_all : callable
+        Where several programs have a share of the items each: given the scores
+        of this one's files, those of all.
 
     Returns
     -------
@@ -76,7 +80,8 @@ def score_systems(
         another key of the result, or a metric's name is unknown.
     """
     check_metrics(metrics)
-    _check(items)
+    if from_all is None or items:
+        _check(items)
     tasks = [
         (item["id"], system, str(item["clean"]), str(path))
         for item in items
@@ -90,6 +95,8 @@ def score_systems(
         bar = tqdm(results, "scoring", len(tasks), unit="file", disable=hidden)
         for (name, system, *_), scores in bar:
             files[name][system] = scores
+    if from_all is not None:
+        files = from_all(files)
     return summarise(files, metrics, resamples, seed)
 
 

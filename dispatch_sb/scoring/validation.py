@@ -5,7 +5,7 @@ Authors
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 
 import numpy as np
@@ -24,6 +24,7 @@ def validation_scores(
     sample_rate: int = 16000,
     metrics: tuple[str, ...] = ("pesq", "si_sdr"),
     pool: WorkerPool | None = None,
+    from_all: Callable[[list], list] | None = None,
 ) -> dict:
     """Return the mean of each metric over pairs of signals.
 
@@ -40,6 +41,9 @@ def validation_scores(
     pool : WorkerPool
         To use instead; keep one open over a training, so that processes
         start once.
+    from_all : callable
+        Where several trainers have a share of the pairs each: given the scores
+        of this one, the list of those of all.
 
     Returns
     -------
@@ -68,6 +72,8 @@ def validation_scores(
     with WorkerPool(workers) if pool is None else nullcontext(pool) as used:
         outcomes = dict(used.run(score_pair, calls))
     rows = [row_of(outcomes[index], metrics) for index in range(len(calls))]
+    if from_all is not None:
+        rows = [row for share in from_all(rows) for row in share]
     means = {metric: _mean(rows, metric) for metric in metrics}
     failed = {m: sum(not is_score(row[m]) for row in rows) for m in metrics}
     return {**means, "failed": failed}

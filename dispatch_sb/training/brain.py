@@ -15,11 +15,18 @@ from speechbrain.utils.distributed import run_on_main
 from speechbrain.utils.logger import get_logger
 from torch.nn.parallel import DistributedDataParallel
 
+from dispatch_sb.losses.all_processes import from_all
 from dispatch_sb.processes import WorkerPool
 from dispatch_sb.scoring import validation_scores
 from dispatch_sb.training.distillation_mixin import (
     DistillationMixin,
     TermAverages,
+)
+from dispatch_sb.training.ranks import (
+    one_order,
+    own_share,
+    share_batch_norm,
+    share_of_workers,
 )
 from dispatch_sb.training.throughput import EpochClock, sentence
 
@@ -46,17 +53,19 @@ class DistillationBrain(DistillationMixin, sb.Brain):
             super().check_distillation()
 
     def _wrap_distributed(self) -> None:
-        """Shares the student among processes.
-
-        SpeechBrain synchronises batch normalisation, which torch can do on
-        GPUs only; on CPUs every process normalises by its own batches.
-        """
-        if not (self.distributed_launch and self.device_type == "cpu"):
+        """Shares what is trained, and its batch normalisation, among
+        processes."""
+        if not self.distributed_launch:
             super()._wrap_distributed()
             return
-        self.modules["student"] = DistributedDataParallel(
-            self.modules["student"]
-        )
+        on_cpu = self.device_type == "cpu"
+        for name, module in self.modules.items():
+            if any(x.requires_grad for x in module.parameters()):
+                self.modules[name] = DistributedDataParallel(
+                    share_batch_norm(module, self.device_type),
+                    device_ids=None if on_cpu else [self.device],
+                    find_unused_parameters=self.find_unused_parameters,
+                )
 
     def fit(self, epoch_counter, train_set, valid_set=None, **kwargs):
         """Trains; see `speechbrain.Brain.fit`.
@@ -76,10 +85,16 @@ class DistillationBrain(DistillationMixin, sb.Brain):
         asked = {"pin_memory": self.device_type == "cuda", **asked}
         options = getattr(train_set, "loader_options", dict)
         loader = self.make_dataloader(
-            train_set, stage=sb.Stage.TRAIN, **options(asked)
+            train_set,
+            stage=sb.Stage.TRAIN,
+            **one_order(train_set, options(asked)),
         )
         self.steps_per_epoch = len(loader)
-        with WorkerPool(self.hparams.workers) as self.scorers:
+        if valid_set is not None:
+            valid_kwargs = kwargs.get("valid_loader_kwargs", {})
+            kwargs["valid_loader_kwargs"] = own_share(valid_set, valid_kwargs)
+        workers = share_of_workers(self.hparams.workers)
+        with WorkerPool(workers) as self.scorers:
             super().fit(epoch_counter, loader, valid_set, **kwargs)
 
     def compute_forward(self, batch, stage):
@@ -90,16 +105,20 @@ class DistillationBrain(DistillationMixin, sb.Brain):
         batch : PaddedBatch
             See the class.
         stage : speechbrain.Stage
-            Unused.
+            Training, validation or test.
 
         Returns
         -------
         torch.Tensor
             Waveforms ``[batch, samples]``.
         """
-        del stage
+        student = self.modules.student
+        wrapped = isinstance(student, DistributedDataParallel)
+        if wrapped and stage != sb.Stage.TRAIN:
+            # Processes have unequal shares: a pass must wait for no other.
+            student = student.module
         batch = batch.to(self.device, non_blocking=True)
-        return self.modules.student(batch.noisy_sig.data)
+        return student(batch.noisy_sig.data)
 
     def compute_objectives(self, predictions, batch, stage):
         """Supervised loss plus weighted distillation loss.
@@ -133,7 +152,7 @@ class DistillationBrain(DistillationMixin, sb.Brain):
                 teacher=getattr(batch, "teacher_sig", None),
                 supervised=loss,
             )
-        self.averages.add({"loss": loss, **terms})
+        self.averages.add({"loss": loss, **terms}, len(clean))
         if stage == sb.Stage.VALID and self.pesq_due:
             self._keep_for_pesq(clean, student, lens)
         return loss
@@ -249,22 +268,26 @@ class DistillationBrain(DistillationMixin, sb.Brain):
             From 1; None in a test.
         """
         del stage_loss
+        for averages in (self.averages, self.distillation_averages):
+            averages.merge(from_all)
         summary = {**self.averages.summary(), **self.distillation_summary()}
         if stage == sb.Stage.TRAIN:
             self.train_summary = summary
             self.speed = self.clock.summary()
             logger.info(sentence(epoch, self.speed))
         elif stage == sb.Stage.VALID:
+            if self.pesq_due:
+                scores = validation_scores(
+                    self.pairs, pool=self.scorers, from_all=from_all
+                )
+                failed = sum(scores.pop("failed").values())
+                summary.update(scores, scores_failed=failed)
             run_on_main(self._finish_epoch, args=[epoch, summary])
         else:
             self.test_summary = summary
 
     def _finish_epoch(self, epoch: int, summary: dict) -> None:
         """What only the main process does at the end of an epoch."""
-        if self.pesq_due:
-            scores = validation_scores(self.pairs, pool=self.scorers)
-            failed = sum(scores.pop("failed").values())
-            summary.update(scores, scores_failed=failed)
         self.hparams.train_logger.log_stats(
             {
                 "epoch": epoch,

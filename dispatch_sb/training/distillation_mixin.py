@@ -6,7 +6,7 @@ Authors
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import speechbrain as sb
 import torch
@@ -35,19 +35,40 @@ class TermAverages:
 
     def __init__(self):
         self.sums: dict = {}
-        self.steps = 0
+        self.utterances = 0
 
-    def add(self, terms: Mapping[str, torch.Tensor]) -> None:
+    def add(
+        self, terms: Mapping[str, torch.Tensor], utterances: int = 1
+    ) -> None:
         """Adds the terms of one step, without waiting for the device.
 
         Arguments
         ---------
         terms : Mapping[str, torch.Tensor]
-            Scalars.
+            Scalars, means over a batch.
+        utterances : int
+            Of the batch: how much it counts.
         """
-        self.steps += 1
+        self.utterances += utterances
         for name, value in terms.items():
-            self.sums[name] = self.sums.get(name, 0) + value.detach().float()
+            total = utterances * value.detach().float()
+            self.sums[name] = self.sums.get(name, 0) + total
+
+    def merge(self, from_all: Callable[[tuple], list]) -> None:
+        """Becomes the averages of all processes, which all call this at once.
+
+        Arguments
+        ---------
+        from_all : callable
+            Given what this process holds, the list of what all hold.
+        """
+        own = {name: float(total) for name, total in self.sums.items()}
+        parts = from_all((own, self.utterances))
+        self.sums, self.utterances = {}, 0
+        for sums, utterances in parts:
+            self.utterances += utterances
+            for name, total in sums.items():
+                self.sums[name] = self.sums.get(name, 0) + total
 
     def summary(self) -> dict[str, float]:
         """Means so far, as plain floats.
@@ -57,9 +78,8 @@ class TermAverages:
         dict[str, float]
             One mean per term.
         """
-        return {
-            name: float(total) / self.steps for name, total in self.sums.items()
-        }
+        count = self.utterances
+        return {name: float(total) / count for name, total in self.sums.items()}
 
 
 class DistillationMixin:
@@ -240,7 +260,7 @@ class DistillationMixin:
             value, weight = at_gradient_share(loss, supervised, enhanced, share)
         if enhanced.requires_grad and weight is not self._given(WEIGHT):
             terms["effective_weight"] = torch.as_tensor(weight)
-        self.distillation_averages.add(terms)
+        self.distillation_averages.add(terms, len(enhanced))
         return value
 
     def _taught(self, noisy, clean, known):

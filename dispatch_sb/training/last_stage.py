@@ -18,12 +18,15 @@ from torch import nn
 
 from dispatch_sb.data import located_manifest, manifest_hash, sha256_of
 from dispatch_sb.data.freshness import digest
+from dispatch_sb.losses.all_processes import from_all
 from dispatch_sb.report import build_report, save_overview
 from dispatch_sb.runs.provenance import describe_models, provenance
 from dispatch_sb.runs.run import Run
 from dispatch_sb.scoring import chosen_metrics, format_table
 from dispatch_sb.scoring.evaluation import recordings_of, score_models
+from dispatch_sb.scoring.word_errors import score_words
 from dispatch_sb.scoring.word_settings import word_error_settings
+from dispatch_sb.training.ranks import share_of_workers
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +58,8 @@ def evaluate_run(brain: Any, hparams: Mapping, data_root: str) -> dict:
     """Scores a run's best student, prints the table, writes the report.
 
     A run that was scored before, with the same weights and test set, is not
-    scored again.
+    scored again. Several processes share the scoring; then all but the main
+    one are done.
 
     Arguments
     ---------
@@ -69,7 +73,7 @@ def evaluate_run(brain: Any, hparams: Mapping, data_root: str) -> dict:
     Returns
     -------
     dict
-        What ``scores.json`` holds.
+        What ``scores.json`` holds; in all but the main process nothing.
     """
     brain.checkpointer.recover_if_possible(max_key="pesq")
     run = Run(Path(hparams["output_folder"]))
@@ -90,19 +94,24 @@ def evaluate_run(brain: Any, hparams: Mapping, data_root: str) -> dict:
         **_what_decides(hparams),
         **describe_models(models),
     }
-    if about.items() <= run.scores.items():
-        logger.info("Scored already: the same weights, files and settings.")
-    else:
+    scored = about.items() <= run.scores.items()
+    scores = None
+    if not from_all(scored, patient=True)[0]:
         scores = score_models(
             models,
             entries,
             run.folder,
             brain.device,
-            hparams["workers"],
-            hparams.get("wer"),
-            hparams["metrics"],
-            hparams["scores_cache"],
+            share_of_workers(hparams["workers"]),
+            metrics=hparams["metrics"],
+            scores_cache=hparams["scores_cache"],
         )
+    if not leave_process_group():
+        return {}
+    if scores is None:
+        logger.info("Scored already: the same weights, files and settings.")
+    else:
+        scores = _with_words(scores, entries, run.folder, hparams, brain.device)
         run.write_scores(scores, {**about, **provenance()})
     print(format_table(run.scores))
     loss = hparams.get("distillation_loss")
@@ -112,6 +121,14 @@ def evaluate_run(brain: Any, hparams: Mapping, data_root: str) -> dict:
         save_overview(run, loss, run.folder / "overview.png", entries)
     print(f"Scores: {run.folder / 'scores.json'}\nReport: {page}")
     return run.scores
+
+
+def _with_words(scores, entries, folder, hparams, device):
+    """The scores, and word error rates where a recogniser is given."""
+    settings = word_error_settings(hparams.get("wer"))
+    if settings is None:
+        return scores
+    return score_words(scores, entries, folder, settings, device)
 
 
 def _teacher(teacher: nn.Module, entries: Mapping) -> tuple[dict, list[Path]]:

@@ -48,6 +48,7 @@ from dispatch_sb.data.own_speech import (
     prepare_pairs,
 )
 from dispatch_sb.enhance.record_teacher import record_parts
+from dispatch_sb.losses.all_processes import process_count
 from dispatch_sb.pretrained import load_teacher
 from dispatch_sb.pretrained.recorded import RecordedTeacher
 from dispatch_sb.pretrained.recording_checks import fit_recordings
@@ -62,6 +63,8 @@ from dispatch_sb.scoring.word_errors import check_word_errors
 from dispatch_sb.training.brain import DistillationBrain
 from dispatch_sb.training.last_stage import evaluate_run, leave_process_group
 from dispatch_sb.training.memory import keep_freed_memory
+from dispatch_sb.training.rank_watch import RankWatch
+from dispatch_sb.training.ranks import check_seen_by_all
 from dispatch_sb.training.recipe_files import MINI, load_recipe
 
 # Data of which only a person knows the licence, and what they are for.
@@ -446,6 +449,7 @@ def set_up(arguments: list):
     sb.create_experiment_directory(hparams["output_folder"])
     run = Run(Path(hparams["output_folder"]))
     run_on_main(run.write_settings, args=[resolved])
+    check_seen_by_all(run.recipe)
     run_on_main(prepare_data, args=[hparams])
     run_on_main(
         check_word_errors, args=[hparams["wer"], hparams["test_manifest"]]
@@ -455,7 +459,7 @@ def set_up(arguments: list):
     teacher = hparams.get("teacher")
     if teacher is not live:  # it was recorded
         brain.modules["teacher"] = teacher
-    check_fills_a_batch(train, hparams["batch_size"])
+    check_fills_a_batch(train, hparams["batch_size"] * process_count())
     train = keep_in_memory(train, hparams["audio_in_memory"], brain.device)
     run_on_main(note, args=[run, hparams, arguments])
     return hparams, brain, train, valid
@@ -486,9 +490,12 @@ def main(arguments: list) -> None:
         train_loader_kwargs=hparams["train_loader_kwargs"],
         valid_loader_kwargs=hparams["valid_loader_kwargs"],
     )
-    if leave_process_group() and hparams["score"]:
+    if hparams["score"]:
         evaluate_run(brain, hparams, data_root(hparams))
+    else:
+        leave_process_group()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    with RankWatch():
+        main(sys.argv[1:])
