@@ -13,6 +13,7 @@ import speechbrain as sb
 import torch
 from speechbrain.utils.distributed import run_on_main
 from torch.nn.parallel import DistributedDataParallel
+from torch.utils.data import DataLoader
 
 from dispatch_sb.processes import WorkerPool
 from dispatch_sb.scoring import validation_scores
@@ -62,15 +63,20 @@ class DistillationBrain(DistillationMixin, sb.Brain):
         epoch_counter : iterable
             Epoch numbers, from 1.
         train_set, valid_set : Dataset
-            ``train_set.set_epoch(epoch)`` is called before each epoch.
+            ``train_set.set_epoch(epoch)`` is called before each epoch. A
+            loader, which shards need, is used as it is, and saved.
         **kwargs
             Passed on.
         """
         self.train_data = train_set
         loader_kwargs = kwargs.pop("train_loader_kwargs", {})
-        loader = self.make_dataloader(
-            train_set, stage=sb.Stage.TRAIN, **loader_kwargs
-        )
+        if isinstance(train_set, DataLoader):
+            loader = train_set
+            self.checkpointer.add_recoverable("dataloader-TRAIN", loader)
+        else:
+            loader = self.make_dataloader(
+                train_set, stage=sb.Stage.TRAIN, **loader_kwargs
+            )
         self.steps_per_epoch = len(loader)
         with WorkerPool(self.hparams.workers) as self.scorers:
             super().fit(epoch_counter, loader, valid_set, **kwargs)

@@ -13,6 +13,9 @@ The same student without a teacher:
 Your own speech and noise, mixed anew in every epoch:
     python train.py hparams/dispatch.yaml --data_folder null \\
         --clean_folders '[/data/speech]' --noise_folders '[/data/noise]'
+Shards (dispatch-sb shard) that some server holds:
+    python train.py hparams/dispatch.yaml --data_folder /data/VoiceBank \\
+        --train_shards 'http://host/shards'
 Score a finished run again:
     python train.py hparams/dispatch.yaml --test_only
 Every key of the YAML file is an option. An interrupted run goes on when the
@@ -46,10 +49,16 @@ from dispatch_sb.data.own_speech import (
     prepare_own_training,
     prepare_pairs,
 )
+from dispatch_sb.data.shard_loader import ShardLoader
+from dispatch_sb.data.shards import open_shards
+from dispatch_sb.data.urls import ShardError
 from dispatch_sb.enhance.record_teacher import record_parts
 from dispatch_sb.pretrained import load_teacher
 from dispatch_sb.pretrained.recorded import RecordedTeacher
-from dispatch_sb.pretrained.recording_checks import fit_recordings
+from dispatch_sb.pretrained.recording_checks import (
+    fit_recordings,
+    signals_to_read,
+)
 from dispatch_sb.processes import available_cpus
 from dispatch_sb.runs.provenance import (
     command_line,
@@ -68,6 +77,7 @@ OWN_DATA = {
     "clean_folders": "clean speech",
     "noise_folders": "noise",
     "train_pairs": "training",
+    "train_shards": "training",
     "valid_pairs": "validation",
 }
 SETUP_ERRORS = (ValueError, OSError, RuntimeError, ImportError)
@@ -158,16 +168,17 @@ def pair_folders(hparams: dict) -> dict:
     ValueError
         If only some are given, or other data beside them.
     """
-    keys = ("train_pairs", "valid_pairs", "test_pairs")
-    folders = {key: hparams[key] for key in keys}
+    shards = bool(hparams["train_shards"])
+    parts = PARTS[shards:]  # shards are trained on in place of pairs
+    folders = {f"{part}_pairs": hparams[f"{part}_pairs"] for part in parts}
     given = [key for key, folder in folders.items() if folder is not None]
     if not given:
         return {}
     missing = sorted(folders.keys() - set(given))
     if missing:
         raise ValueError(
-            f"{' and '.join(given)} without {' and '.join(missing)}: give all "
-            "three, each a folder with clean/ and noisy/."
+            f"{' and '.join(given)} without {' and '.join(missing)}: give "
+            f"{' and '.join(folders)}, each a folder with clean/ and noisy/."
         )
     others = ("data_folder", "clean_folders", "noise_folders")
     others = [key for key in others if hparams[key] is not None]
@@ -176,7 +187,7 @@ def pair_folders(hparams: dict) -> dict:
             f"{' and '.join(given)} replace {' and '.join(others)}: give "
             f"{' and '.join(f'--{key} null' for key in others)}."
         )
-    return dict(zip(PARTS, folders.values()))
+    return dict(zip(parts, folders.values()))
 
 
 def corpus_folder(hparams: dict):
@@ -228,7 +239,7 @@ def corpus(hparams: dict) -> dict:
     folder = corpus_folder(hparams)
     about = {"name": None, "test_set": "own recordings, test pairs", "data": []}
     if folder is not None:
-        trains = not hparams["clean_folders"]
+        trains = not (hparams["clean_folders"] or hparams["train_shards"])
         parts = {k: read_manifest(p) for k, p in manifests(hparams).items()}
         if folder == hparams["mini_folder"]:
             speakers = {entry["speaker"] for entry in parts["valid"].values()}
@@ -269,9 +280,29 @@ def note(run: Run, hparams: dict, arguments: list) -> None:
             part: {"path": str(path), "sha256": manifest_hash(path)}
             for part, path in manifests(hparams).items()
             if Path(path).is_file()
-        },
+        }
+        | noted_shards(hparams),
         **provenance(),
     )
+
+
+def noted_shards(hparams: dict) -> dict:
+    """What a run's record says of shards, in place of the train manifest.
+
+    Arguments
+    ---------
+    hparams : dict
+        The recipe.
+
+    Returns
+    -------
+    dict
+        Of the part "train"; empty without shards.
+    """
+    if not hparams["train_shards"]:
+        return {}
+    index = open_shards(hparams["train_shards"])
+    return {"train": {"path": index.url, "sha256": index.manifest_sha256}}
 
 
 def recorded_parts(hparams: dict, device: str = "cpu") -> list:
@@ -312,6 +343,7 @@ def recorded_parts(hparams: dict, device: str = "cpu") -> list:
     parts = {
         part: located_manifest(path, root)
         for part, path in manifests(hparams).items()
+        if not (part == "train" and hparams["train_shards"])
     }
     fitted = []
 
@@ -383,6 +415,8 @@ def datasets(hparams: dict, device: str = "cpu") -> tuple:
     )
     if hparams["clean_folders"]:
         return mixtures(hparams), valid
+    if hparams["train_shards"]:
+        return shards(hparams), valid
     train = pair_dataset(
         hparams["train_manifest"],
         data_root(hparams),
@@ -391,6 +425,44 @@ def datasets(hparams: dict, device: str = "cpu") -> tuple:
         teacher=recorded.get("train"),
     )
     return train, valid
+
+
+def shards(hparams: dict) -> ShardLoader:
+    """Fixed pairs out of shards, and the teacher's answers in them.
+
+    Arguments
+    ---------
+    hparams : dict
+        The recipe.
+
+    Returns
+    -------
+    ShardLoader
+        Batches with ``noisy_sig``, ``clean_sig`` and, where it is of use,
+        ``teacher_sig``.
+
+    Raises
+    ------
+    ManifestError
+        Lists the shards that cannot be used.
+    ValueError
+        If their answers are not this teacher's, or are missing.
+    """
+    index = open_shards(hparams["train_shards"])
+    run_on_main(index.check)
+    signals = signals_to_read(index, hparams.get("teacher"))
+    known = ("batch_size", "num_workers", "shuffle", "drop_last")
+    given = dict(hparams["train_loader_kwargs"])
+    named = {key: given.pop(key) for key in known if key in given}
+    return ShardLoader(
+        index,
+        **named,
+        loader_kwargs=given,
+        segment_seconds=hparams["segment_seconds"],
+        seed=hparams["seed"],
+        signals=signals,
+        shuffle_buffer=hparams["shuffle_buffer"],
+    )
 
 
 def mixtures(hparams: dict) -> DynamicMixture:
@@ -454,7 +526,8 @@ def set_up(arguments: list):
     teacher = hparams.get("teacher")
     if teacher is not live:  # it was recorded
         brain.modules["teacher"] = teacher
-    check_fills_a_batch(train, hparams["batch_size"])
+    if not hparams["train_shards"]:  # which have looked themselves
+        check_fills_a_batch(train, hparams["batch_size"])
     run_on_main(note, args=[run, hparams, arguments])
     return hparams, brain, train, valid
 
@@ -477,13 +550,16 @@ def main(arguments: list) -> None:
         if "--debug" in arguments:
             raise
         sys.exit(f"{type(error).__name__}: {error}")
-    brain.fit(
-        hparams["epoch_counter"],
-        train,
-        valid,
-        train_loader_kwargs=hparams["train_loader_kwargs"],
-        valid_loader_kwargs=hparams["valid_loader_kwargs"],
-    )
+    try:
+        brain.fit(
+            hparams["epoch_counter"],
+            train,
+            valid,
+            train_loader_kwargs=hparams["train_loader_kwargs"],
+            valid_loader_kwargs=hparams["valid_loader_kwargs"],
+        )
+    except ShardError as error:  # a worker's holds its traceback too
+        sys.exit(f"ShardError: {str(error).strip().splitlines()[-1]}")
     if leave_process_group():
         evaluate_run(brain, hparams, data_root(hparams))
 
