@@ -6,6 +6,7 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
+import inspect
 import itertools
 import json
 import logging
@@ -180,6 +181,9 @@ class ShardDataset(IterableDataset):
         return {"id": key, **{f"{kind}_sig": signal for kind, signal in named}}
 
 
+OPTIONS = set(inspect.signature(ShardDataset).parameters)
+
+
 @register_checkpoint_hooks
 class ShardLoader(DataLoader):
     """Loads batches out of shards; what SpeechBrain's ``SaveableDataLoader``
@@ -202,10 +206,8 @@ class ShardLoader(DataLoader):
         Whether the order is drawn for each epoch.
     drop_last : bool
         True: what fills no batch on every rank is left out.
-    loader_kwargs : dict, optional
-        Further arguments of torch's ``DataLoader``.
     **kwargs
-        Those of `ShardDataset`.
+        Those of `ShardDataset`, and of torch's ``DataLoader``.
 
     Raises
     ------
@@ -220,7 +222,6 @@ class ShardLoader(DataLoader):
         num_workers: int = 0,
         shuffle: bool = True,
         drop_last: bool = True,
-        loader_kwargs: dict | None = None,
         **kwargs: Any,
     ):
         if not drop_last:
@@ -230,13 +231,14 @@ class ShardLoader(DataLoader):
             )
         if not shuffle:
             kwargs["shuffle_buffer"] = 0
-        dataset = ShardDataset(index, batch_size, **kwargs)
+        options = {key: kwargs.pop(key) for key in OPTIONS if key in kwargs}
+        dataset = ShardDataset(index, batch_size, **options)
         super().__init__(
             dataset,
             batch_size=batch_size,
             num_workers=num_workers,
             collate_fn=PaddedBatch,
-            **(loader_kwargs or {}),
+            **kwargs,
         )
         self._resume_at, self._seen = 0, 0
         used = dataset.batches * batch_size * dataset.ranks

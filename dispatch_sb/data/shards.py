@@ -87,6 +87,11 @@ class ShardIndex:
         """Utterances in all shards."""
         return sum(shard.samples for shard in self.shards)
 
+    @property
+    def note(self) -> dict[str, str]:
+        """What a run's record says of what it was trained on."""
+        return {"path": self.url, "sha256": self.manifest_sha256}
+
     def check(self) -> None:
         """Looks at every shard, as far as its server tells without reading it.
 

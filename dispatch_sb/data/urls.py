@@ -103,10 +103,11 @@ def open_url(url: str) -> BinaryIO:
     scheme = url.partition(":")[0].lower()
     if scheme in ("http", "https"):
         return urllib.request.urlopen(url, timeout=TIMEOUT)
-    gopen = import_webdataset().gopen.gopen
-    if scheme in import_webdataset().gopen_schemes:
-        return gopen(url, "rb")
-    return fsspec.open(url, "rb").open()
+    webdataset = import_webdataset()
+    if scheme in webdataset.gopen_schemes:
+        return webdataset.gopen(url, "rb")
+    system, inside = _file_system(url)
+    return system.open(inside, "rb")
 
 
 @contextlib.contextmanager
@@ -161,8 +162,16 @@ def size_of(url: str) -> int | None:
         return None if length is None else int(length)
     if scheme in import_webdataset().gopen_schemes:
         return None
-    system, inside = fsspec.core.url_to_fs(url)
+    system, inside = _file_system(url)
     return system.size(inside)
+
+
+def _file_system(url: str) -> tuple:
+    """What fsspec opens a URL with, and the path in it."""
+    try:
+        return fsspec.core.url_to_fs(url)
+    except (ValueError, ImportError) as error:  # an unknown one, or no driver
+        raise ShardError(f"{url} cannot be opened: {error}") from error
 
 
 def retried(action: Callable[[str], Any], url: str) -> Any:

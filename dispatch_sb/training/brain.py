@@ -37,6 +37,16 @@ class DistillationBrain(DistillationMixin, sb.Brain):
     relative lengths, and ``teacher_sig`` where the teacher was recorded.
     """
 
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.averages = TermAverages()
+        if self.checkpointer is not None:
+            for name in ("averages", "distillation_averages"):
+                kept = getattr(self, name)
+                self.checkpointer.add_recoverable(
+                    name, kept, optional_load=True
+                )
+
     def check_distillation(self) -> None:
         """With a teacher, as in the mixin; without one, nothing is needed."""
         if self.distils:
@@ -169,7 +179,8 @@ class DistillationBrain(DistillationMixin, sb.Brain):
         epoch : int, optional
             From 1; None in a test.
         """
-        self.averages = TermAverages()
+        if self.step == 0:  # no epoch goes on from its middle
+            self.averages.clear()
         self.epoch = epoch
         self.pairs, self.pesq_due = [], False
         if stage == sb.Stage.TRAIN:

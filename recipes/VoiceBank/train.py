@@ -168,9 +168,9 @@ def pair_folders(hparams: dict) -> dict:
     ValueError
         If only some are given, or other data beside them.
     """
-    shards = bool(hparams["train_shards"])
-    parts = PARTS[shards:]  # shards are trained on in place of pairs
-    folders = {f"{part}_pairs": hparams[f"{part}_pairs"] for part in parts}
+    keys = ("train_pairs", "valid_pairs", "test_pairs")
+    first = 1 if hparams["train_shards"] else 0  # trained on in their place
+    folders = {key: hparams[key] for key in keys[first:]}
     given = [key for key, folder in folders.items() if folder is not None]
     if not given:
         return {}
@@ -187,7 +187,7 @@ def pair_folders(hparams: dict) -> dict:
             f"{' and '.join(given)} replace {' and '.join(others)}: give "
             f"{' and '.join(f'--{key} null' for key in others)}."
         )
-    return dict(zip(parts, folders.values()))
+    return dict(zip(PARTS[first:], folders.values()))
 
 
 def corpus_folder(hparams: dict):
@@ -253,7 +253,7 @@ def corpus(hparams: dict) -> dict:
     return {**about, "root": str(data_root(hparams))}
 
 
-def note(run: Run, hparams: dict, arguments: list) -> None:
+def note(run: Run, hparams: dict, arguments: list, shards=None) -> None:
     """Writes down what is about to be trained.
 
     Arguments
@@ -264,6 +264,8 @@ def note(run: Run, hparams: dict, arguments: list) -> None:
         The recipe, its manifests written.
     arguments : list of str
         The command line.
+    shards : ShardIndex, optional
+        What is trained on in place of the train manifest.
     """
     teacher = hparams.get("teacher")
     if teacher is not None:
@@ -281,28 +283,9 @@ def note(run: Run, hparams: dict, arguments: list) -> None:
             for part, path in manifests(hparams).items()
             if Path(path).is_file()
         }
-        | noted_shards(hparams),
+        | ({"train": shards.note} if shards is not None else {}),
         **provenance(),
     )
-
-
-def noted_shards(hparams: dict) -> dict:
-    """What a run's record says of shards, in place of the train manifest.
-
-    Arguments
-    ---------
-    hparams : dict
-        The recipe.
-
-    Returns
-    -------
-    dict
-        Of the part "train"; empty without shards.
-    """
-    if not hparams["train_shards"]:
-        return {}
-    index = open_shards(hparams["train_shards"])
-    return {"train": {"path": index.url, "sha256": index.manifest_sha256}}
 
 
 def recorded_parts(hparams: dict, device: str = "cpu") -> list:
@@ -416,7 +399,7 @@ def datasets(hparams: dict, device: str = "cpu") -> tuple:
     if hparams["clean_folders"]:
         return mixtures(hparams), valid
     if hparams["train_shards"]:
-        return shards(hparams), valid
+        return shard_loader(hparams), valid
     train = pair_dataset(
         hparams["train_manifest"],
         data_root(hparams),
@@ -427,7 +410,7 @@ def datasets(hparams: dict, device: str = "cpu") -> tuple:
     return train, valid
 
 
-def shards(hparams: dict) -> ShardLoader:
+def shard_loader(hparams: dict) -> ShardLoader:
     """Fixed pairs out of shards, and the teacher's answers in them.
 
     Arguments
@@ -450,18 +433,13 @@ def shards(hparams: dict) -> ShardLoader:
     """
     index = open_shards(hparams["train_shards"])
     run_on_main(index.check)
-    signals = signals_to_read(index, hparams.get("teacher"))
-    known = ("batch_size", "num_workers", "shuffle", "drop_last")
-    given = dict(hparams["train_loader_kwargs"])
-    named = {key: given.pop(key) for key in known if key in given}
     return ShardLoader(
         index,
-        **named,
-        loader_kwargs=given,
         segment_seconds=hparams["segment_seconds"],
         seed=hparams["seed"],
-        signals=signals,
+        signals=signals_to_read(index, hparams.get("teacher")),
         shuffle_buffer=hparams["shuffle_buffer"],
+        **hparams["train_loader_kwargs"],
     )
 
 
@@ -526,9 +504,12 @@ def set_up(arguments: list):
     teacher = hparams.get("teacher")
     if teacher is not live:  # it was recorded
         brain.modules["teacher"] = teacher
-    if not hparams["train_shards"]:  # which have looked themselves
+    shards = None
+    if hparams["train_shards"]:  # their loader has looked itself
+        shards = train.dataset.index
+    else:
         check_fills_a_batch(train, hparams["batch_size"])
-    run_on_main(note, args=[run, hparams, arguments])
+    run_on_main(note, args=[run, hparams, arguments, shards])
     return hparams, brain, train, valid
 
 
