@@ -317,7 +317,11 @@ def signal_files(
     missing = [kind for kind in ("json", *signals) if kind not in by_kind]
     if missing:
         raise ShardError(f"{place} has no {missing[0]}: {WRITE_AGAIN}")
+    try:
+        key = json.loads(sample["json"])["id"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ShardError(f"{place}.json is damaged: {WRITE_AGAIN}") from error
     suffixes = [by_kind[kind] for kind in signals]
-    return json.loads(sample["json"])["id"], [
+    return key, [
         StoredFile(f"{place}.{suffix}", sample[suffix]) for suffix in suffixes
     ]

@@ -540,7 +540,7 @@ def main(arguments: list) -> None:
             valid_loader_kwargs=hparams["valid_loader_kwargs"],
         )
     except ShardError as error:  # a worker's holds its traceback too
-        sys.exit(f"ShardError: {str(error).strip().splitlines()[-1]}")
+        sys.exit(f"ShardError: {str(error).rpartition('ShardError: ')[2]}")
     if leave_process_group():
         evaluate_run(brain, hparams, data_root(hparams))
 
