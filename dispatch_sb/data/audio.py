@@ -5,6 +5,7 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
+import io
 import os
 import struct
 from pathlib import Path
@@ -36,6 +37,35 @@ class AudioInfo(NamedTuple):
     def seconds(self) -> float:
         """The duration in seconds."""
         return self.samples / self.sample_rate
+
+
+class StoredFile(NamedTuple):
+    """A file's content under its name, which is read where a path is taken.
+
+    Arguments
+    ---------
+    name : str
+        Stands in messages.
+    content : bytes
+        The whole file.
+
+    Example
+    -------
+    >>> import soundfile
+    >>> content = io.BytesIO()
+    >>> soundfile.write(content, np.zeros(8), 16000, format="FLAC")
+    >>> probe(StoredFile("a.tar/1.flac", content.getvalue())).samples
+    8
+    """
+
+    name: str
+    content: bytes
+
+    def __fspath__(self) -> str:
+        return self.name
+
+    def __str__(self) -> str:
+        return self.name
 
 
 def probe(path: str | os.PathLike) -> AudioInfo:
@@ -285,14 +315,16 @@ def write_audio(
 
 def _open(path) -> soundfile.SoundFile:
     """Opens an audio file, or says what is wrong with it."""
-    if not os.path.isfile(path):
+    stored = isinstance(path, StoredFile)
+    if not stored and not os.path.isfile(path):
         raise FileNotFoundError(
             f"{path} does not exist: check the path, or prepare the data again."
         )
-    if os.path.getsize(path) == 0:
+    if not (path.content if stored else os.path.getsize(path)):
         raise _damaged(path, "is an empty file (0 bytes)")
     try:
-        file = soundfile.SoundFile(os.fspath(path))
+        source = io.BytesIO(path.content) if stored else os.fspath(path)
+        file = soundfile.SoundFile(source)
     except soundfile.SoundFileError as error:
         reason = str(getattr(error, "error_string", error)).rstrip(".")
         raise _damaged(path, f"cannot be read as audio ({reason})") from error
@@ -309,14 +341,16 @@ def _open(path) -> soundfile.SoundFile:
 def _wav_data_bytes(path) -> tuple[int, int]:
     """Bytes of samples that a WAV's header promises, and that it holds."""
     # libsndfile silently shortens a truncated WAV, so we look ourselves.
-    with open(path, "rb") as file:
+    stored = isinstance(path, StoredFile)
+    with io.BytesIO(path.content) if stored else open(path, "rb") as file:
         if file.read(4) != b"RIFF":
             return 0, 0
+        total = file.seek(0, os.SEEK_END)
         file.seek(12)
         while len(header := file.read(8)) == 8:
             name, size = struct.unpack("<4sI", header)
             if name == b"data":
-                held = os.fstat(file.fileno()).st_size - file.tell()
+                held = total - file.tell()
                 return (0 if size == UNKNOWN_SIZE else size), held
             file.seek(size + size % 2, os.SEEK_CUR)
     return 0, 0

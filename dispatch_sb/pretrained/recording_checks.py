@@ -14,6 +14,7 @@ from pathlib import Path
 from statistics import median_low
 
 import numpy as np
+from torch import nn
 
 from dispatch_sb.data.audio import (
     probe,
@@ -26,7 +27,9 @@ from dispatch_sb.data.checks import SILENCE_PEAK, not_finite
 from dispatch_sb.data.files import atomic_path, map_files
 from dispatch_sb.data.freshness import digest, is_current, remember, stamps
 from dispatch_sb.data.manifest import ManifestError
+from dispatch_sb.data.shards import ShardIndex
 from dispatch_sb.pretrained.recorded import RecordedTeacher
+from dispatch_sb.runs.provenance import identify_teacher
 
 logger = logging.getLogger(__name__)
 
@@ -102,6 +105,53 @@ def fit_recordings(
     paths = map_files(align, every.values(), "Aligning recordings")
     teacher.aligned.update(paths)
     return fitted
+
+
+def signals_to_read(
+    index: ShardIndex, teacher: nn.Module | None
+) -> tuple[str, ...]:
+    """Which signals of shards a training with this teacher needs.
+
+    Arguments
+    ---------
+    index : ShardIndex
+        What the shards hold.
+    teacher : torch.nn.Module or None
+        Whom the student learns from. One that runs is not run where the
+        shards hold its answers.
+
+    Returns
+    -------
+    tuple of str
+        With ``"teacher"`` if the answers in the shards are used.
+
+    Raises
+    ------
+    ValueError
+        If the answers in the shards are those of another teacher, or there
+        are none and the teacher does not run.
+    """
+    plain = tuple(kind for kind in index.signals if kind != "teacher")
+    recorded = isinstance(teacher, RecordedTeacher)
+    if teacher is None or not (teacher.live or recorded):
+        return plain
+    if "teacher" not in index.signals:
+        if recorded:
+            raise ValueError(
+                f"{index.url} holds no answers of a teacher, and the one in "
+                f"{teacher.folder} is recorded: write the shards again with "
+                "--teacher, or give a teacher_source that runs."
+            )
+        return plain
+    theirs, ours = index.teacher or {}, identify_teacher(teacher, None)
+    key = "weights_sha256"
+    if None not in (theirs.get(key), ours[key]) and theirs[key] != ours[key]:
+        raise ValueError(
+            f"{index.url} holds the answers of {theirs['source']}, which has "
+            "other weights than teacher_source: give that teacher, or write "
+            "the shards again with the answers of this one, or with none."
+        )
+    return index.signals
 
 
 def check_recordings(

@@ -14,6 +14,7 @@ import torch
 from speechbrain.utils.distributed import run_on_main
 from speechbrain.utils.logger import get_logger
 from torch.nn.parallel import DistributedDataParallel
+from torch.utils.data import DataLoader
 
 from dispatch_sb.losses.all_processes import from_all
 from dispatch_sb.processes import WorkerPool
@@ -47,6 +48,16 @@ class DistillationBrain(DistillationMixin, sb.Brain):
     relative lengths, and ``teacher_sig`` where the teacher was recorded.
     """
 
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.averages = TermAverages()
+        if self.checkpointer is not None:
+            for name in ("averages", "distillation_averages"):
+                kept = getattr(self, name)
+                self.checkpointer.add_recoverable(
+                    name, kept, optional_load=True
+                )
+
     def check_distillation(self) -> None:
         """With a teacher, as in the mixin; without one, nothing is needed."""
         if self.distils:
@@ -76,19 +87,24 @@ class DistillationBrain(DistillationMixin, sb.Brain):
             Epoch numbers, from 1.
         train_set, valid_set : Dataset
             ``train_set.set_epoch(epoch)`` is called before each epoch. If it
-            has ``loader_options``, that function decides the loader's.
+            has ``loader_options``, that function decides the loader's. A
+            loader, which shards need, is used as it is, and saved.
         **kwargs
             Passed on.
         """
         self.train_data = train_set
         asked = kwargs.pop("train_loader_kwargs", {})
-        asked = {"pin_memory": self.device_type == "cuda", **asked}
-        options = getattr(train_set, "loader_options", dict)
-        loader = self.make_dataloader(
-            train_set,
-            stage=sb.Stage.TRAIN,
-            **one_order(train_set, options(asked)),
-        )
+        if isinstance(train_set, DataLoader):
+            loader = train_set
+            self.checkpointer.add_recoverable("dataloader-TRAIN", loader)
+        else:
+            asked = {"pin_memory": self.device_type == "cuda", **asked}
+            options = getattr(train_set, "loader_options", dict)
+            loader = self.make_dataloader(
+                train_set,
+                stage=sb.Stage.TRAIN,
+                **one_order(train_set, options(asked)),
+            )
         self.steps_per_epoch = len(loader)
         if valid_set is not None:
             valid_kwargs = kwargs.get("valid_loader_kwargs", {})
@@ -226,7 +242,8 @@ class DistillationBrain(DistillationMixin, sb.Brain):
         epoch : int, optional
             From 1; None in a test.
         """
-        self.averages = TermAverages()
+        if self.step == 0:  # no epoch goes on from its middle
+            self.averages.clear()
         self.epoch = epoch
         self.pairs, self.pesq_due = [], False
         if stage == sb.Stage.TRAIN:

@@ -10,7 +10,7 @@ import shutil
 from pathlib import Path
 
 from speechbrain.utils.checkpoints import Checkpoint, Checkpointer
-from speechbrain.utils.distributed import if_main_process
+from speechbrain.utils.distributed import ddp_barrier, if_main_process
 
 logger = logging.getLogger(__name__)
 
@@ -80,13 +80,19 @@ class AtomicCheckpointer(Checkpointer):
             )
         finally:
             self.checkpoints_dir = folder
-        if saved is None:
-            return None
-        for path in saved.path.iterdir():
-            with open(path, "rb") as file:
-                os.fsync(file.fileno())
-        target = folder / saved.path.name
-        os.replace(saved.path, target)
-        files = {k: target / path.name for k, path in saved.paramfiles.items()}
-        logger.log(verbosity, "Saved a checkpoint in %s", target)
-        return Checkpoint(target, saved.meta, files)
+        if saved is not None:
+            saved = _in_place(saved, folder / saved.path.name)
+            logger.log(verbosity, "Saved a checkpoint in %s", saved.path)
+        # All processes list the folder next, and have to find the same in it.
+        ddp_barrier()
+        return saved
+
+
+def _in_place(saved: Checkpoint, target: Path) -> Checkpoint:
+    """Moves a checkpoint to its place, once it is on the disk."""
+    for path in saved.path.iterdir():
+        with open(path, "rb") as file:
+            os.fsync(file.fileno())
+    os.replace(saved.path, target)
+    files = {k: target / path.name for k, path in saved.paramfiles.items()}
+    return Checkpoint(target, saved.meta, files)

@@ -10,6 +10,11 @@ from collections.abc import Callable, Mapping
 
 import speechbrain as sb
 import torch
+from speechbrain.utils.checkpoints import (
+    mark_as_loader,
+    mark_as_saver,
+    register_checkpoint_hooks,
+)
 from speechbrain.utils.logger import get_logger
 
 from dispatch_sb.losses.gradient_share import at_gradient_share
@@ -21,8 +26,10 @@ logger = get_logger(__name__)
 WEIGHT, SHARE = "distillation_weight", "distillation_share"
 
 
+@register_checkpoint_hooks
 class TermAverages:
-    """Means of named loss terms, summed on their device.
+    """Means of named loss terms, summed on their device; a checkpoint in the
+    middle of an epoch keeps them.
 
     Example
     -------
@@ -34,8 +41,21 @@ class TermAverages:
     """
 
     def __init__(self):
+        self.clear()
+
+    def clear(self) -> None:
+        """Forgets everything."""
         self.sums: dict = {}
         self.utterances = 0
+
+    @mark_as_saver
+    def _save(self, path):
+        torch.save({"sums": self.sums, "utterances": self.utterances}, path)
+
+    @mark_as_loader
+    def _load(self, path, end_of_epoch):
+        if not end_of_epoch:
+            vars(self).update(torch.load(path, map_location="cpu"))
 
     def add(
         self, terms: Mapping[str, torch.Tensor], utterances: int = 1
@@ -317,7 +337,7 @@ class DistillationMixin:
             of this process' share of the data. Empty if nothing was distilled.
         """
         summary = self.distillation_averages.summary()
-        self.distillation_averages = TermAverages()
+        self.distillation_averages.clear()
         return summary
 
     def check_distillation(self) -> None:

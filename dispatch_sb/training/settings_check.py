@@ -135,6 +135,8 @@ CHECKS: dict[str, Check] = {
     "train_pairs": _or_null(TEXT),
     "valid_pairs": _or_null(TEXT),
     "test_pairs": _or_null(TEXT),
+    "train_shards": _or_null(TEXT),
+    "shuffle_buffer": FROM_0,
     "clean_folders": _or_null(_list_of(TEXT, 0)),
     "noise_folders": _or_null(_list_of(TEXT, 0)),
     "valid_speakers": _either(TEXT, _list_of(_either(FROM_0, TEXT))),
@@ -280,6 +282,12 @@ def _contradictions(settings: Mapping[str, Any]) -> Iterator[str]:
             "segment_seconds is null, but mixtures of clean_folders need a "
             "length: give a number of seconds."
         )
+    for other in ("clean_folders", "train_pairs"):
+        if get("train_shards") and get(other):
+            yield (
+                f"train_shards and {other} are both data to train on: give "
+                "null for one of them."
+            )
     weight, share = get("distillation_weight"), get("distillation_share")
     if "distillation_weight" in settings and (weight is None) is (
         share is None

@@ -13,6 +13,9 @@ The same student without a teacher:
 Your own speech and noise, mixed anew in every epoch:
     python train.py hparams/dispatch.yaml --data_folder null \\
         --clean_folders '[/data/speech]' --noise_folders '[/data/noise]'
+Shards (dispatch-sb shard) that some server holds:
+    python train.py hparams/dispatch.yaml --data_folder /data/VoiceBank \\
+        --train_shards 'http://host/shards'
 Score a finished run again:
     python train.py hparams/dispatch.yaml --test_only
 Every key of the YAML file is an option. An interrupted run goes on when the
@@ -47,11 +50,17 @@ from dispatch_sb.data.own_speech import (
     prepare_own_training,
     prepare_pairs,
 )
+from dispatch_sb.data.shard_loader import ShardLoader
+from dispatch_sb.data.shards import open_shards
+from dispatch_sb.data.urls import ShardError
 from dispatch_sb.enhance.record_teacher import record_parts
 from dispatch_sb.losses.all_processes import process_count
 from dispatch_sb.pretrained import load_teacher
 from dispatch_sb.pretrained.recorded import RecordedTeacher
-from dispatch_sb.pretrained.recording_checks import fit_recordings
+from dispatch_sb.pretrained.recording_checks import (
+    fit_recordings,
+    signals_to_read,
+)
 from dispatch_sb.processes import available_cpus
 from dispatch_sb.runs.provenance import (
     command_line,
@@ -72,6 +81,7 @@ OWN_DATA = {
     "clean_folders": "clean speech",
     "noise_folders": "noise",
     "train_pairs": "training",
+    "train_shards": "training",
     "valid_pairs": "validation",
 }
 SETUP_ERRORS = (ValueError, OSError, RuntimeError, ImportError)
@@ -163,15 +173,16 @@ def pair_folders(hparams: dict) -> dict:
         If only some are given, or other data beside them.
     """
     keys = ("train_pairs", "valid_pairs", "test_pairs")
-    folders = {key: hparams[key] for key in keys}
+    first = 1 if hparams["train_shards"] else 0  # trained on in their place
+    folders = {key: hparams[key] for key in keys[first:]}
     given = [key for key, folder in folders.items() if folder is not None]
     if not given:
         return {}
     missing = sorted(folders.keys() - set(given))
     if missing:
         raise ValueError(
-            f"{' and '.join(given)} without {' and '.join(missing)}: give all "
-            "three, each a folder with clean/ and noisy/."
+            f"{' and '.join(given)} without {' and '.join(missing)}: give "
+            f"{' and '.join(folders)}, each a folder with clean/ and noisy/."
         )
     others = ("data_folder", "clean_folders", "noise_folders")
     others = [key for key in others if hparams[key] is not None]
@@ -180,7 +191,7 @@ def pair_folders(hparams: dict) -> dict:
             f"{' and '.join(given)} replace {' and '.join(others)}: give "
             f"{' and '.join(f'--{key} null' for key in others)}."
         )
-    return dict(zip(PARTS, folders.values()))
+    return dict(zip(PARTS[first:], folders.values()))
 
 
 def corpus_folder(hparams: dict):
@@ -232,7 +243,7 @@ def corpus(hparams: dict) -> dict:
     folder = corpus_folder(hparams)
     about = {"name": None, "test_set": "own recordings, test pairs", "data": []}
     if folder is not None:
-        trains = not hparams["clean_folders"]
+        trains = not (hparams["clean_folders"] or hparams["train_shards"])
         parts = {k: read_manifest(p) for k, p in manifests(hparams).items()}
         if folder == hparams["mini_folder"]:
             speakers = {entry["speaker"] for entry in parts["valid"].values()}
@@ -246,7 +257,7 @@ def corpus(hparams: dict) -> dict:
     return {**about, "root": str(data_root(hparams))}
 
 
-def note(run: Run, hparams: dict, arguments: list) -> None:
+def note(run: Run, hparams: dict, arguments: list, shards=None) -> None:
     """Writes down what is about to be trained.
 
     Arguments
@@ -257,6 +268,8 @@ def note(run: Run, hparams: dict, arguments: list) -> None:
         The recipe, its manifests written.
     arguments : list of str
         The command line.
+    shards : ShardIndex, optional
+        What is trained on in place of the train manifest.
     """
     teacher = hparams.get("teacher")
     if teacher is not None:
@@ -273,7 +286,8 @@ def note(run: Run, hparams: dict, arguments: list) -> None:
             part: {"path": str(path), "sha256": manifest_hash(path)}
             for part, path in manifests(hparams).items()
             if Path(path).is_file()
-        },
+        }
+        | ({"train": shards.note} if shards is not None else {}),
         **provenance(),
     )
 
@@ -316,6 +330,7 @@ def recorded_parts(hparams: dict, device: str = "cpu") -> list:
     parts = {
         part: located_manifest(path, root)
         for part, path in manifests(hparams).items()
+        if not (part == "train" and hparams["train_shards"])
     }
     fitted = []
 
@@ -387,6 +402,8 @@ def datasets(hparams: dict, device: str = "cpu") -> tuple:
     )
     if hparams["clean_folders"]:
         return mixtures(hparams), valid
+    if hparams["train_shards"]:
+        return shard_loader(hparams), valid
     train = pair_dataset(
         hparams["train_manifest"],
         data_root(hparams),
@@ -395,6 +412,39 @@ def datasets(hparams: dict, device: str = "cpu") -> tuple:
         teacher=recorded.get("train"),
     )
     return train, valid
+
+
+def shard_loader(hparams: dict) -> ShardLoader:
+    """Fixed pairs out of shards, and the teacher's answers in them.
+
+    Arguments
+    ---------
+    hparams : dict
+        The recipe.
+
+    Returns
+    -------
+    ShardLoader
+        Batches with ``noisy_sig``, ``clean_sig`` and, where it is of use,
+        ``teacher_sig``.
+
+    Raises
+    ------
+    ManifestError
+        Lists the shards that cannot be used.
+    ValueError
+        If their answers are not this teacher's, or are missing.
+    """
+    index = open_shards(hparams["train_shards"])
+    run_on_main(index.check)
+    return ShardLoader(
+        index,
+        segment_seconds=hparams["segment_seconds"],
+        seed=hparams["seed"],
+        signals=signals_to_read(index, hparams.get("teacher")),
+        shuffle_buffer=hparams["shuffle_buffer"],
+        **hparams["train_loader_kwargs"],
+    )
 
 
 def mixtures(hparams: dict) -> DynamicMixture:
@@ -459,9 +509,13 @@ def set_up(arguments: list):
     teacher = hparams.get("teacher")
     if teacher is not live:  # it was recorded
         brain.modules["teacher"] = teacher
-    check_fills_a_batch(train, hparams["batch_size"] * process_count())
-    train = keep_in_memory(train, hparams["audio_in_memory"], brain.device)
-    run_on_main(note, args=[run, hparams, arguments])
+    shards = None
+    if hparams["train_shards"]:  # their loader has looked itself
+        shards = train.dataset.index
+    else:
+        check_fills_a_batch(train, hparams["batch_size"] * process_count())
+        train = keep_in_memory(train, hparams["audio_in_memory"], brain.device)
+    run_on_main(note, args=[run, hparams, arguments, shards])
     return hparams, brain, train, valid
 
 
@@ -483,13 +537,16 @@ def main(arguments: list) -> None:
         if "--debug" in arguments:
             raise
         sys.exit(f"{type(error).__name__}: {error}")
-    brain.fit(
-        hparams["epoch_counter"],
-        train,
-        valid,
-        train_loader_kwargs=hparams["train_loader_kwargs"],
-        valid_loader_kwargs=hparams["valid_loader_kwargs"],
-    )
+    try:
+        brain.fit(
+            hparams["epoch_counter"],
+            train,
+            valid,
+            train_loader_kwargs=hparams["train_loader_kwargs"],
+            valid_loader_kwargs=hparams["valid_loader_kwargs"],
+        )
+    except ShardError as error:  # a worker's holds its traceback too
+        sys.exit(f"ShardError: {str(error).rpartition('ShardError: ')[2]}")
     if hparams["score"]:
         evaluate_run(brain, hparams, data_root(hparams))
     else:

@@ -44,7 +44,7 @@ def needed(*folders):
 
 
 def test_the_package_imports_nothing_undeclared():
-    extras = ("REPORT", "ONNX", "DEMO", "LIVE", "DEEPFILTERNET")
+    extras = ("REPORT", "ONNX", "DEMO", "LIVE", "DEEPFILTERNET", "SHARDS")
     declared = requirements("".join(map(section, ("INSTALL", *extras))))
     assert needed("dispatch_sb", "recipes") - declared == set()
 

@@ -71,6 +71,7 @@ def test_a_gpu_that_is_not_there(monkeypatch, count):
     "settings, key",
     [
         ({"clean_folders": ["a"], "segment_seconds": None}, "segment_seconds"),
+        ({"train_shards": "a", "train_pairs": "b"}, "train_pairs"),
         ({"host": "l3", "hosts.l2": object()}, "host"),
         ({"jit_module_keys": ["x", "y"], "modules.x": 1}, "jit_module_keys"),
         ({"distillation_weight": 1, "distillation_share": 0.5}, "_share"),
