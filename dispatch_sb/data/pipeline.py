@@ -137,15 +137,16 @@ def pair_dataset(
         Seed of the offsets, which depend on (seed, epoch, id) alone.
     sample_rate : int
         The rate that the files must have, in Hz.
-    teacher : RecordedTeacher, optional
+    teacher : RecordedTeacher or TeacherGroup, optional
         Its ``recording_of`` gives the file, of the same length, that answers
-        each noisy file.
+        each noisy file; of several teachers, that of each which is recorded.
 
     Returns
     -------
     EpochDataset
         With the keys ``id``, ``noisy_sig``, ``clean_sig`` and, with a teacher,
-        ``teacher_sig`` (float32, ``[samples]``), and ``set_epoch``.
+        ``teacher_sig`` (float32, ``[samples]``; of several recorded teachers
+        ``[samples, teachers]``), and ``set_epoch``.
 
     Raises
     ------
@@ -153,15 +154,18 @@ def pair_dataset(
         If the teacher has no answer to a noisy file.
     """
     epoch = SharedEpoch()
-    kinds = ["noisy", "clean"]
+    files = ["noisy_wav", "clean_wav"]
     entries = located_manifest(manifest_json, data_root)
-    if teacher is not None:
-        kinds.append("teacher")
+    recorded = (
+        [] if teacher is None else getattr(teacher, "recorded", [teacher])
+    )
+    for number, one in enumerate(recorded):
+        files.append(f"teacher_{number}_wav" if number else "teacher_wav")
         for entry in entries.values():
             noisy = entry["noisy_wav"]
-            if (recording := teacher.recording_of(noisy)) is None:
+            if (recording := one.recording_of(noisy)) is None:
                 raise ValueError(f"{noisy} has no recording: record it first.")
-            entry["teacher_wav"] = str(recording)
+            entry[files[-1]] = str(recording)
     load = functools.partial(
         _read_alike,
         segment=segment_samples(segment_seconds, sample_rate),
@@ -172,17 +176,21 @@ def pair_dataset(
     return EpochDataset(
         data=entries,
         load=load,
-        takes=["id", *(f"{kind}_wav" for kind in kinds)],
+        takes=["id", *files],
         epoch=epoch,
-        signals=[f"{kind}_sig" for kind in kinds],
+        signals=["noisy_sig", "clean_sig", "teacher_sig"][: len(files)],
     )
 
 
 def _read_alike(utterance, *paths, segment, seed, sample_rate, epoch) -> tuple:
-    """The signals of an utterance, ``[samples]`` each, cut at one offset."""
+    """The signals of an utterance, ``[samples]`` each, cut at one offset;
+    those of several teachers as one, ``[samples, teachers]``."""
     rng = random_generator(seed, epoch.get(), utterance)
     signals = read_segment(paths, segment, rng, sample_rate)
-    return tuple(torch.from_numpy(signal) for signal in signals)
+    noisy, clean, *taught = map(torch.from_numpy, signals)
+    if len(taught) > 1:
+        taught = [torch.stack(taught, dim=1)]
+    return noisy, clean, *taught
 
 
 def check_fills_a_batch(dataset: Sized, batch_size: int) -> None:

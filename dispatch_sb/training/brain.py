@@ -42,7 +42,7 @@ class DistillationBrain(DistillationMixin, sb.Brain):
             super().check_distillation()
 
     def _wrap_distributed(self) -> None:
-        """Shares the student among processes.
+        """Shares the student, and adapters of its features, among processes.
 
         SpeechBrain synchronises batch normalisation, which torch can do on
         GPUs only; on CPUs every process normalises by its own batches.
@@ -50,9 +50,9 @@ class DistillationBrain(DistillationMixin, sb.Brain):
         if not (self.distributed_launch and self.device_type == "cpu"):
             super()._wrap_distributed()
             return
-        self.modules["student"] = DistributedDataParallel(
-            self.modules["student"]
-        )
+        for name, module in self.modules.items():
+            if any(x.requires_grad for x in module.parameters()):
+                self.modules[name] = DistributedDataParallel(module)
 
     def fit(self, epoch_counter, train_set, valid_set=None, **kwargs):
         """Trains; see `speechbrain.Brain.fit`.
