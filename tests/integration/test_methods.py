@@ -140,11 +140,9 @@ def test_taps_must_be_there_and_fit(recipe):
         recipe("fitnets", "--taps={blocks.1: blocks.9}")
     with pytest.raises(ValueError, match="CleanTeacher"):
         recipe("fitnets", "--teacher_source=clean")
-    with pytest.raises(ValueError, match=r"DCCRN|encoder\.1.*hop"):
+    with pytest.raises(ValueError, match=r"encoder\.1 and encoder\.1.*hop"):
         dccrn = ("--student_model=dccrn", "--student_size=small")
         recipe("fitnets", *dccrn, "--taps={encoder.1: encoder.1}")
-    with pytest.raises(ValueError, match="2 teachers"):
-        recipe("fitnets", "--teacher_source=[clean, clean]")
 
 
 @pytest.mark.parametrize(
