@@ -9,7 +9,7 @@ Authors
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence, Sized
+from collections.abc import Iterable, Sequence, Sized
 from pathlib import Path
 from typing import Any
 
@@ -148,7 +148,7 @@ class PairDataset(EpochDataset):
             load=self._load,
             takes=["id", *(f"{kind}_wav" for kind in kinds)],
             epoch=SharedEpoch(),
-            signals=[f"{kind}_sig" for kind in kinds],
+            signals=list(by_signal(self.kinds, self.kinds)),
         )
 
     def generator(self, utterance: str) -> np.random.Generator:
@@ -166,11 +166,61 @@ class PairDataset(EpochDataset):
         return random_generator(self.seed, self.epoch, utterance)
 
     def _load(self, utterance, *paths):
-        """The signals of an utterance, ``[samples]`` each, cut alike."""
-        signals = read_segment(
+        """The signals of an utterance, ``[samples]`` each, cut alike; those
+        of several teachers as one, ``[samples, teachers]``."""
+        read = read_segment(
             paths, self.segment, self.generator(utterance), self.sample_rate
         )
-        return tuple(torch.from_numpy(signal) for signal in signals)
+        signals = by_signal(self.kinds, map(torch.from_numpy, read))
+        return tuple(map(joined, signals.values()))
+
+
+def by_signal(kinds: Iterable[str], found: Iterable) -> dict[str, list]:
+    """Sorts what belongs to files by the signals that they are part of.
+
+    Arguments
+    ---------
+    kinds : iterable of str
+        Of files: "noisy", "clean", "teacher", and for more teachers
+        "teacher_1", ….
+    found : iterable
+        Something for each of them.
+
+    Returns
+    -------
+    dict
+        Lists by "noisy_sig", "clean_sig", "teacher_sig".
+
+    Example
+    -------
+    >>> by_signal(["clean", "teacher", "teacher_1"], [1, 2, 3])
+    {'clean_sig': [1], 'teacher_sig': [2, 3]}
+    """
+    sorted_: dict[str, list] = {}
+    for kind, one in zip(kinds, found):
+        sorted_.setdefault(f"{kind.partition('_')[0]}_sig", []).append(one)
+    return sorted_
+
+
+def joined(signals: list[torch.Tensor]) -> torch.Tensor:
+    """One signal, or several of a kind as one.
+
+    Arguments
+    ---------
+    signals : list of torch.Tensor
+        ``[..., samples]`` each.
+
+    Returns
+    -------
+    torch.Tensor
+        The only one as it is; several as ``[..., samples, teachers]``.
+
+    Example
+    -------
+    >>> joined([torch.zeros(4), torch.ones(4)]).shape
+    torch.Size([4, 2])
+    """
+    return signals[0] if len(signals) == 1 else torch.stack(signals, dim=-1)
 
 
 def pair_dataset(
@@ -197,15 +247,16 @@ def pair_dataset(
         Seed of the offsets, which depend on (seed, epoch, id) alone.
     sample_rate : int
         The rate that the files must have, in Hz.
-    teacher : RecordedTeacher, optional
+    teacher : RecordedTeacher or TeacherGroup, optional
         Its ``recording_of`` gives the file, of the same length, that answers
-        each noisy file.
+        each noisy file; of several teachers, that of each which is recorded.
 
     Returns
     -------
     PairDataset
         With the keys ``id``, ``noisy_sig``, ``clean_sig`` and, with a teacher,
-        ``teacher_sig`` (float32, ``[samples]``), and ``set_epoch``.
+        ``teacher_sig`` (float32, ``[samples]``; of several recorded teachers
+        ``[samples, teachers]``), and ``set_epoch``.
 
     Raises
     ------
@@ -214,13 +265,16 @@ def pair_dataset(
     """
     kinds = ["noisy", "clean"]
     entries = located_manifest(manifest_json, data_root)
-    if teacher is not None:
-        kinds.append("teacher")
+    recorded = (
+        [] if teacher is None else getattr(teacher, "recorded", [teacher])
+    )
+    for number, one in enumerate(recorded):
+        kinds.append(f"teacher_{number}" if number else "teacher")
         for entry in entries.values():
             noisy = entry["noisy_wav"]
-            if (recording := teacher.recording_of(noisy)) is None:
+            if (recording := one.recording_of(noisy)) is None:
                 raise ValueError(f"{noisy} has no recording: record it first.")
-            entry["teacher_wav"] = str(recording)
+            entry[f"{kinds[-1]}_wav"] = str(recording)
     segment = segment_samples(segment_seconds, sample_rate)
     return PairDataset(entries, kinds, segment, seed, sample_rate)
 

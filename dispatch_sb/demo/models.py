@@ -81,6 +81,11 @@ def open_models(
         loss = run.distillation_loss()
         if teacher is None:
             teacher, teacher_revision = _teacher_of(run)
+        if teacher is None and len(run.teachers) > 1:
+            notes.append(
+                f"The run had {len(run.teachers)} teachers: name one with "
+                "--teacher."
+            )
         if teacher is None and loss is not None and not run.record:
             notes.append(
                 "The run was made before a run noted its teacher: name it with "
@@ -173,7 +178,7 @@ def enhance(
 
 def _teacher_of(run: Run) -> tuple[str | None, str | None]:
     """A run's teacher, folder or hub id, and its commit or revision; None
-    without one, or with one that is no model of its own."""
+    without one, with several, or with one that is no model of its own."""
     teacher = run.teacher or {}
     source = teacher.get("source")
     if source in (None, "clean"):

@@ -127,7 +127,8 @@ class DistillationLoss(torch.nn.Module):
             from 0 to 1), "candidate" (bool), all `[batch, rows, patches]`,
             "edges_hz" `[patches + 1]`, "selected_share" and "mean_gap" over
             the candidates `[batch]`; of several teachers "teacher", the
-            number of the one that is followed, `[batch, rows, patches]`.
+            number of the one that is followed, `[batch, rows, patches]`, and
+            "followed_share" of the selected patches, `[batch, teachers]`.
 
         Raises
         ------
@@ -174,7 +175,8 @@ class DistillationLoss(torch.nn.Module):
             weight = self._weight(gap, band).to(distance.dtype)
             value = value + _weighted_mean(distance, weight)
             if return_detail:
-                detail[band.name] = {**_detail(band, gap, weight), **followed}
+                detail[band.name] = _detail(band, gap, weight)
+                detail[band.name] |= _followed(followed, weight, len(teachers))
         return value, detail
 
     def _spectra(self, student, clean, teachers, samples):
@@ -200,16 +202,27 @@ class DistillationLoss(torch.nn.Module):
 
 def _best_teacher(choice):
     """Of one band as every teacher has it: what is to be followed in each
-    patch, and the teacher's number among several."""
+    patch, and the teacher's number, None without others."""
     if len(choice) == 1:
-        return *choice[0], {}
+        return *choice[0], None
     bands, distances, gaps = (list(column) for column in zip(*choice))
     candidates = torch.stack([band.candidate for band in bands])
     gaps = torch.stack(gaps)
     best = gaps.masked_fill(~candidates, -math.inf).argmax(0, keepdim=True)
     band = replace(bands[0], candidate=candidates.any(0))
     distance = torch.stack(distances).gather(0, best)[0]
-    return band, distance, gaps.gather(0, best)[0], {"teacher": best[0]}
+    return band, distance, gaps.gather(0, best)[0], best[0]
+
+
+def _followed(teacher, weight, count):
+    """What reports show of several teachers: who is followed, how often."""
+    if teacher is None:
+        return {}
+    shares = [
+        _weighted_mean((teacher == number).to(weight.dtype), weight)
+        for number in range(count)
+    ]
+    return {"teacher": teacher, "followed_share": torch.stack(shares, 1)}
 
 
 def _detail(band, gap, weight):

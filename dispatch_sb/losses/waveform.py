@@ -191,7 +191,8 @@ class OutputDistillation(torch.nn.Module):
         Arguments
         ---------
         student, teacher : torch.Tensor
-            `[batch, samples]`; the student's alone gets gradient.
+            `[batch, samples]`; the student's alone gets gradient. Of several
+            teachers, `[batch, teachers, samples]`: the mean distance.
         clean : torch.Tensor, optional
             Unused: nothing is selected.
         lens : torch.Tensor, optional
@@ -209,7 +210,9 @@ class OutputDistillation(torch.nn.Module):
             Only with `return_detail`, empty.
         """
         del clean
-        value = self.term(student, teacher, lens, reduction)
+        several = teacher.unbind(1) if teacher.dim() == 3 else [teacher]
+        values = [self.term(student, x, lens, reduction) for x in several]
+        value = sum(values) / len(values)
         return (value, {}) if return_detail else value
 
 

@@ -32,6 +32,11 @@ class Taps:
     ValueError
         If there is no such tap, or the axes are unknown or make no sense.
 
+    Attributes
+    ----------
+    active : bool
+        Whether the next forward passes are kept.
+
     Example
     -------
     >>> from dispatch_sb.models import DCCRN
@@ -44,6 +49,7 @@ class Taps:
 
     def __init__(self, model: nn.Module, names: Sequence[str]):
         self.batch = 0
+        self.active = True
         self.found: dict[str, torch.Tensor] = {}
         known = available(model)
         inner = _inner(model)
@@ -62,7 +68,12 @@ class Taps:
         """A hook that keeps a module's output."""
 
         def keep(_, __, output):
-            self.found[name] = as_features(output, axes, self.batch)
+            if not self.active:
+                return
+            try:
+                self.found[name] = as_features(output, axes, self.batch)
+            except ValueError as error:
+                raise ValueError(f"The tap {name!r}: {error}") from error
 
         return keep
 
@@ -161,7 +172,8 @@ def _foreign(name: str, inner: nn.Module, known) -> tuple[str, str]:
     path, _, axes = name.partition("=")
     modules = dict(inner.named_modules())
     if path not in modules or not path:
-        choice = ", ".join(known or list(modules)[1:]) or "no module inside"
+        choice = ", ".join(known or list(modules)[1:])
+        choice = choice or "none, as torch does not see what it runs"
         raise ValueError(
             f"{type(inner).__name__} has no tap {name!r}: it has {choice}."
         )

@@ -10,9 +10,11 @@ from dispatch_sb.pretrained.frozen import FrozenTeacher
 from dispatch_sb.pretrained.loading import load, load_teacher
 from dispatch_sb.pretrained.probe import estimate_delay
 from dispatch_sb.pretrained.student import load_student
+from dispatch_sb.pretrained.teacher_group import TeacherGroup
 
 __all__ = [
     "FrozenTeacher",
+    "TeacherGroup",
     "estimate_delay",
     "load",
     "load_student",

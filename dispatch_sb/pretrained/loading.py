@@ -10,6 +10,7 @@ Authors
 
 import logging
 import os
+from collections.abc import Sequence
 
 from torch import nn
 
@@ -19,6 +20,7 @@ from dispatch_sb.pretrained.probe import estimate_delay, forgets_level
 from dispatch_sb.pretrained.recorded import RecordedTeacher, is_recording
 from dispatch_sb.pretrained.sources import naming, open_source
 from dispatch_sb.pretrained.teacher import CleanTeacher, Teacher
+from dispatch_sb.pretrained.teacher_group import TeacherGroup
 from dispatch_sb.runs.run import Run, is_run
 
 logger = logging.getLogger(__name__)
@@ -85,13 +87,13 @@ def load(
 
 
 def load_teacher(
-    source: str | os.PathLike,
-    revision: str | None = None,
+    source: str | os.PathLike | Sequence[str | os.PathLike],
+    revision: str | Sequence[str | None] | None = None,
     savedir: str | os.PathLike | None = None,
     device: str | None = None,
     sample_rate: int = 16000,
     resample: bool = False,
-    delay: int = 0,
+    delay: int | Sequence[int] = 0,
     match_level: bool | None = None,
 ) -> Teacher:
     """Loads a pretrained enhancement network as a frozen teacher.
@@ -109,11 +111,12 @@ def load_teacher(
         ``"speechbrain/metricgan-plus-voicebank"``; the ``output_folder`` of a
         training; a folder of enhanced files with the names of the noisy ones;
         an ONNX file; ``"deepfilternet3"``; or ``"clean"``, the clean speech
-        itself, a control.
-    revision : str, optional
+        itself, a control. Or a list of these: several teachers.
+    revision : str or list, optional
         Of a hub id: the commit (best: nothing changes under you, and a
         downloaded teacher needs no network), a tag or a branch. Without it the
-        newest commit is taken and named in a warning.
+        newest commit is taken and named in a warning. Of several teachers
+        one for all, or a list.
     savedir : str or path, optional
         Where downloads are kept, by source and commit; by default
         ``huggingface_hub``'s cache.
@@ -123,17 +126,18 @@ def load_teacher(
         Of the data, in Hz.
     resample : bool
         Whether a teacher of another rate is resampled rather than refused.
-    delay : int
-        Samples by which the teacher's output lags behind its input.
+    delay : int or list of int
+        Samples by which the teacher's output lags behind its input; of
+        several one for all, or a list.
     match_level : bool, optional
         Whether the level of the input is restored by a least-squares gain. By
         default it is measured whether the teacher needs that.
 
     Returns
     -------
-    FrozenTeacher, CleanTeacher or RecordedTeacher
-        Waveforms [batch, samples] in and out; or what finds recordings. Its
-        ``origin`` says where it came from:
+    FrozenTeacher, CleanTeacher, RecordedTeacher or TeacherGroup
+        Waveforms [batch, samples] in and out; or what finds recordings; or
+        several of these. Its ``origin`` says where it came from:
         ``{"source": ..., "revision": commit or None}``.
 
     Raises
@@ -146,6 +150,15 @@ def load_teacher(
     >>> load_teacher("clean").origin
     {'source': 'clean', 'revision': None}
     """
+    if isinstance(source, (list, tuple)):
+        options = {"sample_rate": sample_rate, "resample": resample}
+        options |= {"match_level": match_level, "device": device}
+        teachers = [
+            load_teacher(savedir=savedir, **one, **options)
+            for one in each_teacher(source, revision, delay)
+        ]
+        several = len(teachers) > 1
+        return TeacherGroup(teachers, sample_rate) if several else teachers[0]
     model, commit, _ = _opened(source, revision, savedir, sample_rate, delay)
     if isinstance(model, Teacher):
         return model
@@ -162,6 +175,42 @@ def load_teacher(
     )
     teacher.origin = {"source": str(source), "revision": commit}
     return teacher if device is None else teacher.to(device)
+
+
+def each_teacher(source, revision=None, delay=0) -> list[dict]:
+    """What `load_teacher` is given of each teacher.
+
+    Arguments
+    ---------
+    source, revision, delay : any
+        As for `load_teacher`, of one teacher or of several.
+
+    Returns
+    -------
+    list of dict
+        ``source``, ``revision`` and ``delay`` of each.
+
+    Raises
+    ------
+    ValueError
+        If lists are not of one length.
+
+    Example
+    -------
+    >>> each_teacher(["a", "b"], delay=[0, 3])[1]
+    {'source': 'b', 'revision': None, 'delay': 3}
+    """
+    sources = source if isinstance(source, (list, tuple)) else [source]
+    given = {"source": sources, "revision": revision, "delay": delay}
+    for name, values in given.items():
+        if not isinstance(values, (list, tuple)):
+            given[name] = [values] * len(sources)
+        elif len(values) != len(sources):
+            raise ValueError(
+                f"teacher_{name} lists {len(values)}, teacher_source "
+                f"{len(sources)}: give one for each teacher, or one for all."
+            )
+    return [dict(zip(given, values)) for values in zip(*given.values())]
 
 
 def _opened(

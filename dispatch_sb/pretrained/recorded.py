@@ -137,14 +137,27 @@ class RecordedTeacher(Teacher):
         signal = np.pad(signal[max(self.delay, 0) :], (max(-self.delay, 0), 0))
         return np.pad(signal[:samples], (0, max(samples - len(signal), 0)))
 
-    def answer(self, noisy: torch.Tensor, clean: torch.Tensor) -> None:
-        """Nothing: its answers are to files, and come with the batch.
+    def answer(
+        self,
+        noisy: torch.Tensor,
+        clean: torch.Tensor,
+        known: torch.Tensor | None = None,
+    ) -> torch.Tensor | None:
+        """What came with the batch: its answers are to files.
 
         Arguments
         ---------
         noisy, clean : torch.Tensor
             Unused.
+        known : torch.Tensor, optional
+            Its answer.
+
+        Returns
+        -------
+        torch.Tensor or None
+            ``known``.
         """
+        return known
 
     def forward(self, noisy: torch.Tensor) -> torch.Tensor:
         """Raises RuntimeError: what is recorded cannot be asked.

@@ -29,6 +29,7 @@ from dispatch_sb.data.freshness import digest, is_current, remember, stamps
 from dispatch_sb.data.manifest import ManifestError
 from dispatch_sb.data.shards import ShardIndex
 from dispatch_sb.pretrained.recorded import RecordedTeacher
+from dispatch_sb.pretrained.teacher_group import TeacherGroup
 from dispatch_sb.runs.provenance import identify_teacher
 
 logger = logging.getLogger(__name__)
@@ -81,6 +82,15 @@ def fit_recordings(
     ManifestError
         Lists everything that is wrong.
     """
+    if isinstance(teacher, TeacherGroup):
+        note = Path(note)
+        fits = [
+            fit_recordings(
+                one, parts, note.with_stem(f"{note.stem}_{n}"), copies
+            )
+            for n, one in enumerate(teacher.recorded, start=1)
+        ]
+        return [part for part in parts if all(part in one for one in fits)]
     every = {}
     fitted: list[str] = []
     for name, entries in parts.items():

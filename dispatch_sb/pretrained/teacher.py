@@ -36,7 +36,10 @@ class Teacher(nn.Module):
         self.origin: dict = {}
 
     def answer(
-        self, noisy: torch.Tensor, clean: torch.Tensor
+        self,
+        noisy: torch.Tensor,
+        clean: torch.Tensor,
+        known: torch.Tensor | None = None,
     ) -> torch.Tensor | None:
         """What is to be copied.
 
@@ -44,13 +47,16 @@ class Teacher(nn.Module):
         ---------
         noisy, clean : torch.Tensor
             Waveforms ``[batch, samples]``.
+        known : torch.Tensor, optional
+            Its answer, if that came with the batch: it is not run then.
 
         Returns
         -------
         torch.Tensor or None
-            ``[batch, samples]``; None if it has answers to files alone.
+            ``[batch, samples]``; None if it has answers to files alone, and
+            none came.
         """
-        return self(noisy)
+        return self(noisy) if known is None else known
 
     def recording_of(self, noisy_path: str | os.PathLike) -> Path | None:
         """The recorded answer to a noisy file.
@@ -93,20 +99,27 @@ class CleanTeacher(Teacher):
         super().__init__(sample_rate)
         self.origin = {"source": "clean", "revision": None}
 
-    def answer(self, noisy: torch.Tensor, clean: torch.Tensor) -> torch.Tensor:
+    def answer(
+        self,
+        noisy: torch.Tensor,
+        clean: torch.Tensor,
+        known: torch.Tensor | None = None,
+    ) -> torch.Tensor:
         """The clean speech.
 
         Arguments
         ---------
         noisy, clean : torch.Tensor
             Waveforms ``[batch, samples]``.
+        known : torch.Tensor, optional
+            What is to be copied instead, if that came with the batch.
 
         Returns
         -------
         torch.Tensor
-            ``clean``.
+            ``clean``, or what is known.
         """
-        return clean
+        return clean if known is None else known
 
     def forward(self, noisy: torch.Tensor) -> torch.Tensor:
         """Raises RuntimeError: there is no network.

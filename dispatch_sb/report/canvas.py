@@ -31,6 +31,8 @@ SYSTEM_COLOURS = {
     "clean": SERIES[3],
 }
 
+TEACHER_COLOURS = (SERIES[1], SERIES[2], SERIES[4], SERIES[5])  # of several
+
 # Colours of a figure that a page may change, for example to dark ones.
 CSS_VARIABLES = {
     INK: "var(--ink)",
@@ -68,6 +70,30 @@ STYLE = {
     "ytick.color": SOFT,
     "ytick.labelsize": 9.5,
 }
+
+
+def system_colour(name: str) -> str:
+    """The colour of a system in all pictures.
+
+    Arguments
+    ---------
+    name : str
+        noisy, student, teacher or clean; or teacher_1, teacher_2 and so on.
+
+    Returns
+    -------
+    str
+        Hexadecimal. That of the fifth teacher is that of the first.
+
+    Example
+    -------
+    >>> system_colour("teacher_1") == system_colour("teacher_5")
+    True
+    """
+    if name in SYSTEM_COLOURS:
+        return SYSTEM_COLOURS[name]
+    number = int(name.rpartition("_")[2])
+    return TEACHER_COLOURS[(number - 1) % len(TEACHER_COLOURS)]
 
 
 def styled(draw: Callable) -> Callable:

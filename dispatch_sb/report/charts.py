@@ -5,6 +5,7 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,9 +15,9 @@ from dispatch_sb.report.canvas import (
     INK,
     SERIES,
     SOFT,
-    SYSTEM_COLOURS,
     new_figure,
     styled,
+    system_colour,
 )
 from dispatch_sb.report.numbers import number, shown
 from dispatch_sb.scoring.catalogue import CATALOGUE
@@ -30,9 +31,12 @@ TITLES = {
     "terms": "Loss terms in training",
     "share": "Patches selected in training",
     "gap": "Mean knowledge gap in training",
+    "followed": "Selected patches by teacher in training",
     **{name: f"Validation {CATALOGUE[name].label}" for name in VALIDATED},
 }
 PER_BAND = {"selected_share_": "share", "mean_gap_": "gap"}
+FOLLOWED = re.compile(r"(teacher_\d+)_share_(\w+)")
+PERCENT = ("share", "followed")
 
 
 class Chart(NamedTuple):
@@ -79,8 +83,8 @@ def charts(epochs: Iterable[Mapping]) -> list[Chart]:
     Returns
     -------
     list of Chart
-        Total loss, loss terms, selected share, mean gap, and the scores of
-        the validation.
+        Total loss, loss terms, selected share, mean gap, of several teachers
+        the share of each, and the scores of the validation.
 
     Example
     -------
@@ -98,7 +102,7 @@ def charts(epochs: Iterable[Mapping]) -> list[Chart]:
                     point = line["epoch"], number(value)
                     curves.setdefault(curve, []).append(point)
     return [
-        Chart(name, title, found[name], percent=name == "share")
+        Chart(name, title, found[name], percent=name in PERCENT)
         for name, title in TITLES.items()
         if name in found
     ]
@@ -113,6 +117,9 @@ def _place(group: str, term: str) -> tuple[str, str]:
     for prefix, chart in PER_BAND.items():
         if term.startswith(prefix):
             return chart, f"{term.removeprefix(prefix)} band"
+    if found := FOLLOWED.fullmatch(term):
+        teacher, band = found.groups()
+        return "followed", f"{teacher.replace('_', ' ')}, {band} band"
     return "terms", term.replace("_", " ")
 
 
@@ -179,7 +186,7 @@ def score_figure(
     ---------
     scores : mapping
         `{"noisy"|"student"|"teacher": {metric: {"mean", "ci95"}}}`, as in
-        scores.json. What is missing is left out.
+        scores.json, in the order to show. What is missing is left out.
     metric : str
         Which of the known metrics.
 
@@ -195,11 +202,11 @@ def score_figure(
     >>> [label.get_text() for label in figure.axes[0].get_yticklabels()]
     ['student']
     """
-    systems = [name for name in SYSTEM_COLOURS if name in scores]
+    systems = list(scores)
     figure = new_figure(2.9, 0.75 + 0.28 * len(systems))
     axes = figure.add_subplot()
     for row, name in enumerate(systems):
-        score, colour = scores[name].get(metric, {}), SYSTEM_COLOURS[name]
+        score, colour = scores[name].get(metric, {}), system_colour(name)
         mean = number(score.get("mean"))
         if np.isnan(mean):
             continue
@@ -214,7 +221,8 @@ def score_figure(
             va="center",
             color=INK,
         )
-    axes.set_yticks(range(len(systems)), systems)
+    names = [name.replace("_", " ") for name in systems]
+    axes.set_yticks(range(len(systems)), names)
     axes.set_ylim(len(systems) - 0.5, -0.5)
     axes.margins(x=0.08)
     axes.locator_params(axis="x", nbins=5)

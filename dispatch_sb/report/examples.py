@@ -16,6 +16,7 @@ import torch
 from dispatch_sb.data.audio import probe, read_audio
 from dispatch_sb.report.gap import (
     band_maps,
+    can_be_mapped,
     gap_pictures,
     knowledge_gap,
     widest_gap,
@@ -25,7 +26,6 @@ from dispatch_sb.report.players import players
 from dispatch_sb.runs.run import Run
 from dispatch_sb.scoring.catalogue import CATALOGUE
 
-ORDER = ("noisy", "student", "teacher", "clean")
 CLOSE_UP = 0.5  # s
 METRICS = ("pesq", "estoi", "si_sdr")  # beside an example
 
@@ -41,7 +41,7 @@ class Example:
     rank : str
         Why it was chosen: "best", "median", "worst", ….
     signals : dict
-        Whole waveforms `[samples]` of those of noisy, student, teacher and
+        Whole waveforms `[samples]` of those of noisy, student, teachers and
         clean that could be read; all have the same length.
     sample_rate : int
         In Hz.
@@ -144,10 +144,11 @@ def _read(example: Example, entry: Mapping | None, enhanced: dict) -> Example:
     """Fills in what can be read; noisy and clean stand in the manifest."""
     paths, rates, signals = dict(enhanced), {}, {}
     if entry:
-        paths |= {k: entry[f"{k}_wav"] for k in ("noisy", "clean")}
+        noisy, clean = entry["noisy_wav"], entry["clean_wav"]
+        paths = {"noisy": noisy, **enhanced, "clean": clean}
     else:
         example.missing.append("noisy and clean: not in the test manifest")
-    for system in (name for name in ORDER if name in paths):
+    for system in paths:
         try:
             rates[system] = probe(paths[system]).sample_rate
             signal = read_audio(paths[system], rates.get("noisy"))
@@ -190,7 +191,7 @@ def show_example(
         For `examples.html`.
     """
     maps, shown = [], None
-    if {"student", "teacher", "clean"} <= set(example.signals):
+    if can_be_mapped(example.signals):
         try:
             maps = _maps(example, loss, key, seconds)
         except ValueError as error:

@@ -5,13 +5,19 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
 
-from dispatch_sb.report.canvas import new_figure, styled, to_svg
+from dispatch_sb.report.canvas import (
+    new_figure,
+    styled,
+    system_colour,
+    to_svg,
+)
 from dispatch_sb.report.spectrograms import label_axes
 
 if TYPE_CHECKING:
@@ -42,6 +48,11 @@ class BandMap(NamedTuple):
         Edges of the patches `[T + 1]` in s.
     edges_khz : np.ndarray
         Edges of the patches `[P + 1]` in kHz.
+    teacher : np.ndarray, optional
+        Of several teachers the number of the one that each patch follows, int
+        `[T, P]`, from 0.
+    teachers : sequence of str
+        Their names, such as teacher_1.
     """
 
     name: str
@@ -50,6 +61,18 @@ class BandMap(NamedTuple):
     candidate: np.ndarray
     times: np.ndarray
     edges_khz: np.ndarray
+    teacher: np.ndarray | None = None
+    teachers: Sequence[str] = ()
+
+    @property
+    def followed(self) -> dict[str, int]:
+        """The number of selected patches in which each teacher is followed;
+        empty without several."""
+        if self.teacher is None:
+            return {}
+        which = self.teacher[self.selected]
+        counts = np.bincount(which, minlength=len(self.teachers))
+        return dict(zip(self.teachers, counts.tolist()))
 
     @property
     def selected(self) -> np.ndarray:
@@ -63,6 +86,27 @@ class BandMap(NamedTuple):
         return float(self.edges_khz[held[-1] + 1 if len(held) else -1])
 
 
+def can_be_mapped(signals: Mapping[str, np.ndarray]) -> bool:
+    """Whether there is all that `knowledge_gap` needs.
+
+    Arguments
+    ---------
+    signals : mapping
+        Waveforms by name.
+
+    Returns
+    -------
+    bool
+        True with student, clean and a teacher.
+    """
+    return {"student", "clean"} <= set(signals) and bool(_teachers(signals))
+
+
+def _teachers(signals: Mapping) -> list[str]:
+    """The names of the teachers' waveforms, in their order."""
+    return [name for name in signals if name.startswith("teacher")]
+
+
 def knowledge_gap(
     loss: torch.nn.Module, signals: Mapping[str, np.ndarray]
 ) -> dict[str, dict[str, torch.Tensor]]:
@@ -73,22 +117,29 @@ def knowledge_gap(
     loss : DistillationLoss
         Whatever the run was trained with; stays on its device.
     signals : mapping
-        Waveforms `[samples]` of student, teacher and clean.
+        Waveforms `[samples]` of student, clean and teacher; of several,
+        teacher_1, teacher_2 and so on.
 
     Returns
     -------
     dict
-        The loss' details of a batch of one.
+        The loss' details of a batch of one; and "teachers", the names of
+        several.
     """
     device = next(
         (t.device for t in [*loss.parameters(), *loss.buffers()]), "cpu"
     )
-    waveforms = (
+    teachers = _teachers(signals)
+    student, clean, *taught = (
         torch.as_tensor(signals[name], device=device)[None]
-        for name in ("student", "teacher", "clean")
+        for name in ("student", "clean", *teachers)
     )
+    teacher = torch.stack(taught, dim=1) if len(taught) > 1 else taught[0]
     with torch.no_grad():
-        return loss(*waveforms, return_detail=True)[1]
+        detail = loss(student, teacher, clean, return_detail=True)[1]
+    return {
+        name: {**band, "teachers": teachers} for name, band in detail.items()
+    }
 
 
 def band_maps(
@@ -101,7 +152,8 @@ def band_maps(
     loss : DistillationLoss
         Its frames say when a patch begins and ends.
     detail : mapping
-        The second value of `loss(…, return_detail=True)`.
+        From `knowledge_gap`; or, of one teacher, the second value of
+        `loss(…, return_detail=True)`.
     utterance : int
         Which of the batch.
 
@@ -127,7 +179,11 @@ def band_maps(
         frames = np.arange(len(gap) + 1) * loss.host.patch_frames
         times = (frames - 0.5) * (loss.hop / loss.sample_rate)
         edges = band["edges_hz"].cpu().numpy() / 1000
-        maps.append(BandMap(name, gap, weight, candidate > 0, times, edges))
+        one = BandMap(name, gap, weight, candidate > 0, times, edges)
+        if "teacher" in band:
+            which = band["teacher"][utterance].cpu().numpy()
+            one = one._replace(teacher=which, teachers=band["teachers"])
+        maps.append(one)
     return maps
 
 
@@ -262,10 +318,24 @@ def describe(band: BandMap) -> str:
     name = "" if band.name == "all" else f"{band.name.capitalize()} band: "
     hard = np.isin(band.weight[band.candidate], (0, 1)).all()
     verdict = "selected" if hard else "weighted above one half"
+    teachers = " and ".join(_shares([band], " in").values())
+    follows = f", following {teachers}" if teachers else ""
     return (
         f"{name}patches of {height:.0f} Hz × {width:.0f} ms, "
-        f"{share:.0f} % {verdict}"
+        f"{share:.0f} % {verdict}{follows}"
     )
+
+
+def _shares(maps: Sequence[BandMap], between: str) -> dict[str, str]:
+    """In words, by teacher, in how many selected patches it is followed."""
+    counts = Counter()
+    for band in maps:
+        counts.update(band.followed)
+    total = max(counts.total(), 1)
+    return {
+        name: f"{name.replace('_', ' ')}{between} {100 * count / total:.0f} %"
+        for name, count in counts.items()
+    }
 
 
 def draw_patches(
@@ -297,6 +367,16 @@ def draw_patches(
     **scale : any
         How the colour bar looks.
     """
+    limits = {"vmin": -limit, "vmax": limit}
+    gaps = [band.gap for band in maps]
+    mesh = _draw_meshes(axes, maps, span, gaps, cmap=colours, **limits)
+    bar = axes.figure.colorbar(mesh, ax=axes, pad=0.02, aspect=14, **scale)
+    bar.outline.set_visible(False)
+    bar.set_label(label)
+
+
+def _draw_meshes(axes, maps, span, values, **colours):
+    """A value of every candidate patch as colour; the last band's mesh."""
     from matplotlib.colors import ListedColormap
 
     top = max(band.top_khz for band in maps)
@@ -306,7 +386,7 @@ def draw_patches(
         # Most lie in the lowest fifth, as in DFKD's low band: this shows them
         # larger.
         axes.set_yscale("function", functions=(np.sqrt, np.square))
-    for band in maps:
+    for band, value in zip(maps, values):
         grid, absent = (band.times, band.edges_khz), ~band.candidate
         veil = np.ma.masked_where(absent, np.zeros_like(band.gap))
         axes.pcolormesh(
@@ -315,17 +395,13 @@ def draw_patches(
         opacity = FADED + (1 - FADED) * np.clip(band.weight, 0, 1)
         mesh = axes.pcolormesh(
             *grid,
-            np.ma.masked_where(absent, band.gap).T,
+            np.ma.masked_where(absent, value).T,
             alpha=np.where(absent, 0.0, opacity).T,
-            cmap=colours,
-            vmin=-limit,
-            vmax=limit,
             rasterized=True,
+            **colours,
         )
     label_axes(axes, span, top)
-    bar = axes.figure.colorbar(mesh, ax=axes, pad=0.02, aspect=14, **scale)
-    bar.outline.set_visible(False)
-    bar.set_label(label)
+    return mesh
 
 
 def draw_knowledge_gap(
@@ -366,6 +442,47 @@ def draw_knowledge_gap(
         axes.add_artist(patch)  # add_patch would search for limits: slow
 
 
+def draw_followed_teacher(
+    axes: "Axes",
+    maps: Sequence[BandMap],
+    span: tuple[float, float] | None = None,
+) -> None:
+    """Draws which of several teachers every patch follows into axes, with a
+    legend that says in how many of the selected patches that is; patches that
+    are not selected lie under a grey veil.
+
+    Arguments
+    ---------
+    axes : matplotlib.axes.Axes
+        Where to draw.
+    maps : sequence of BandMap
+        From `band_maps`; bands that share no frequency.
+    span : tuple of float
+        The part to show, in s; None shows everything.
+    """
+    from matplotlib.colors import ListedColormap
+    from matplotlib.patches import Patch
+
+    span = span or (0.0, max(float(band.times[-1]) for band in maps))
+    words = _shares(maps, ":")
+    colours = [system_colour(name) for name in words]
+    values, cmap = [band.teacher for band in maps], ListedColormap(colours)
+    limits = {"vmin": -0.5, "vmax": len(colours) - 0.5}
+    _draw_meshes(axes, maps, span, values, cmap=cmap, **limits)
+    entries = [
+        Patch(color=colour, label=label)
+        for colour, label in zip(colours, words.values())
+    ]
+    axes.legend(
+        handles=entries,
+        loc="upper left",
+        bbox_to_anchor=(1.01, 1.0),
+        borderaxespad=0,
+        handlelength=1.0,
+        fontsize=9,
+    )
+
+
 @styled
 def knowledge_gap_figure(
     maps: Sequence[BandMap], span: tuple[float, float] | None = None
@@ -374,7 +491,8 @@ def knowledge_gap_figure(
 
     Red is where the teacher is nearer to the clean speech, blue where the
     student is. Selected patches are outlined and keep their full colour,
-    the others lie under a grey veil, and what is no candidate is empty.
+    the others lie under a grey veil, and what is no candidate is empty. Of
+    several teachers a second panel says which one each patch follows.
 
     Arguments
     ---------
@@ -387,7 +505,7 @@ def knowledge_gap_figure(
     Returns
     -------
     matplotlib.figure.Figure
-        One panel with a colour bar per set of bands.
+        One panel with a colour bar per set of bands, or two panels.
 
     Example
     -------
@@ -399,12 +517,17 @@ def knowledge_gap_figure(
     4
     """
     panels = panels_of(maps)
-    figure = new_figure(4.6, 0.4 + 2.1 * len(panels))
-    places = figure.subplots(len(panels), squeeze=False)[:, 0]
-    for axes, panel in zip(places, panels):
-        draw_knowledge_gap(axes, panel, span)
-        if len(panels) > 1:
-            axes.set_title(f"{panel[0].name} band")
+    drawings = [draw_knowledge_gap]
+    if maps[0].teacher is not None:
+        drawings.append(draw_followed_teacher)
+    count = len(panels) * len(drawings)
+    figure = new_figure(4.6, 0.4 + 2.1 * count)
+    places = iter(figure.subplots(count, squeeze=False)[:, 0])
+    for panel in panels:
+        for draw, axes in zip(drawings, places):
+            draw(axes, panel, span)
+            if len(panels) > 1:
+                axes.set_title(f"{panel[0].name} band")
     return figure
 
 

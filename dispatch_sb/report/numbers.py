@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from dispatch_sb.runs.run import Run
+from dispatch_sb.runs.run import TEACHER, Run
 from dispatch_sb.scoring import mean_with_interval
 from dispatch_sb.scoring.catalogue import CATALOGUE, Metric
 
@@ -70,7 +70,7 @@ def gains(run: Run, system: str = "student") -> dict[str, float]:
     run : Run
         The run.
     system : str
-        "student" or "teacher".
+        "student", or one of the teachers.
 
     Returns
     -------
@@ -86,7 +86,8 @@ def gains(run: Run, system: str = "student") -> dict[str, float]:
 
 
 def headline(run: Run) -> dict[str, dict]:
-    """How much the student gains over the noisy input, and its teacher.
+    """How much the student gains over the noisy input, and its teacher; of
+    several, the best.
 
     Arguments
     ---------
@@ -96,12 +97,17 @@ def headline(run: Run) -> dict[str, dict]:
     Returns
     -------
     dict
-        "mean", "ci95" and "n" of both, for `headline.html`.
+        "mean", "ci95" and "n" of "student" and "teacher", and of how many
+        teachers that is the best, for `headline.html`.
     """
-    return {
-        system: mean_with_interval(list(gains(run, system).values()))
-        for system in ("student", "teacher")
-    }
+    systems = dict.fromkeys(name for row in run.files.values() for name in row)
+    student, *teachers = (
+        mean_with_interval(list(gains(run, system).values()))
+        for system in ("student", *filter(TEACHER.fullmatch, systems))
+    )
+    scored = [one for one in teachers if one["n"]]
+    best = max(scored, key=lambda one: one["mean"], default={"n": 0})
+    return {"student": student, "teacher": best, "teachers": len(scored)}
 
 
 def metrics_of(run: Run) -> dict[str, Metric]:

@@ -18,6 +18,8 @@ from dispatch_sb.report.examples import read_examples
 from dispatch_sb.report.gap import (
     BandMap,
     band_maps,
+    can_be_mapped,
+    draw_followed_teacher,
     draw_knowledge_gap,
     knowledge_gap,
     panels_of,
@@ -40,8 +42,8 @@ def overview_figure(
     Arguments
     ---------
     signals : mapping
-        Waveforms `[samples]` under their titles, such as noisy, student,
-        teacher and clean.
+        Waveforms `[samples]` by name, such as noisy, student, teacher and
+        clean.
     sample_rate : int
         In Hz.
     maps : sequence of BandMap
@@ -59,22 +61,26 @@ def overview_figure(
     ['noisy', 'clean']
     """
     panels = panels_of(maps) if maps else []
-    figure = new_figure(11.0, 2.4 + 2.7 * bool(panels))
-    rows = figure.subfigures(1 + bool(panels), 1, squeeze=False)[:, 0]
+    several = bool(maps) and maps[0].teacher is not None
+    figure = new_figure(11.0, 2.4 + 2.7 * (bool(panels) + several))
+    rows = figure.subfigures(1 + bool(panels) + several, 1, squeeze=False)
+    rows = rows[:, 0]
     levels = colour_range(list(signals.values()))
     top = rows[0].subplots(1, len(signals), squeeze=False, sharey=True)[0]
     for axes, (name, signal) in zip(top, signals.items()):
         image = draw_spectrogram(axes, signal, sample_rate, levels)
-        axes.set_title(name)
+        axes.set_title(name.replace("_", " "))
         axes.label_outer()
     rows[0].colorbar(image, ax=list(top), pad=0.01, label="level (dB)")
-    if panels:
-        below = rows[1].subplots(1, len(panels), squeeze=False)[0]
+    drawn = {"knowledge gap": draw_knowledge_gap}
+    drawn |= {"the teacher that is followed": draw_followed_teacher}
+    for row, (what, draw) in zip(rows[1:], drawn.items()):
+        below = row.subplots(1, len(panels), squeeze=False)[0]
         for axes, panel in zip(below, panels):
-            draw_knowledge_gap(axes, panel)
+            draw(axes, panel)
             names = " and ".join(band.name for band in panel)
             words = "" if names == "all" else f", {names} band"
-            axes.set_title(f"knowledge gap{words}")
+            axes.set_title(f"{what}{words}")
     return figure
 
 
@@ -115,7 +121,7 @@ def save_overview(
     if not example.signals:
         raise ValueError(f"{example.name}: {' '.join(example.missing)}")
     maps = []
-    if hasattr(distillation_loss, "host") and "teacher" in example.signals:
+    if hasattr(distillation_loss, "host") and can_be_mapped(example.signals):
         detail = knowledge_gap(distillation_loss, example.signals)
         maps = band_maps(distillation_loss, detail)
     figure = overview_figure(example.signals, example.sample_rate, maps)

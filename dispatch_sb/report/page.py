@@ -166,6 +166,7 @@ def _examples(
         picture = to_svg(gain_figure(gain, marked), "gain", alt)
     return {
         "gain_picture": picture,
-        "mapped": hasattr(loss, "host") and "teacher" in run.systems,
+        "mapped": hasattr(loss, "host") and bool(run.scored_teachers),
+        "several": len(run.scored_teachers) > 1,
         "files": files,
     }

@@ -93,7 +93,7 @@ def identify_teacher(
     origin = getattr(teacher, "origin", {})
     own = state_hash(teacher) if teacher.state_dict() else None
     recorded = getattr(teacher, "note", {}).get("made_with", {})
-    source = recorded.get("source") or source
+    source = recorded.get("source") or source or origin.get("source")
     return {
         "source": None if source is None else str(source),
         "revision": revision,

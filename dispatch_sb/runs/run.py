@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,6 +29,7 @@ SYSTEMS = ("noisy", "student", "teacher")
 SPEED = "speed"
 # Keys of scores.json that hold scores; all others describe the run.
 TABLES = (*SYSTEMS, "files", "flavours", "differences", "wer_settings")
+TEACHER = re.compile(r"teacher(_[1-9]\d*)?")  # the one, or one of several
 
 
 @dataclass(frozen=True)
@@ -110,8 +112,9 @@ class Run:
             ``licence`` and ``url``; without a licence where only a person
             knows it), ``credit`` (whose the test files are: a text, or one
             for each).
-            ``teacher``: see `dispatch_sb.runs.provenance.identify_teacher`;
-            or None.
+            ``teacher``: see `dispatch_sb.runs.provenance.identify_teacher`,
+            with its ``licence`` if its card tells it; a list of several; or
+            None.
             ``manifests``: ``path`` and ``sha256`` of each part.
 
         Example
@@ -225,7 +228,8 @@ class Run:
                 f"Scores: {path.name} cannot be read ({error}), evaluate again."
             ]
         absent = "Teacher: it has no scores, as in a run without distillation."
-        return scores, [] if scores.get("teacher") else [absent]
+        taught = any(map(TEACHER.fullmatch, scores))
+        return scores, [] if taught else [absent]
 
     @property
     def epochs(self) -> list[dict[str, Any]]:
@@ -258,8 +262,16 @@ class Run:
 
     @property
     def systems(self) -> list[str]:
-        """Those of noisy, student and teacher that have scores."""
-        return [name for name in SYSTEMS if self.scores.get(name)]
+        """Those of noisy, student and teacher that have scores; of several
+        teachers each, "teacher_1" and so on."""
+        teachers = filter(TEACHER.fullmatch, self.scores)
+        names = (*SYSTEMS[:2], *teachers)
+        return [name for name in names if self.scores.get(name)]
+
+    @property
+    def scored_teachers(self) -> list[str]:
+        """Those of the systems that are teachers."""
+        return [name for name in self.systems if TEACHER.fullmatch(name)]
 
     @property
     def files(self) -> dict[str, dict]:
@@ -269,9 +281,19 @@ class Run:
     @property
     def facts(self) -> dict[str, Any]:
         """Who was scored, and from whom it learned."""
-        beside = {k: v for k, v in self.scores.items() if k not in TABLES}
-        told = {k: v for k, v in (self.teacher or {}).items() if v is not None}
-        facts = {"teacher": told or None, **beside}
+        beside = {
+            key: value
+            for key, value in self.scores.items()
+            if key not in TABLES and not TEACHER.fullmatch(key)
+        }
+        several = len(self.teachers) > 1
+        told = {
+            f"teacher_{number}" if several else "teacher": {
+                key: value for key, value in one.items() if value is not None
+            }
+            for number, one in enumerate(self.teachers, start=1)
+        }
+        facts = {**told, **beside}
         return {key: value for key, value in facts.items() if value is not None}
 
     def write_scores(self, scores: dict, about: Mapping) -> None:
@@ -301,7 +323,7 @@ class Run:
         Returns
         -------
         dict
-            Paths by system: "student", and "teacher" if it was scored.
+            Paths by system: "student", and the teachers that were scored.
         """
         systems = [s for s in self.systems or SYSTEMS if s != "noisy"]
         folder = self.folder / "enhanced"
@@ -408,8 +430,14 @@ class Run:
 
     @property
     def teacher(self) -> dict[str, Any] | None:
-        """What is noted of the teacher; None without one."""
-        return self.record.get("teacher")
+        """What is noted of the teacher; None without one, or with several."""
+        return self.teachers[0] if len(self.teachers) == 1 else None
+
+    @property
+    def teachers(self) -> list[dict[str, Any]]:
+        """What is noted of each teacher."""
+        noted = self.record.get("teacher") or []
+        return noted if isinstance(noted, list) else [noted]
 
     @property
     def hashes(self) -> dict[str, str]:

@@ -21,6 +21,7 @@ COLUMNS = {
     "student": "this model",
     "teacher": "its teacher",
 }
+SEVERAL = re.compile(r"teacher_\d+")
 # Licences by the hub's own names; any other one is "other" there.
 HUB_LICENCES = re.compile(
     r"apache-2\.0|mit|isc|unlicense|wtfpl|zlib|bsl-1\.0|mpl-2\.0|artistic-2\.0"
@@ -44,7 +45,7 @@ def model_card(
     limits: str = LIMITS,
     training: Sequence[str] = (),
     command: str = "",
-    base_model: str | None = None,
+    base_model: str | Sequence[str] | None = None,
     sample_rate: int = 16000,
     latency_ms: float | None = None,
 ) -> str:
@@ -72,8 +73,8 @@ def model_card(
         How it was trained, from whom, with what: paragraphs in Markdown.
     command : str
         What trained it.
-    base_model : str, optional
-        Hub id of its teacher.
+    base_model : str or list of str, optional
+        Hub id of its teacher, or of several.
     sample_rate : int
         Of the model, in Hz.
     latency_ms : float, optional
@@ -124,7 +125,7 @@ def model_card(
         description=description.strip(),
         credit=credit.strip(),
         scores=scores,
-        columns=COLUMNS,
+        columns={**COLUMNS, **_more_teachers(scores)},
         catalogue=CATALOGUE,
         cell=_cell,
         limits=limits.strip(),
@@ -237,6 +238,12 @@ def _check_complete(name, licence, data, scores) -> None:
                 f"The card of {name}: the scores on {test_set} have no "
                 f"'student', only {', '.join(map(str, body))}."
             )
+
+
+def _more_teachers(scores: Mapping[str, Mapping]) -> dict[str, str]:
+    """The heads of the columns of several teachers."""
+    systems = [name for body in scores.values() for name in body]
+    return {x: x.replace("_", " ") for x in systems if SEVERAL.fullmatch(x)}
 
 
 def _results(test_set: str, metrics: Mapping) -> Iterator[EvalResult]:

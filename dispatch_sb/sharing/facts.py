@@ -36,20 +36,20 @@ def facts_of_run(run: Run) -> dict:
     dict
         Arguments of ``model_card``, all but name, data, licence and scores.
     """
-    student, teacher = run.student, run.teacher or {}
-    latency = None
+    student, latency = run.student, None
+    on_hub = [one["source"] for one in run.teachers if one.get("commit")]
     if can_stream(student):
         latency = 1000 * student.latency / student.sample_rate
     return {
         "description": _student(run, latency),
         "training": [
             _method(run),
-            _teacher(run),
+            _teachers(run),
             f"Seed: {run.record['seed']}.",
             _versions(run.scores),
         ],
         "command": training_command(run),
-        "base_model": teacher.get("commit") and teacher["source"],
+        "base_model": on_hub if len(on_hub) > 1 else next(iter(on_hub), None),
         "sample_rate": student.sample_rate,
         "latency_ms": latency,
     }
@@ -124,16 +124,25 @@ def _weight(tree: Mapping) -> str:
     return f"weight {in_words(tree.get('distillation_weight'))}"
 
 
-def _teacher(run: Run) -> str:
-    """Whom it learned from: source, revision, hash; empty without a teacher.
+def _teachers(run: Run) -> str:
+    """Whom it learned from; empty without a teacher."""
+    if len(run.teachers) < 2:
+        return "".join(f"Teacher: {_teacher(run, x)}." for x in run.teachers)
+    each = [
+        f"Teacher {number}: {_teacher(run, one)}."
+        for number, one in enumerate(run.teachers, start=1)
+    ]
+    return "\n".join([f"It had {len(each)} teachers.", *each])
+
+
+def _teacher(run: Run, teacher: Mapping) -> str:
+    """One whom it learned from: source, revision, hash.
 
     A teacher with a commit is one of the hub; of a folder that is still there,
     the card is asked for its name and licence."""
-    if run.teacher is None:
-        return ""
-    source, commit = run.teacher["source"], run.teacher["commit"]
+    source, commit = teacher["source"], teacher["commit"]
     if source == "clean":
-        return "Teacher: none; a control that copies the clean speech itself."
+        return "none; a control that copies the clean speech itself"
     if source is None:
         known = [f"`{in_words(run.settings.tree.get('teacher'))}`"]
     elif commit:
@@ -142,10 +151,11 @@ def _teacher(run: Run) -> str:
         head = read_head((run.locate(source) or Path(source)) / "README.md")
         name, title = Path(source).name, head.model_name
         known = [f"{title} (`{name}`)" if title else f"`{name}`"]
-        known += [f"licence {head.license}"] if head.license else []
-    sha256 = run.teacher["weights_sha256"]
+        licence = head.license or teacher.get("licence")
+        known += [f"licence {licence}"] if licence else []
+    sha256 = teacher["weights_sha256"]
     known += [f"weights SHA-256 `{sha256}`"] if sha256 else []
-    return f"Teacher: {', '.join(known)}."
+    return ", ".join(known)
 
 
 def _versions(scores: Mapping) -> str:

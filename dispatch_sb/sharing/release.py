@@ -189,12 +189,10 @@ def _own_scores(run: Run) -> dict[str, dict]:
 def _check_scores(scores: Mapping[str, Mapping], run: Run) -> None:
     """Refuses scores of other weights than those of the run."""
     as_teacher = nn.ModuleDict({"model": run.student})
-    teacher = run.scores.get("weights_sha256", {}).get("teacher")
-    known = {
-        # As they are known by themselves, and as those of a teacher.
-        "student": [state_hash(run.student), state_hash(as_teacher)],
-        "teacher": [teacher] if teacher else [],
-    }
+    scored = run.scores.get("weights_sha256", {})
+    known = {system: [sha256] for system, sha256 in scored.items()}
+    # As they are known by themselves, and as those of a teacher.
+    known["student"] = [state_hash(run.student), state_hash(as_teacher)]
     for test_set, body in scores.items():
         for system, scored in body.get("weights_sha256", {}).items():
             true = known.get(system)

@@ -10,6 +10,7 @@ Authors
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 from typing import Any
 
 SWEEP, MAIN = "sweep", "main"  # stages
@@ -74,8 +75,9 @@ class Plan:
         ``students``, ``seeds``, ``options`` (of every run), ``sweep`` with
         ``key``, ``values``, ``seed`` and ``options`` (of every run that
         distils), and ``methods``: by name ``recipe``, ``options``, ``later``
-        (runs after the others), and one of ``strength`` (fixed), ``like``
-        (takes the strength of another method),
+        (runs after the others), ``sweep`` (keys that replace those of the
+        study's), and one of ``strength`` (fixed; null: what the recipe says),
+        ``like`` (takes the strength of another method),
         ``distils: false``.
 
     Raises
@@ -135,8 +137,7 @@ class Plan:
         sweep = [
             self._cell(SWEEP, student, method, self.sweep["seed"], value)
             for student in self.study["students"]
-            for value in self.sweep["values"]
-            for method in self._swept()
+            for method, value in self._swept_values()
         ]
         main = self.main(validation)
         seed = self.sweep["seed"]
@@ -164,7 +165,7 @@ class Plan:
             for student in self.study["students"]:
                 for name, method in self.methods.items():
                     strength = self.strength(student, name, validation)
-                    if strength is not None or not method.get("distils", True):
+                    if strength is not None or not self._needs_strength(method):
                         cell = self._cell(MAIN, student, name, seed, strength)
                         cells.append(cell)
         return cells
@@ -195,12 +196,44 @@ class Plan:
         if "strength" in self.methods[method]:
             return self.methods[method]["strength"]
         found = {}
-        for value in sorted(self.sweep["values"]):
+        for value in sorted(self.sweep_of(method)["values"]):
             cell = self._cell(SWEEP, student, method, self.sweep["seed"], value)
             if cell.name not in validation:
                 return None
             found[value] = validation[cell.name]
         return max(found, key=found.get)
+
+    def sweep_of(self, method: str) -> Mapping[str, Any]:
+        """The sweep that decides a method's strength.
+
+        Arguments
+        ---------
+        method : str
+            Name of the method.
+
+        Returns
+        -------
+        mapping
+            ``key``, ``values``, ``seed``, ``options``.
+        """
+        like = self.methods[method].get("like", method)
+        return {**self.sweep, **self.methods[like].get("sweep", {})}
+
+    @staticmethod
+    def _needs_strength(method: Mapping) -> bool:
+        """Whether a method is no run before its strength is known."""
+        fixed = "strength" in method and method["strength"] is None
+        return method.get("distils", True) and not fixed
+
+    def _swept_values(self) -> list[tuple[str, Any]]:
+        """Methods and strengths, all methods with their first one before any
+        with its second."""
+        columns = [
+            [(method, value) for value in self.sweep_of(method)["values"]]
+            for method in self._swept()
+        ]
+        rows = zip_longest(*columns)
+        return [pair for row in rows for pair in row if pair is not None]
 
     def _swept(self) -> list[str]:
         """Names of the methods that have a sweep of their own."""
@@ -220,7 +253,8 @@ class Plan:
             "seed": seed,
         }
         if strength is not None:
-            options |= self.sweep.get("options", {})
-            options[self.sweep["key"]] = strength
+            sweep = self.sweep_of(method)
+            options |= sweep.get("options", {})
+            options[sweep["key"]] = strength
         recipe = settings["recipe"]
         return Cell(stage, student, method, seed, strength, recipe, options)

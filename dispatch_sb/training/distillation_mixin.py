@@ -111,10 +111,11 @@ class DistillationMixin:
     ``teacher``: maps noisy waveforms ``[batch, samples]`` to enhanced ones; it
     may stand among the modules too. A `Teacher` whose ``live`` is False runs
     no network: clean speech (`CleanTeacher`), or recordings, which come with
-    the batch.
+    the batch. Several are a `TeacherGroup`.
 
-    ``distillation_loss``: a `dispatch_sb.losses.DistillationLoss`, or
-    `OutputDistillation`.
+    ``distillation_loss``: a `dispatch_sb.losses.DistillationLoss`,
+    `OutputDistillation`, or `FeatureDistillation`. One with parameters stands
+    among the modules too, so that they are trained, in all processes alike.
 
     ``distillation_weight``: a number of 0 or more; with 0 the Brain trains as
     if there were no mixin, the teacher is not run, and the other two are not
@@ -227,7 +228,8 @@ class DistillationMixin:
             Relative lengths ``[batch]``, where none come with the others.
         teacher : torch.Tensor or tuple, optional
             The teacher's waveforms, likewise, where they are known already:
-            the teacher is then not run.
+            the teacher is then not run. Of several, those of the recorded
+            ones, see `TeacherGroup.answer`.
         supervised : torch.Tensor, optional
             The Brain's own loss, scalar, computed from ``enhanced``; needed
             with ``distillation_share``.
@@ -238,7 +240,8 @@ class DistillationMixin:
             Float32 scalar, weighted, computed in float32 under autocast too.
             0 if weight or share is 0. Where ``enhanced`` has no gradient, as
             in validation, it is 0 too if a share decides its weight (the loss
-            is only reported), or if the recorded teacher has no recording.
+            is only reported), if the recorded teacher has no recording, or if
+            the loss compares features.
 
         Raises
         ------
@@ -250,7 +253,11 @@ class DistillationMixin:
             self._now(self._given(name)) for name in (WEIGHT, SHARE)
         )
         nothing = torch.zeros((), device=enhanced.device)
-        if not (weight or share):
+        compare = self._given("distillation_loss")
+        measured = enhanced.requires_grad or not getattr(
+            compare, "in_training_alone", False
+        )
+        if not (weight or share) or not measured:
             return nothing
         noisy, clean, teacher = (
             _waveforms(signal, enhanced.device)
@@ -285,15 +292,17 @@ class DistillationMixin:
 
     def _taught(self, noisy, clean, known):
         """What the teacher makes of a batch; None if nobody recorded it."""
-        if known is not None:
-            return known.detach()
-        return self.modules.teacher.answer(noisy, clean)
+        taught = self.modules.teacher.answer(noisy, clean, known)
+        return None if taught is None else taught.detach()
 
     def _compared(self, enhanced, taught, clean, lens):
         """The loss before its weight, and the terms to log. Gaps cost their
         computation: they are asked for where the loss needs them anyway."""
         compare = self.hparams.distillation_loss
         selection = getattr(compare, "selection", None)
+        for module in self.modules.values():
+            if getattr(module, "module", None) is compare:
+                compare = module  # as processes share it
         if getattr(selection, "schedule", None) is not None:
             selection.ratio = self._now(selection.schedule)
         if selection is None and not self._given("log_details"):
@@ -306,6 +315,10 @@ class DistillationMixin:
         for band, maps in detail.items():
             terms[f"selected_share_{band}"] = maps["selected_share"].mean()
             terms[f"mean_gap_{band}"] = maps["mean_gap"].mean()
+            followed = maps.get("followed_share")
+            for number in range(0 if followed is None else followed.shape[1]):
+                share = followed[:, number].mean()
+                terms[f"teacher_{number + 1}_share_{band}"] = share
         return loss, terms
 
     def _given(self, name):

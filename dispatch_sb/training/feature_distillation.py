@@ -13,6 +13,7 @@ from torch import nn
 from dispatch_sb.losses.features import FeatureLoss
 from dispatch_sb.models.taps import Taps
 from dispatch_sb.pretrained.teacher import Teacher
+from dispatch_sb.pretrained.teacher_group import TeacherGroup
 
 
 class FeatureDistillation(nn.Module):
@@ -25,11 +26,15 @@ class FeatureDistillation(nn.Module):
     ``features: !ref <distillation_loss>``, so that they are trained. They
     are no part of the student.
 
+    Features are kept, and compared, in training alone: in evaluation mode, in
+    which the Brain sets its modules for validation, nothing is.
+
     Arguments
     ---------
     student, teacher : torch.nn.Module
-        Networks with taps, see `dispatch_sb.models.taps.Taps`; the teacher
-        may be wrapped in a `FrozenTeacher`.
+        Networks with taps, see `dispatch_sb.models.taps.Taps`, and one hop:
+        their frames may differ by one, at the end. The teacher may be wrapped
+        in a `FrozenTeacher`.
     taps : mapping
         The student's tap to the teacher's; or to a list of the teacher's, for
         a loss across layers.
@@ -41,7 +46,8 @@ class FeatureDistillation(nn.Module):
     ------
     ValueError
         If there is no such tap, a teacher has none since it is recorded or an
-        ONNX file, or features do not fit each other.
+        ONNX file, there are several teachers, or features do not fit each
+        other: their frames, for instance, are not equally many.
 
     Example
     -------
@@ -58,6 +64,8 @@ class FeatureDistillation(nn.Module):
     7540
     """
 
+    in_training_alone = True  # for the mixin
+
     def __init__(
         self,
         student: nn.Module,
@@ -66,6 +74,11 @@ class FeatureDistillation(nn.Module):
         loss: Callable[..., FeatureLoss],
     ):
         super().__init__()
+        if isinstance(teacher, TeacherGroup):
+            raise ValueError(
+                f"There are {len(teacher.teachers)} teachers, and features "
+                "are those of one: name one in teacher_source."
+            )
         if isinstance(teacher, Teacher) and not teacher.live:
             raise ValueError(
                 f"{type(teacher).__name__} runs no network, so it has no "
@@ -84,17 +97,21 @@ class FeatureDistillation(nn.Module):
         wanted = [name for names in self.taps.values() for name in names]
         self.teacher = Taps(teacher, sorted(set(wanted)))
         rate = getattr(student, "sample_rate", 16000)
-        shapes = [
-            _channels(network, recorder, rate)
-            for network, recorder in (
-                (student, self.student),
-                (teacher, self.teacher),
-            )
-        ]
+        own = _tried_out(student, self.student, list(self.taps), rate)
+        known = _tried_out(teacher, self.teacher, wanted, rate)
         self.losses = nn.ModuleList(
-            _make(loss, shapes[0][tap], shapes[1][names[0]])
+            _make(loss, own[tap].shape[1], known[names[0]].shape[1])
             for tap, names in self.taps.items()
         )
+        with torch.no_grad():
+            self._compare(own, known, None)  # or says what does not fit
+
+    def train(self, mode: bool = True) -> "FeatureDistillation":
+        """As of any module; in evaluation mode no features are kept."""
+        for taps in (self.student, self.teacher):
+            taps.active = mode
+            taps.read()
+        return super().train(mode)
 
     def forward(
         self,
@@ -128,17 +145,18 @@ class FeatureDistillation(nn.Module):
             raise ValueError(
                 "Features are compared right after both networks have run: "
                 f"the {'teacher' if own else 'student'} has not (is it "
-                "recorded?)."
+                "recorded, or this loss in evaluation mode?)."
             )
+        return self._compare(own, known, lens)
+
+    def _compare(self, own, known, lens):
+        """The mean over the pairs of taps; an error names the taps."""
         values = []
         for (tap, names), loss in zip(self.taps.items(), self.losses):
-            others = [known[name] for name in names]
+            student, *others = _as_long(own[tap], *(known[x] for x in names))
+            others = others if len(names) > 1 else others[0]
             try:
-                values.append(
-                    loss(
-                        own[tap], others if len(names) > 1 else others[0], lens
-                    )
-                )
+                values.append(loss(student, others, lens))
             except ValueError as error:
                 raise ValueError(
                     f"{tap} and {', '.join(names)}: {error}"
@@ -147,13 +165,29 @@ class FeatureDistillation(nn.Module):
 
 
 @torch.no_grad()
-def _channels(network: nn.Module, taps: Taps, rate: int) -> dict[str, int]:
-    """Channels of a network's features, found on a quarter of a second."""
+def _tried_out(
+    network: nn.Module, taps: Taps, names: Sequence[str], rate: int
+) -> dict[str, torch.Tensor]:
+    """A network's features of a quarter of a second."""
     training = network.training
     device = next((p.device for p in network.parameters()), "cpu")
     network.eval()(torch.zeros(1, rate // 4, device=device))
     network.train(training)
-    return {name: features.shape[1] for name, features in taps.read().items()}
+    found = taps.read()
+    if idle := sorted(set(names) - found.keys()):
+        raise ValueError(
+            f"The tap {idle[0]!r} of {type(network).__name__} gives nothing: "
+            "its module is not run. Choose another."
+        )
+    return found
+
+
+def _as_long(*features: torch.Tensor) -> list[torch.Tensor]:
+    """Features without the frame that one transform adds at the end, and
+    another does not."""
+    counts = [x.shape[2] for x in features]
+    least = min(counts)
+    return [x[:, :, :least] if max(counts) - least < 2 else x for x in features]
 
 
 def _make(loss: Callable, student: int, teacher: int) -> FeatureLoss:

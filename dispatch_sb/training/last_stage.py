@@ -76,8 +76,9 @@ def evaluate_run(brain: Any, hparams: Mapping, data_root: str) -> dict:
         What ``scores.json`` holds; in all but the main process nothing.
     """
     brain.checkpointer.recover_if_possible(max_key="pesq")
+    brain.modules.eval()
     run = Run(Path(hparams["output_folder"]))
-    learned_from = run.teacher
+    learned_from = run.record.get("teacher")
     entries = located_manifest(hparams["test_manifest"], data_root)
     if brain.debug:
         run = Run(run.folder / "debug")
@@ -85,8 +86,10 @@ def evaluate_run(brain: Any, hparams: Mapping, data_root: str) -> dict:
     models = {"student": hparams["student"]}
     heard: list[Path] = []
     if brain.distils:
-        teacher, heard = _teacher(hparams["teacher"], entries)
-        models |= teacher
+        for name, teacher in _teachers(hparams["teacher"]).items():
+            scored, recordings = _teacher(name, teacher, entries)
+            models |= scored
+            heard += recordings
     about = {
         "method": hparams["method"],
         "seed": hparams["seed"],
@@ -131,15 +134,25 @@ def _with_words(scores, entries, folder, hparams, device):
     return score_words(scores, entries, folder, settings, device)
 
 
-def _teacher(teacher: nn.Module, entries: Mapping) -> tuple[dict, list[Path]]:
-    """The teacher as a system, unless it can neither run nor be read; and its
+def _teachers(teacher: nn.Module) -> dict[str, nn.Module]:
+    """The teacher, or each of several, by the name of its scores."""
+    several = getattr(teacher, "teachers", None)
+    if several is None:
+        return {"teacher": teacher}
+    return {f"teacher_{n}": one for n, one in enumerate(several, start=1)}
+
+
+def _teacher(
+    name: str, teacher: nn.Module, entries: Mapping
+) -> tuple[dict, list[Path]]:
+    """A teacher as a system, unless it can neither run nor be read; and its
     recordings, where those are what it is."""
     if teacher.live:
-        return {"teacher": teacher}, []
+        return {name: teacher}, []
     recordings = recordings_of(teacher, entries)
     if recordings:
-        return {"teacher": teacher}, list(recordings.values())
-    logger.info("The teacher is not scored: it has no output for every file.")
+        return {name: teacher}, list(recordings.values())
+    logger.info(f"The {name} is not scored: it has no output for every file.")
     return {}, []
 
 

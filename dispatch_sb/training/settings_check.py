@@ -177,10 +177,10 @@ CHECKS: dict[str, Check] = {
     "scores_cache": _or_null(TEXT),
     "wer": _taken_by(word_error_settings, "what it can be ({error})"),
     # Distillation
-    "teacher_source": TEXT,
-    "teacher_revision": _or_null(TEXT),
+    "teacher_source": _either(TEXT, _list_of(TEXT)),
+    "teacher_revision": _or_null(_either(TEXT, _list_of(_or_null(TEXT)))),
     "teacher_savedir": _or_null(TEXT),
-    "teacher_delay": FROM_0,
+    "teacher_delay": _either(FROM_0, _list_of(FROM_0)),
     "record_teacher": FLAG,
     "distillation_weight": _or_null(AT_LEAST_0),
     "distillation_share": _or_null(_number("(0, 1)")),
@@ -289,7 +289,18 @@ def _contradictions(settings: Mapping[str, Any]) -> Iterator[str]:
                 "null for one of them."
             )
     weight, share = get("distillation_weight"), get("distillation_share")
-    if "distillation_weight" in settings and (weight is None) is (
+    if "taps" in settings and get("record_teacher"):
+        yield (
+            "record_teacher is True, but taps are those of a teacher that "
+            "runs: give record_teacher: False."
+        )
+    if "taps" in settings and share is not None:
+        yield (
+            f"distillation_share is {share}, but a loss on features (taps) has "
+            "no gradient at the student's output to take a share of: give "
+            "distillation_share: null, and a distillation_weight."
+        )
+    elif "distillation_weight" in settings and (weight is None) is (
         share is None
     ):
         yield (

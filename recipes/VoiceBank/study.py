@@ -402,7 +402,10 @@ def train_command(study: Study, cell: Cell, device: str) -> list[str]:
         "workers": 1,
         "examples": 1,
     }
-    if study.plan.methods[cell.method].get("distils", True):
+    method = study.plan.methods[cell.method]
+    if method.get("live", False):
+        options["teacher_source"] = study.settings["teacher"]
+    elif method.get("distils", True):
         options["teacher_source"] = str(study.recordings.resolve())
     options |= cell.options
     words = [sys.executable, "train.py", f"hparams/{cell.recipe}"]
@@ -449,7 +452,7 @@ def gather(study: Study, cell: Cell, device: str) -> dict:
         "method": cell.method,
         "student": cell.student,
         "seed": cell.seed,
-        study.settings["sweep"]["key"]: cell.strength,
+        study.plan.sweep_of(cell.method)["key"]: cell.strength,
         "options": dict(cell.options),
         "recipe": cell.recipe,
         "steps": run.epochs[-1]["step"],

@@ -55,7 +55,8 @@ from dispatch_sb.data.shards import open_shards
 from dispatch_sb.data.urls import ShardError
 from dispatch_sb.enhance.record_teacher import record_parts
 from dispatch_sb.losses.all_processes import process_count
-from dispatch_sb.pretrained import load_teacher
+from dispatch_sb.pretrained import TeacherGroup, load_teacher
+from dispatch_sb.pretrained.loading import each_teacher
 from dispatch_sb.pretrained.recorded import RecordedTeacher
 from dispatch_sb.pretrained.recording_checks import (
     fit_recordings,
@@ -69,6 +70,7 @@ from dispatch_sb.runs.provenance import (
 )
 from dispatch_sb.runs.run import Run
 from dispatch_sb.scoring.word_errors import check_word_errors
+from dispatch_sb.sharing.card import read_head
 from dispatch_sb.training.brain import DistillationBrain
 from dispatch_sb.training.last_stage import evaluate_run, leave_process_group
 from dispatch_sb.training.memory import keep_freed_memory
@@ -271,17 +273,21 @@ def note(run: Run, hparams: dict, arguments: list, shards=None) -> None:
     shards : ShardIndex, optional
         What is trained on in place of the train manifest.
     """
-    teacher = hparams.get("teacher")
-    if teacher is not None:
-        asked = hparams.get("teacher_source"), hparams.get("teacher_revision")
-        teacher = identify_teacher(teacher, *asked)
+    told = [
+        identify_teacher(teacher, asked["source"], asked["revision"])
+        for teacher, asked in zip(teachers(hparams), asked_teachers(hparams))
+    ]
+    for teacher in told:
+        source = teacher["source"]
+        card = read_head(source and Path(source) / "README.md")
+        teacher["licence"] = card.license
     run.note(
         method=hparams["method"],
         seed=hparams["seed"],
         command=command_line(Path(__file__).name, arguments),
         directory=os.getcwd(),
         corpus=corpus(hparams),
-        teacher=teacher,
+        teacher=told if len(told) > 1 else next(iter(told), None),
         manifests={
             part: {"path": str(path), "sha256": manifest_hash(path)}
             for part, path in manifests(hparams).items()
@@ -292,11 +298,53 @@ def note(run: Run, hparams: dict, arguments: list, shards=None) -> None:
     )
 
 
+def teachers(hparams: dict) -> list:
+    """The teachers of a recipe, those of a group one by one.
+
+    Arguments
+    ---------
+    hparams : dict
+        The recipe.
+
+    Returns
+    -------
+    list of Teacher
+        Empty without distillation.
+    """
+    teacher = hparams.get("teacher")
+    if teacher is None:
+        return []
+    return list(getattr(teacher, "teachers", [teacher]))
+
+
+def asked_teachers(hparams: dict) -> list:
+    """How each teacher was asked for.
+
+    Arguments
+    ---------
+    hparams : dict
+        The recipe.
+
+    Returns
+    -------
+    list of dict
+        As `each_teacher` gives them; nothing is known of teachers that a
+        recipe constructs by itself.
+    """
+    asked = each_teacher(
+        hparams.get("teacher_source"),
+        hparams.get("teacher_revision"),
+        hparams.get("teacher_delay", 0),
+    )
+    count = len(teachers(hparams))
+    return asked if len(asked) == count else each_teacher([None] * count)
+
+
 def recorded_parts(hparams: dict, device: str = "cpu") -> list:
     """The parts of the data that a recorded teacher has answered.
 
-    With ``record_teacher`` a teacher that runs is recorded here, and its
-    recordings take its place in the recipe.
+    With ``record_teacher`` teachers that run are recorded here, and their
+    recordings take their place in the recipe.
 
     Arguments
     ---------
@@ -317,8 +365,8 @@ def recorded_parts(hparams: dict, device: str = "cpu") -> list:
     ValueError
         If there is nothing that could be recorded.
     """
-    recorded = isinstance(hparams.get("teacher"), RecordedTeacher)
-    if not recorded and not hparams.get("record_teacher"):
+    records = bool(hparams.get("record_teacher"))
+    if not records and not any(map(is_recorded, teachers(hparams))):
         return []
     if hparams["clean_folders"]:
         raise ValueError(
@@ -335,9 +383,8 @@ def recorded_parts(hparams: dict, device: str = "cpu") -> list:
     fitted = []
 
     def fit():
-        if not recorded:
-            teacher = record_teacher(hparams, parts, device)
-            hparams.update(teacher=teacher)
+        if records:
+            hparams.update(teacher=record_teachers(hparams, parts, device))
         note = Path(hparams["manifest_folder"]) / "recordings.json"
         copies = Path(hparams["prepared_folder"]) / "recordings"
         fitted[:] = fit_recordings(hparams.get("teacher"), parts, note, copies)
@@ -346,8 +393,25 @@ def recorded_parts(hparams: dict, device: str = "cpu") -> list:
     return fitted
 
 
-def record_teacher(hparams: dict, parts: dict, device: str):
-    """Runs the teacher over all noisy files, unless that was done before.
+def is_recorded(teacher) -> bool:
+    """Whether a teacher's answers come with the batch.
+
+    Arguments
+    ---------
+    teacher : Teacher
+        Any.
+
+    Returns
+    -------
+    bool
+        True for a folder of recordings.
+    """
+    return isinstance(teacher, RecordedTeacher)
+
+
+def record_teachers(hparams: dict, parts: dict, device: str):
+    """Runs the teachers over all noisy files, unless that was done before;
+    what is recorded already stays.
 
     Arguments
     ---------
@@ -356,25 +420,26 @@ def record_teacher(hparams: dict, parts: dict, device: str):
     parts : dict
         Entries of the pair manifests.
     device : str
-        Where the teacher runs.
+        Where a teacher runs.
 
     Returns
     -------
-    RecordedTeacher
-        Its answers, below ``prepared_folder``.
+    RecordedTeacher or TeacherGroup
+        Their answers, below ``prepared_folder``.
     """
-    load = functools.partial(
-        load_teacher,
-        hparams.get("teacher_source"),
-        revision=hparams.get("teacher_revision"),
-        savedir=hparams.get("teacher_savedir"),
-        delay=hparams.get("teacher_delay"),
-    )
     folder = Path(hparams["prepared_folder"]) / "recorded"
     workers = hparams["workers"] or available_cpus()
     if not device.startswith("cpu"):
         workers = 1
-    return record_parts(load, parts, folder, workers, device)
+    every, recorded = teachers(hparams), []
+    for teacher, asked in zip(every, asked_teachers(hparams)):
+        if teacher.live or not (is_recorded(teacher) or len(every) > 1):
+            load = functools.partial(
+                load_teacher, savedir=hparams.get("teacher_savedir"), **asked
+            )
+            teacher = record_parts(load, parts, folder, workers, device)
+        recorded.append(teacher)
+    return TeacherGroup(recorded) if len(recorded) > 1 else recorded[0]
 
 
 def datasets(hparams: dict, device: str = "cpu") -> tuple:

@@ -140,6 +140,27 @@ def test_taps_must_be_there_and_fit(recipe):
         recipe("fitnets", "--taps={blocks.1: blocks.9}")
     with pytest.raises(ValueError, match="CleanTeacher"):
         recipe("fitnets", "--teacher_source=clean")
+    with pytest.raises(ValueError, match=r"encoder\.1 and encoder\.1.*hop"):
+        dccrn = ("--student_model=dccrn", "--student_size=small")
+        recipe("fitnets", *dccrn, "--taps={encoder.1: encoder.1}")
+
+
+@pytest.mark.parametrize(
+    "options, keys",
+    [
+        (["--distillation_share=0.5"], "distillation_share.*taps.*_weight"),
+        (
+            ["--distillation_share=0.5", "--distillation_weight=null"],
+            "distillation_share.*taps.*_weight",
+        ),
+        (["--record_teacher=True"], "record_teacher.*taps"),
+    ],
+)
+def test_what_features_have_not_is_said_in_one_sentence(recipe, options, keys):
+    """Before anything is loaded or prepared."""
+    with pytest.raises(ValueError, match=keys) as error:
+        recipe("fitnets", *options)
+    assert "\n" not in str(error.value)
 
 
 def test_any_host_with_any_rule_and_patches(recipe):

@@ -21,6 +21,7 @@ from tiny_corpus import RATE, imitated_speech
 from dispatch_sb.data import write_audio
 from dispatch_sb.models import FastEnhancer
 from dispatch_sb.pretrained import save
+from dispatch_sb.runs.run import Run
 
 RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "VoiceBank"
 
@@ -43,10 +44,13 @@ def write_part(folder, name, speaker, pitch, mixtures):
 
 @pytest.fixture
 def study(tmp_path):
-    """The file of a study with three cells; two of them are one run."""
+    """The file of a study with five cells; two of them are one run. Of two
+    methods one needs a teacher that runs, and one has two teachers."""
     torch.manual_seed(1)
     teacher = tmp_path / "teacher"
     save(FastEnhancer(channels=8), teacher, card="# A teacher\n")
+    several = {"record_teacher": False}
+    several["teacher_source"] = [str(teacher), str(tmp_path / "pool/teacher")]
     settings = {
         "folder": str(tmp_path / "runs"),
         "published": str(tmp_path / "published"),
@@ -76,6 +80,14 @@ def study(tmp_path):
         "methods": {
             "none": {"recipe": "baseline.yaml", "distils": False},
             "l2": {"recipe": "l2.yaml"},
+            "features": {
+                **{"recipe": "fitnets_two_step.yaml", "live": True},
+                "strength": None,
+            },
+            "several": {
+                **{"recipe": "several_teachers.yaml", "like": "l2"},
+                "options": several,
+            },
         },
         "comparisons": [{"name": "any", "better": "best", "than": "none"}],
     }
@@ -114,7 +126,7 @@ def test_a_study_that_is_killed_goes_on_and_ends_with_results(study):
     left = ["pkill", "-9", "-f", f"{folder}/"]  # what it left running
     subprocess.run(left, check=False)
     killed.communicate()
-    assert "3 of 3 cells" in finish(study, "--jobs", 2)
+    assert "5 of 5 cells" in finish(study, "--jobs", 2)
     assert "finished" in finish("status", study)
 
     cells = {
@@ -131,11 +143,17 @@ def test_a_study_that_is_killed_goes_on_and_ends_with_results(study):
         assert set(cell["scores"]) == {"valid", "other"}
         assert len(cell["scores"]["other"]) == 2
     weights = folder / "published" / "students"
-    assert len(list(weights.glob("*.safetensors"))) == 2
+    assert len(list(weights.glob("*.safetensors"))) == 4
+    sources = [
+        len(Run.open(folder / "runs" / name).teachers)
+        for name in cells
+        if name.startswith("main")
+    ]
+    assert sorted(sources) == [0, 1, 2]
 
     finish("results", study)
     page = (folder / "published" / "RESULTS.md").read_text()
-    assert "1 of the sweep, 2 for the comparisons" in page
+    assert "1 of the sweep, 4 for the comparisons" in page
 
 
 def test_unknown_actions_and_files_are_one_sentence(tmp_path):

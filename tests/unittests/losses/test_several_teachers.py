@@ -8,8 +8,10 @@ from dispatch_sb.losses import (
     DFKD,
     DistillationLoss,
     MagnitudeL2,
+    OutputDistillation,
     PositiveGap,
     TopGap,
+    WaveformL1,
 )
 
 HOSTS = [DFKD(), MagnitudeL2((10, 40), band_edges_hz=(2000,))]
@@ -82,3 +84,25 @@ def test_teachers_of_another_length_are_refused():
     stacked = torch.stack(teachers, 1)[:, :, 1:]
     with pytest.raises(ValueError, match="6399"):
         DistillationLoss(DFKD())(student, stacked, clean)
+
+
+def test_shares_count_the_selected_patches():
+    student, clean, teachers = three()
+    loss = DistillationLoss(MagnitudeL2(), TopGap(0.5))
+    stacked = torch.stack([*teachers, student], 1)
+    _, detail = loss(student, stacked, clean, LENS, return_detail=True)
+    maps = detail["all"]
+    shares = maps["followed_share"]
+    assert shares.shape == (3, 3) and not shares[:, 2].any()
+    torch.testing.assert_close(shares.sum(1), torch.ones(3))
+    for row, which, weight in zip(shares, maps["teacher"], maps["selected"]):
+        chosen = which[weight > 0]
+        assert row[0] == pytest.approx((chosen == 0).float().mean().item())
+
+
+def test_a_loss_on_waveforms_takes_the_mean_of_the_distances():
+    student, clean, teachers = three()
+    loss = OutputDistillation(WaveformL1())
+    each = [loss(student, one, clean, LENS) for one in teachers]
+    both = loss(student, torch.stack(teachers, 1), clean, LENS)
+    torch.testing.assert_close(both, sum(each) / 2)

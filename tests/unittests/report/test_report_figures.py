@@ -30,6 +30,7 @@ from dispatch_sb.report.charts import (
 from dispatch_sb.report.gap import (
     BandMap,
     band_maps,
+    knowledge_gap,
     knowledge_gap_figure,
     outline,
     widest_gap,
@@ -133,6 +134,40 @@ def test_pixels_are_red_where_the_teacher_is_better(tmp_path):
         x = axes.x0 + place * (axes.x1 - axes.x0)
         red, _, blue = image.getpixel((int(x), middle))
         assert (red - blue if better == "red" else blue - red) > 60
+
+
+def test_a_second_panel_shows_which_teacher_is_followed():
+    """In the colours of its legend, with the shares of those selected."""
+    loss = DistillationLoss(MagnitudeL2(), TopGap(0.8))
+    torch.manual_seed(0)
+    clean = voiced(0.6, 150)
+    noise = np.float32(0.05) * torch.randn(len(clean)).numpy()
+    half = np.arange(len(clean)) < len(clean) / 2
+    signals = {
+        **{"noisy": clean + noise, "student": clean + noise, "clean": clean},
+        "teacher_1": clean + np.where(half, 0.2, 0.8) * noise,
+        "teacher_2": clean + np.where(half, 0.8, 0.2) * noise,
+    }
+    (band,) = band_maps(loss, knowledge_gap(loss, signals))
+    early = band.times[1:] < 0.28
+    assert (band.teacher[early] == 0).mean() > 0.9
+    assert (band.teacher[band.times[:-1] > 0.32] == 1).mean() > 0.9
+    gap, whose = knowledge_gap_figure([band]).axes[:2]
+    mesh = whose.collections[-1]
+    expected = np.where(band.candidate, band.teacher, -1).T
+    assert np.array_equal(np.ma.filled(mesh.get_array(), -1), expected)
+    entries = whose.get_legend().legend_handles
+    texts = [text.get_text() for text in whose.get_legend().get_texts()]
+    counts = band.followed.values()
+    assert sum(counts) == band.selected.sum()
+    assert texts == [
+        f"teacher {n}: {100 * count / sum(counts):.0f} %"
+        for n, count in enumerate(counts, start=1)
+    ]
+    for number, entry in enumerate(entries):
+        colour = mesh.cmap(mesh.norm(number))
+        assert entry.get_facecolor() == pytest.approx(colour)
+    assert len(overview_figure(signals, RATE, [band]).axes) == 5 + 1 + 2 + 1
 
 
 def test_bands_that_overlap_get_a_panel_each():

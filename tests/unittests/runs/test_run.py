@@ -75,6 +75,23 @@ def test_the_facts_are_what_was_noted_and_what_stands_beside_the_scores(run):
     assert run.facts["teacher"] == {"source": "lab/big"}
 
 
+def test_several_teachers_are_told_apart(run):
+    noted = [{"source": "a", "commit": None}, {"source": "b", "licence": "mit"}]
+    run.note(teacher=noted)
+    scored = {"noisy": {"pesq": {}}, "teacher_1": {"pesq": {}}}
+    scored |= {"teacher_2": {"pesq": {}}, "student": {"pesq": {}}}
+    run.write_scores({**scored, "files": {}}, {"teacher_hash": "ab"})
+    assert run.teachers == noted and run.teacher is None
+    assert run.systems == ["noisy", "student", "teacher_1", "teacher_2"]
+    assert run.scored_teachers == run.systems[2:]
+    assert list(run.enhanced("a")) == run.systems[1:]
+    assert run.facts == {
+        "teacher_1": {"source": "a"},
+        "teacher_2": {"source": "b", "licence": "mit"},
+        "teacher_hash": "ab",
+    }
+
+
 def test_scores_are_strict_json_written_whole(tmp_path):
     run = Run(tmp_path / "new")
     run.write_scores({"student": {}}, {"seed": 7})

@@ -17,6 +17,7 @@ from dispatch_sb.scoring import (
     chosen_metrics,
     format_table,
     score_systems,
+    summarise,
 )
 from dispatch_sb.scoring.journal import ScoreJournal
 from dispatch_sb.scoring.scoreboard import score_files
@@ -97,6 +98,18 @@ def test_failures_have_reasons_are_counted_and_in_no_mean(items, pool):
     table = format_table(scores)
     assert "*" in table and "3 of 3" in table and reasons[0] in table
     json.dumps(scores, allow_nan=False)
+
+
+def test_each_of_several_teachers_is_compared_with_the_student():
+    names = ("noisy", "student", "teacher_1", "teacher_2")
+    rows = {name: {"pesq": float(n)} for n, name in enumerate(names)}
+    differences = summarise({"a": rows}, ("pesq",))["differences"]
+    means = {pair: row["pesq"]["mean"] for pair, row in differences.items()}
+    assert means == {
+        "student - noisy": 1.0,
+        "student - teacher_1": -1.0,
+        "student - teacher_2": -2.0,
+    }
 
 
 def one_dies(reference, estimate, metrics):

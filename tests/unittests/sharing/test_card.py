@@ -86,6 +86,15 @@ def test_the_hub_reads_in_the_head_what_was_scored(card):
     assert str(ModelCard(card)) == card  # nothing is lost on the way back
 
 
+def test_several_teachers_have_a_column_each():
+    names = ("noisy", "student", "teacher_1", "teacher_2")
+    scores = {"mini": {name: {"pesq": value(2.0)} for name in names}}
+    base = ["lab/big", "lab/other"]
+    card = model_card("tiny", "Tiny.", DATA, scores, base_model=base)
+    assert "|  | noisy | this model | teacher 1 | teacher 2 | files |" in card
+    assert ModelCard(card).data.base_model == base
+
+
 @pytest.mark.parametrize(
     "licence, expected",
     [

@@ -74,3 +74,31 @@ def test_like_an_unswept_method_is_refused():
     methods = {**STUDY["methods"], "odd": {"recipe": "a.yaml", "like": "none"}}
     with pytest.raises(ValueError, match="odd"):
         Plan({**STUDY, "methods": methods})
+
+
+def test_a_method_may_have_a_sweep_of_its_own_or_none():
+    """Losses on features have a weight in place of a share."""
+    own = {"key": "distillation_weight", "values": [1, 10, 100]}
+    own["options"] = {"distillation_share": None}
+    methods = {
+        "none": STUDY["methods"]["none"],
+        "l2": {"recipe": "l2.yaml"},
+        "spkd": {"recipe": "spkd.yaml", "sweep": own},
+        "spkd_like": {"recipe": "spkd.yaml", "like": "spkd"},
+        "two_step": {"recipe": "two.yaml", "strength": None},
+    }
+    plan = Plan({**STUDY, "methods": methods})
+    cells = plan.cells({})
+    swept = {c.strength: c.options for c in cells if c.method == "spkd"}
+    assert [*swept] == [1, 10, 100]
+    assert all(
+        options["distillation_weight"] == strength
+        and options["distillation_share"] is None
+        for strength, options in swept.items()
+    )
+    fixed = [cell for cell in cells if cell.method == "two_step"]
+    assert [cell.seed for cell in fixed] == [1, 2]
+    assert not any("distillation_share" in cell.options for cell in fixed)
+    found = {f"sweep_T_spkd_{x}_seed1": x % 7 for x in own["values"]}
+    like = [cell for cell in plan.main(found) if cell.method == "spkd_like"]
+    assert {cell.options["distillation_weight"] for cell in like} == {10}

@@ -183,7 +183,7 @@ def test_teachers_that_do_not_run():
     assert value.equal(0.5 * LOSS(enhanced, known, *clean))
     assert teacher.calls == 0
     recorded = Teacher()
-    recorded.answer = lambda noisy, clean: None
+    recorded.answer = lambda *_: None
     brain = make(hparams=hyperparameters(teacher=recorded))
     assert brain.distillation(enhanced.detach(), noisy, clean) == 0
     assert brain.distillation_summary() == {}

@@ -30,6 +30,8 @@ VALUES = {
     "band_edges_hz": ([[], [2000, 1000], [0], 2000], [[1000, 3000.0], None]),
     "clean_folders": (["/data", [3]], [["a"], None]),
     "valid_speakers": ([[], [-1], 3], ["p226", [226]]),
+    "teacher_source": ([[], [3], 3], ["a", ["a", "b"]]),
+    "teacher_delay": ([[], -1, [-1]], [3, [0, 3]]),
     "metrics": ([[], ["peaq"], "peaq", [3]], ["pesq, stoi", ["pesq"], None]),
     "wer": ([{"source": "a", "batch_size": 0}], ["a/b", {"source": None}]),
     "valid_loader_kwargs": ([4], [{}]),
@@ -77,6 +79,8 @@ def test_a_gpu_that_is_not_there(monkeypatch, count):
         ({"distillation_weight": 1, "distillation_share": 0.5}, "_share"),
         ({"distillation_weight": None, "distillation_share": None}, "_share"),
         ({"student_model": "dccrn", "student_size": "T"}, "student_size"),
+        ({"taps": {}, "distillation_share": 0.5}, "distillation_weight"),
+        ({"taps": {}, "record_teacher": True}, "record_teacher: False"),
     ],
 )
 def test_settings_that_contradict_each_other(settings, key):
