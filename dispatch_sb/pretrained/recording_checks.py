@@ -139,9 +139,16 @@ def signals_to_read(
     ------
     ValueError
         If the answers in the shards are those of another teacher, or there
-        are none and the teacher does not run.
+        are none and the teacher does not run, or one of several does not.
     """
     plain = tuple(kind for kind in index.signals if kind != "teacher")
+    if isinstance(teacher, TeacherGroup):
+        if teacher.recorded:
+            raise ValueError(
+                f"{index.url} holds no answers of several teachers: give "
+                "teachers that run, or pairs in place of train_shards."
+            )
+        return plain
     recorded = isinstance(teacher, RecordedTeacher)
     if teacher is None or not (teacher.live or recorded):
         return plain
