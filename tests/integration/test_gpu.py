@@ -1,4 +1,8 @@
-"""What only a GPU can show; run where torch sees one."""
+"""What only a GPU can show; collected where torch sees one.
+
+Authors
+ * The dispatch-sb contributors, 2026
+"""
 
 import functools
 
@@ -16,9 +20,6 @@ from dispatch_sb.pretrained import FrozenTeacher, save
 from dispatch_sb.training.brain import DistillationBrain
 from dispatch_sb.training.schedules import WarmupCosine
 
-pytestmark = pytest.mark.skipif(
-    not torch.cuda.is_available(), reason="needs a GPU that torch sees"
-)
 STEPS = 6
 
 

@@ -4,17 +4,27 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 from speechbrain.dataio.batch import PaddedBatch
 from torch import nn
 
-from dispatch_sb.data import pair_dataset, write_audio, write_pair_manifest
+from dispatch_sb.data import (
+    AudioInMemory,
+    pair_dataset,
+    write_audio,
+    write_pair_manifest,
+)
 from dispatch_sb.models import FastEnhancer
 from dispatch_sb.pretrained import TeacherGroup, load_teacher, save
 from dispatch_sb.pretrained.recorded import RecordedTeacher
-from dispatch_sb.pretrained.recording_checks import fit_recordings
+from dispatch_sb.pretrained.recording_checks import (
+    fit_recordings,
+    signals_to_read,
+)
 
 SHARES = {"loud": 0.9, "quiet": 0.5}  # of the noisy file, in its recording
 
@@ -116,3 +126,20 @@ def test_a_list_of_sources_is_a_group(tmp_path, recorded):
         load_teacher(sources, delay=[0, 3])
     with pytest.raises(ValueError, match="teachers or more"):
         TeacherGroup([Scaled(0.5)])
+
+
+def test_shards_hold_the_answers_of_one(recorded):
+    index = SimpleNamespace(url="shards", signals=("noisy", "clean", "teacher"))
+    live = TeacherGroup([Scaled(0.5), Scaled(0.25)])
+    assert signals_to_read(index, live) == ("noisy", "clean")
+    with pytest.raises(ValueError, match="train_shards"):
+        signals_to_read(index, TeacherGroup([live.teachers[0], *recorded]))
+
+
+def test_the_same_lie_in_memory(pairs, tmp_path, recorded):
+    group = TeacherGroup(recorded)
+    dataset = pair_dataset(pairs, tmp_path, 0.25, teacher=group)
+    kept = AudioInMemory(dataset).__getitems__([0, 1])
+    read = PaddedBatch([dataset[index] for index in (0, 1)])
+    assert kept.teacher_sig.data.shape == (2, 4000, 2)
+    assert kept.teacher_sig.data.equal(read.teacher_sig.data)
