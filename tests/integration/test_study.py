@@ -126,6 +126,8 @@ def test_a_study_that_is_killed_goes_on_and_ends_with_results(study):
     left = ["pkill", "-9", "-f", f"{folder}/"]  # what it left running
     subprocess.run(left, check=False)
     killed.communicate()
+    finish("train", study, "--jobs", 2)
+    assert not list(folder.glob("published/cells/*"))
     assert "5 of 5 cells" in finish(study, "--jobs", 2)
     assert "finished" in finish("status", study)
 
@@ -142,6 +144,7 @@ def test_a_study_that_is_killed_goes_on_and_ends_with_results(study):
     for cell in cells.values():
         assert set(cell["scores"]) == {"valid", "other"}
         assert len(cell["scores"]["other"]) == 2
+        assert cell["hours"] > 0 and cell["machine"].endswith("cpu")
     weights = folder / "published" / "students"
     assert len(list(weights.glob("*.safetensors"))) == 4
     sources = [
