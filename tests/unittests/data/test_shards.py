@@ -5,6 +5,7 @@ damaged or gone is named."""
 import itertools
 import json
 import shutil
+import tarfile
 
 import fsspec
 import pytest
@@ -198,10 +199,13 @@ def test_any_url_will_do(source, index, server):
 @pytest.mark.parametrize(
     "command", ["GET", "HEAD"], ids=["while it is read", "before"]
 )
-@pytest.mark.parametrize("fault", [404, 500, 5000])
-def test_a_failing_server_is_asked_again(server, command, fault):
+@pytest.mark.parametrize("fault", [404, 500, 300_000, "between samples"])
+def test_a_failing_server_is_asked_again(folder, server, command, fault):
     """It ends as if nothing had been, or names the shard: never in silence.
     What is not there is not asked for twice."""
+    if fault == "between samples":  # where a tar file may seem to end
+        with tarfile.open(folder / SECOND) as tar:
+            fault = tar.getmembers()[12].offset
     index = open_shards(server.url)
     expected = ids(load(index))
 
@@ -211,7 +215,7 @@ def test_a_failing_server_is_asked_again(server, command, fault):
 
     for times, works in ((2, fault != 404), (urls.TRIES, False)):
         server.faults[:] = [(command, SECOND, fault)] * times
-        if works or (command, fault) == ("HEAD", 5000):
+        if works or (command == "HEAD" and fault > 999):
             assert use() == expected
             continue
         with pytest.raises((ShardError, ManifestError)) as error:
