@@ -275,7 +275,7 @@ def table(found: dict) -> str:
                     f"{amounts} {series.amount}",
                     f"{costs[0]:.3g} {unit}",
                     f"{costs[-1]:.3g} {unit}",
-                    f"{line.fixed:.3g} + {line.each:.3g} n",
+                    f"{line.fixed:.3g} {line.each:+.3g} n",
                     f"{100 * line.off:.0f} %",
                     f"x {line.doubled:.2f}",
                 )
