@@ -318,7 +318,7 @@ def describe(band: BandMap) -> str:
     name = "" if band.name == "all" else f"{band.name.capitalize()} band: "
     hard = np.isin(band.weight[band.candidate], (0, 1)).all()
     verdict = "selected" if hard else "weighted above one half"
-    teachers = " and ".join(_shares([band], " in").values())
+    teachers = " and ".join(_shares([band], " in ").values())
     follows = f", following {teachers}" if teachers else ""
     return (
         f"{name}patches of {height:.0f} Hz × {width:.0f} ms, "
@@ -333,7 +333,7 @@ def _shares(maps: Sequence[BandMap], between: str) -> dict[str, str]:
         counts.update(band.followed)
     total = max(counts.total(), 1)
     return {
-        name: f"{name.replace('_', ' ')}{between} {100 * count / total:.0f} %"
+        name: f"{name.replace('_', ' ')}{between}{100 * count / total:.0f} %"
         for name, count in counts.items()
     }
 
@@ -448,8 +448,8 @@ def draw_followed_teacher(
     span: tuple[float, float] | None = None,
 ) -> None:
     """Draws which of several teachers every patch follows into axes, with a
-    legend that says in how many of the selected patches that is; patches that
-    are not selected lie under a grey veil.
+    colour bar that says in how many of the selected patches that is; patches
+    that are not selected lie under a grey veil.
 
     Arguments
     ---------
@@ -461,26 +461,17 @@ def draw_followed_teacher(
         The part to show, in s; None shows everything.
     """
     from matplotlib.colors import ListedColormap
-    from matplotlib.patches import Patch
 
     span = span or (0.0, max(float(band.times[-1]) for band in maps))
-    words = _shares(maps, ":")
+    words = _shares(maps, "\n")
     colours = [system_colour(name) for name in words]
     values, cmap = [band.teacher for band in maps], ListedColormap(colours)
     limits = {"vmin": -0.5, "vmax": len(colours) - 0.5}
-    _draw_meshes(axes, maps, span, values, cmap=cmap, **limits)
-    entries = [
-        Patch(color=colour, label=label)
-        for colour, label in zip(colours, words.values())
-    ]
-    axes.legend(
-        handles=entries,
-        loc="upper left",
-        bbox_to_anchor=(1.01, 1.0),
-        borderaxespad=0,
-        handlelength=1.0,
-        fontsize=9,
-    )
+    mesh = _draw_meshes(axes, maps, span, values, cmap=cmap, **limits)
+    bar = axes.figure.colorbar(mesh, ax=axes, pad=0.02, aspect=14)
+    bar.set_ticks(range(len(words)), labels=[*words.values()])
+    bar.ax.tick_params(length=0)
+    bar.outline.set_visible(False)
 
 
 @styled

@@ -23,6 +23,8 @@ from dispatch_sb.runs.settings import tag_of
 from dispatch_sb.training.settings_check import find_problems
 
 MINI = "mini"
+# Blocks that are one value: the taps of one network are not those of another.
+WHOLE = ("taps",)
 TUPLE = re.compile(r"\(.*\)")  # as HyperPyYAML writes tuples
 
 
@@ -84,9 +86,11 @@ def _written(tree: Mapping) -> str:
 
 
 def _lay_over(base: dict, over: Mapping) -> None:
-    """Merges plain mappings key by key; anything with a tag replaces."""
+    """Merges plain mappings key by key; anything with a tag replaces, and so
+    does a block that is one value."""
     for key, value in over.items():
         plain = isinstance(value, Mapping) and tag_of(value) is None
+        plain = plain and key not in WHOLE
         if plain and isinstance(base.get(key), Mapping):
             _lay_over(base[key], value)
         else:

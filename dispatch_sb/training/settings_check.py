@@ -246,9 +246,9 @@ def find_problems(settings: Mapping[str, Any]) -> list[str]:
 
     Example
     -------
-    >>> find_problems({"lr": 0.1, "workers": 0, "teacher_delay": -1})
+    >>> find_problems({"lr": 0.1, "workers": 0, "examples": -1})
     ['workers is 0: give null, or a whole number in [1, inf).',
-     'teacher_delay is -1: give a whole number in [0, inf).']
+     'examples is -1: give a whole number in [0, inf).']
     """
     problems, seen = [], set()
     for key, value in settings.items():

@@ -111,7 +111,7 @@ def start(*words):
 def finish(*words):
     """Runs study.py to its end, and returns what it printed."""
     process = start(*words)
-    printed, _ = process.communicate(timeout=300)
+    printed, _ = process.communicate(timeout=600)
     assert process.returncode == 0, printed[-3000:]
     return printed
 

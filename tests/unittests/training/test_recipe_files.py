@@ -32,6 +32,12 @@ def test_a_method_holds_only_its_differences(recipe):
     assert hparams["model"] == {"a": 3}
 
 
+def test_taps_are_replaced_as_one_value(recipe):
+    """Those of one network mean nothing to another."""
+    path = recipe("taps: {a: b}\nmodel: !new:collections.Counter {b: 2}")
+    assert load_recipe(path, "taps: {c: d}")[0]["taps"] == {"c": "d"}
+
+
 def test_another_object_replaces_with_its_arguments(recipe):
     """Arguments of one class never leak into another, wherever it stands."""
     path = recipe("model: !new:collections.OrderedDict\n    b: 2")
