@@ -108,6 +108,7 @@ class AudioStore:
 
         found = map_files(look, paths, "Looking at audio")
         self.samples = np.array([samples for samples, _ in found])
+        self._shortest = int(self.samples.min())
         ends = np.cumsum(self.samples)
         self.starts = ends - self.samples
         self._lengths = torch.from_numpy(self.samples).to(device)
@@ -176,7 +177,8 @@ class AudioStore:
         if starts is not None:
             place = starts[:, None] + place
             lens = torch.ones_like(lens)
-        index = self._offsets[numbers, None] + place % length
+        index = place % length if width > self._shortest else place
+        index = index + self._offsets[numbers, None]
         signals = []
         for audio in self.audio:
             signal = audio[index].float()
