@@ -88,9 +88,9 @@ class AudioStore:
     >>> path = getfixture("tmp_path") / "a.wav"
     >>> write_audio(path, np.arange(4) / 8)
     >>> store = AudioStore([[path]], 16000, torch.device("cpu"))
-    >>> store.cut(torch.tensor([0, 0]), torch.tensor([1, 2]), 3)[0]
-    [tensor([[0.1250, 0.2500, 0.3750],
-            [0.2500, 0.3750, 0.0000]])]
+    >>> store.cut(torch.tensor([0, 0]), torch.tensor([0, 1]), 3)[0]
+    [tensor([[0.0000, 0.1250, 0.2500],
+            [0.1250, 0.2500, 0.3750]])]
     """
 
     def __init__(
@@ -108,6 +108,7 @@ class AudioStore:
 
         found = map_files(look, paths, "Looking at audio")
         self.samples = np.array([samples for samples, _ in found])
+        self._shortest = int(self.samples.min())
         ends = np.cumsum(self.samples)
         self.starts = ends - self.samples
         self._lengths = torch.from_numpy(self.samples).to(device)
@@ -157,9 +158,9 @@ class AudioStore:
         numbers : torch.Tensor
             Those of the recordings, ``[batch]`` int64, on the device.
         starts : torch.Tensor, optional
-            Where each segment starts, ``[batch]`` int64, on the device; what
-            is shorter goes round. None gives whole recordings, zeros at the
-            end.
+            Where each segment starts, ``[batch]`` int64, on the device, as
+            `draw_start` draws it; a recording that is shorter than the
+            segment goes round. None gives whole recordings, zeros at the end.
         width : int
             Samples of the segments.
 
@@ -176,7 +177,8 @@ class AudioStore:
         if starts is not None:
             place = starts[:, None] + place
             lens = torch.ones_like(lens)
-        index = self._offsets[numbers, None] + place % length
+        index = place % length if width > self._shortest else place
+        index = index + self._offsets[numbers, None]
         signals = []
         for audio in self.audio:
             signal = audio[index].float()
