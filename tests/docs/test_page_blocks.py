@@ -33,6 +33,7 @@ NOT_RUN = {
     "--teacher_source lab/small-student": ROUND_TRIP,
     "dispatch-sb mix": "tests/unittests/data/test_mixing.py",
     "--record_teacher True": "tests/integration/test_recorded_training.py",
+    "hparams/several_teachers.yaml": "tests/integration/test_two_teachers.py",
     "dispatch-sb demo": "tests/integration/test_demo_page.py",
 }
 MATCHING = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
