@@ -20,6 +20,7 @@ from dispatch_sb.models.layers import (
     Convolution,
     MaskHead,
     RecurrentAttentionBlock,
+    beside,
     fold_normalisations,
     frequency_filterbank,
 )
@@ -243,8 +244,8 @@ class FastEnhancer(MaskingModel):
         x = x.transpose(0, 1).flatten(0, 1)
         x = self.leave((self.expand.T @ x).mT)
         for layer in self.decoder:
-            x = layer(torch.cat([x.mT, skips.pop().mT], dim=2).mT)
-        mask = self.head(torch.cat([x.mT, skips.pop().mT], dim=2).mT)
+            x = layer(beside(x, skips.pop()))
+        mask = self.head(beside(x, skips.pop()))
         return mask.unflatten(0, (batch, frames)), torch.stack(states)
 
     def enhance_spectrum(

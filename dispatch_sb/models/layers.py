@@ -126,13 +126,14 @@ class Upsampling(nn.ConvTranspose1d):
         """``[frames, channels, bins]`` in and out."""
         if x.is_contiguous():
             return super().forward(x)
-        return functional.conv_transpose2d(
-            x.unsqueeze(2),
-            self.weight.unsqueeze(2),
-            self.bias,
-            stride=(1, self.stride[0]),
-            padding=(0, self.padding[0]),
-        ).squeeze(2)
+        # The kernel is two strides long: neighbours add up in halves.
+        weight = self.weight.transpose(1, 2).flatten(1).t()
+        first, second = functional.linear(x.mT, weight).chunk(2, dim=2)
+        first = functional.pad(first, (0, 0, 0, 1))
+        blocks = first + functional.pad(second, (0, 0, 1, 0))
+        rows = blocks.unflatten(2, (-1, self.out_channels)).flatten(1, 2)
+        rows = rows[:, self.padding[0] : rows.shape[1] - self.padding[0]]
+        return (rows + self.bias).mT
 
 
 class BinNorm(nn.BatchNorm1d):
@@ -156,6 +157,48 @@ class BinNorm(nn.BatchNorm1d):
             return super().forward(x)
         rows = x.mT
         return super().forward(rows.flatten(0, 1)).view_as(rows).mT
+
+
+class _Beside(torch.autograd.Function):
+    """Two tensors ``[frames, channels, bins]`` as one with the channels of
+    both; adjacent channels stay so, in the gradients too."""
+
+    @staticmethod
+    def forward(ctx, first, second):
+        ctx.channels = first.shape[1], second.shape[1]
+        if first.is_contiguous():
+            return torch.cat([first, second], dim=1)
+        return torch.cat([first.mT, second.mT], dim=2).mT
+
+    @staticmethod
+    def backward(ctx, grad):
+        grads = grad.split(ctx.channels, dim=1)
+        if grad.is_contiguous():
+            return grads
+        return tuple(part.mT.contiguous().mT for part in grads)
+
+
+def beside(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+    """The channels of two tensors, in the order in memory of the first.
+
+    Arguments
+    ---------
+    first, second : torch.Tensor
+        ``[frames, channels, bins]``.
+
+    Returns
+    -------
+    torch.Tensor
+        ``[frames, channels of both, bins]``.
+
+    Example
+    -------
+    >>> x = torch.randn(5, 64, 24).mT
+    >>> both = beside(x, x)
+    >>> both.shape, both.mT.is_contiguous()
+    (torch.Size([5, 48, 64]), True)
+    """
+    return _Beside.apply(first, second)
 
 
 class FrequencyAttention(nn.Module):

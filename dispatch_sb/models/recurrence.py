@@ -6,7 +6,8 @@ Authors
 
 import torch
 from torch import nn
-from torch.nn import functional
+
+aten = torch.ops.aten
 
 
 class GRU(nn.GRU):
@@ -41,61 +42,67 @@ class GRU(nn.GRU):
         other = x.device.type != "cpu" or torch.is_autocast_enabled("cpu")
         if other or not torch.is_grad_enabled():
             return super().forward(x, memory)
-        gates = functional.linear(x, self.weight_ih_l0, self.bias_ih_l0)
-        steps = _Recurrence.apply(
-            gates, memory[0], self.weight_hh_l0, self.bias_hh_l0
-        )
+        steps = _Recurrence.apply(x, memory[0], *self.all_weights[0])
         return steps, steps[-1:]
 
 
 class _Recurrence(torch.autograd.Function):
-    """What the input gives to the gates (reset, update, new) of all steps,
-    ``[steps, batch, 3 * size]``, and the first memory ``[batch, size]``, to
-    the memory after every step, ``[steps, batch, size]``."""
+    """Input ``[steps, batch, channels]``, first memory ``[batch, size]`` and
+    the weights to the memory after every step, ``[steps, batch, size]``.
+
+    Inside, the batch is the last axis: every gate is adjacent in memory.
+    """
 
     @staticmethod
-    def forward(ctx, gates, memory, weight, bias):
-        size = memory.shape[1]
+    def forward(ctx, x, memory, weight_ih, weight_hh, bias_ih, bias_hh):
+        size, steps = memory.shape[1], len(x)
+        gates = torch.baddbmm(
+            bias_ih[:, None], weight_ih.expand(steps, -1, -1), x.mT
+        )
         # Reset and update; the new memory; what reset lets through to it.
-        switches = gates[..., : 2 * size] + bias[: 2 * size]
-        new, old = gates.new_empty(2, len(gates), *memory.shape)
-        memories = gates.new_empty(len(gates) + 1, *memory.shape)
-        memories[0] = memory
-        first, second = weight.split([2 * size, size])
-        first, second, bias = first.t(), second.t(), bias[2 * size :]
-        entries = gates[..., 2 * size :]
-        reset, update = switches.split(size, dim=2)
-        for before, after, both, r, z, n, o, entry in zip(
-            memories, memories[1:], switches, reset, update, new, old, entries
+        switches, new = gates.split([2 * size, size], dim=1)
+        switches += bias_hh[: 2 * size, None]
+        old = bias_hh[2 * size :, None].repeat(steps, 1, len(memory))
+        memories = x.new_empty(steps + 1, *memory.mT.shape)
+        memories[0] = memory.mT
+        first, second = weight_hh.split([2 * size, size])
+        parts = switches, *switches.split(size, dim=1), new, old
+        for before, after, both, reset, update, n, o in zip(
+            memories, memories[1:], *parts
         ):
-            both.addmm_(before, first).sigmoid_()
-            torch.addmm(bias, before, second, out=o)
-            torch.addcmul(entry, r, o, out=n).tanh_()
-            torch.lerp(n, before, z, out=after)
-        ctx.save_for_backward(switches, new, old, memories, weight)
-        return memories[1:].clone()
+            both.addmm_(first, before).sigmoid_()
+            o.addmm_(second, before)
+            n.addcmul_(reset, o).tanh_()
+            torch.lerp(n, before, update, out=after)
+        ctx.save_for_backward(x, gates, old, memories, weight_ih, weight_hh)
+        return memories[1:].mT.contiguous()
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx, grad):
-        switches, new, old, memories, weight = ctx.saved_tensors
-        before = memories[:-1]
-        reset, update = switches.chunk(2, dim=2)
+        x, gates, old, memories, weight_ih, weight_hh = ctx.saved_tensors
+        before, steps = memories[:-1], len(x)
+        reset, update, new = gates.chunk(3, dim=1)
         # Slopes of a memory to the sums inside its gates.
-        slopes = new.new_empty(*new.shape[:2], 3, new.shape[2])
-        inner = (1 - update) * (1 - new * new)
-        slopes[:, :, 0] = inner * old * reset * (1 - reset)
-        slopes[:, :, 1] = (before - new) * update * (1 - update)
-        slopes[:, :, 2] = inner * reset
-        back, total = torch.empty_like(slopes), torch.empty_like(new)
-        ahead = torch.zeros_like(new[0])
-        steps = [*zip(grad, total, slopes, back, update)]
-        for given, here, slope, gates, z in reversed(steps):
+        slopes = gates.new_empty(steps, 3, *memories.shape[1:])
+        inner = aten.tanh_backward(1 - update, new)
+        by_reset, by_update = inner * old, before - new
+        aten.sigmoid_backward.grad_input(by_reset, reset, grad_input=slopes[:, 0])
+        aten.sigmoid_backward.grad_input(by_update, update, grad_input=slopes[:, 1])
+        torch.mul(inner, reset, out=slopes[:, 2])
+        back, total = torch.empty_like(slopes), torch.empty_like(before)
+        ahead, again = torch.zeros_like(memories[0]), weight_hh.t()
+        loop = [*zip(grad.mT.contiguous(), total, slopes, back, update)]
+        for given, here, slope, gate, z in reversed(loop):
             torch.add(given, ahead, out=here)
-            torch.mul(slope, here[:, None], out=gates)
-            torch.mul(here, z, out=ahead).addmm_(gates.flatten(1), weight)
-        gates = back.flatten(2)
-        by_weight = gates.flatten(0, 1).t() @ before.flatten(0, 1)
-        by_bias = gates.sum((0, 1))
-        torch.mul(inner, total, out=back[:, :, 2])
-        return gates, ahead, by_weight, by_bias
+            torch.mul(slope, here, out=gate)
+            torch.mul(here, z, out=ahead).addmm_(again, gate.flatten(0, 1))
+        gate = back.flatten(1, 2)
+        by_weight_hh = torch.bmm(gate, before.mT).sum(0)
+        by_bias_hh = gate.sum((0, 2))
+        torch.mul(inner, total, out=back[:, 2])
+        by_weight_ih = torch.bmm(gate, x).sum(0)
+        by_x = torch.bmm(gate.mT, weight_ih.expand(steps, -1, -1))
+        by_bias_ih = gate.sum((0, 2))
+        by_weights = by_weight_ih, by_weight_hh, by_bias_ih, by_bias_hh
+        return by_x, ahead.mT, *by_weights
