@@ -198,9 +198,7 @@ def inner_product(
         `[batch, frames, bins]`.
     """
     product = torch.mul(first.real, second.real, out=out)
-    return torch.addcmul(
-        product, first.imaginary, second.imaginary, out=out
-    )
+    return torch.addcmul(product, first.imaginary, second.imaginary, out=out)
 
 
 def _cosine_distance(product, first_energy, second_energy):

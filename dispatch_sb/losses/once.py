@@ -70,5 +70,5 @@ def once(function: Callable) -> Callable:
 def _identity(argument):
     """What tells an argument from others."""
     if isinstance(argument, torch.Tensor):
-        return id(argument), argument._version
+        return id(argument), argument._version, argument.requires_grad
     return argument

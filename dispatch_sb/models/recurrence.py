@@ -26,7 +26,9 @@ class GRU(nn.GRU):
 
     Example
     -------
-    >>> output, memory = GRU(20, 20)(torch.randn(10, 8, 20), torch.zeros(1, 8, 20))
+    >>> output, memory = GRU(20, 20)(
+    ...     torch.randn(10, 8, 20), torch.zeros(1, 8, 20)
+    ... )
     >>> output.shape, memory.shape
     (torch.Size([10, 8, 20]), torch.Size([1, 8, 20]))
     """
@@ -87,8 +89,12 @@ class _Recurrence(torch.autograd.Function):
         slopes = gates.new_empty(steps, 3, *memories.shape[1:])
         inner = aten.tanh_backward(1 - update, new)
         by_reset, by_update = inner * old, before - new
-        aten.sigmoid_backward.grad_input(by_reset, reset, grad_input=slopes[:, 0])
-        aten.sigmoid_backward.grad_input(by_update, update, grad_input=slopes[:, 1])
+        aten.sigmoid_backward.grad_input(
+            by_reset, reset, grad_input=slopes[:, 0]
+        )
+        aten.sigmoid_backward.grad_input(
+            by_update, update, grad_input=slopes[:, 1]
+        )
         torch.mul(inner, reset, out=slopes[:, 2])
         back, total = torch.empty_like(slopes), torch.empty_like(before)
         ahead, again = torch.zeros_like(memories[0]), weight_hh.t()
