@@ -8,13 +8,22 @@ own time counts, so that other programs do not.
     python benchmarks/step.py
     python benchmarks/step.py --at-most 1.1   # fail if recorded costs more
 
+Or the whole step, with distillation, against that of an earlier commit: both
+in turns, with the same data and the same initial student.
+
+    python benchmarks/step.py --against a010e9b
+
 Authors
  * The dispatch-sb contributors, 2026
 """
 
 import argparse
 import functools
+import json
+import os
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -133,6 +142,60 @@ def measure(folder, options):
     return {name: seconds[2:] for name, seconds in taken.items()}
 
 
+def parts_of(tree, options):
+    """What `step_parts.py` says of the package in a folder."""
+    command = [sys.executable, str(ROOT / "benchmarks" / "step_parts.py")]
+    for name in ("batch", "seconds", "threads", "device", "steps"):
+        command += [f"--{name}", str(getattr(options, name))]
+    paths = {**os.environ, "PYTHONPATH": str(tree)}
+    paths["OMP_NUM_THREADS"] = str(options.threads)
+    done = subprocess.run(
+        command, env=paths, cwd=tree, check=True, stdout=subprocess.PIPE
+    )
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def compare(folder, options):
+    """Runs an earlier commit and this folder in turns."""
+    git = ["git", "-C", str(ROOT), "worktree"]
+    earlier = folder / "earlier"
+    add = ["add", "--quiet", "--detach", str(earlier), options.against]
+    subprocess.run([*git, *add], check=True)
+    runs = {"before": [], "after": []}
+    try:
+        for _ in range(options.turns):
+            runs["before"].append(parts_of(earlier, options))
+            runs["after"].append(parts_of(ROOT, options))
+    finally:
+        subprocess.run([*git, "remove", "--force", str(earlier)], check=True)
+    return runs
+
+
+def print_comparison(runs, options):
+    """Both steps and their parts, and how far the loss curves are apart."""
+    print(
+        f"FastEnhancer-T, DFKD + DISPatch + MSSP, batch {options.batch} x "
+        f"{options.seconds:g} s, {options.device}, threads: {options.threads}, "
+        f"torch {torch.__version__}, best of {options.turns} turns"
+    )
+    print(f"{'':22s}{options.against:>12s}{'now':>12s}{'ratio':>8s}")
+    best = {}
+    for name in runs["before"][0]["milliseconds"]:
+        best[name] = before, after = [
+            min(run["milliseconds"][name] for run in runs[which])
+            for which in ("before", "after")
+        ]
+        ratio = after / before
+        print(f"{name:22s}{before:9.1f} ms{after:9.1f} ms{ratio:8.2f}")
+    pairs = zip(best["step without teacher"], best["step"])
+    shares = [f"{100 * (1 - without / step):.0f} %" for without, step in pairs]
+    print(f"{'distillation, of step':22s}{shares[0]:>12s}{shares[1]:>12s}")
+    curves = [runs[which][0]["losses"] for which in ("before", "after")]
+    apart = max(abs(a - b) / abs(a) for a, b in zip(*curves))
+    print(f"Loss curves of {len(curves[0])} steps: at most {apart:.1e} apart")
+    return best["step"][1] / best["step"][0]
+
+
 def arguments():
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
@@ -142,16 +205,15 @@ def arguments():
     add("--rounds", type=int, default=15, help="timed (default 15)")
     add("--threads", type=int, default=1, help="CPU threads (default 1)")
     add("--device", default="cpu", help="cpu or cuda (default cpu)")
-    add("--at-most", type=float, help="fail above this ratio, recorded")
+    add("--against", metavar="COMMIT", help="compare with this commit")
+    add("--steps", type=int, default=10, help="in a turn (default 10)")
+    add("--turns", type=int, default=3, help="with --against (default 3)")
+    add("--at-most", type=float, help="fail above: recorded, or now")
     return parser.parse_args()
 
 
-def main():
-    """Measures, prints."""
-    options = arguments()
-    torch.set_num_threads(options.threads)
-    with tempfile.TemporaryDirectory() as folder:
-        taken = measure(Path(folder), options)
+def print_teachers(taken, options):
+    """What every kind of teacher costs."""
     print(
         f"Training step, FastEnhancer-T, batch {options.batch} x "
         f"{options.seconds:g} s, {options.device}, threads: {options.threads}, "
@@ -167,7 +229,19 @@ def main():
             ratios[name] = statistics.median((s - x) / n for s, x, n in rounds)
             print(f"{ratios[name]:8.2f} x, less the loss", end="")
         print()
-    ratio = ratios["recorded teacher"]
+    return ratios["recorded teacher"]
+
+
+def main():
+    """Measures, prints."""
+    options = arguments()
+    torch.set_num_threads(options.threads)
+    with tempfile.TemporaryDirectory() as folder:
+        if options.against:
+            runs = compare(Path(folder), options)
+            ratio = print_comparison(runs, options)
+        else:
+            ratio = print_teachers(measure(Path(folder), options), options)
     if options.at_most and ratio > options.at_most:
         raise SystemExit(f"{ratio:.2f} x is above {options.at_most} x")
 

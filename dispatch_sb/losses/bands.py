@@ -29,27 +29,99 @@ class Band:
     candidate : torch.Tensor
         True where a patch holds at least one bin of the band inside the
         utterance, `[batch, rows, patches]` bool.
-    mask : torch.Tensor, optional
-        1 for the bins of the band, 0 elsewhere, `[batch, frames, bins]`;
-        without it, the band holds all bins of its grid.
     """
 
     name: str
     grid: PatchGrid
     sizes: torch.Tensor
     candidate: torch.Tensor
-    mask: torch.Tensor | None = None
 
     def sum(self, plane: torch.Tensor) -> torch.Tensor:
         """Sum of the band's bins over every patch,
-        `[batch, frames, bins] -> [batch, rows, patches]`."""
-        plane = self.grid.cut(plane)
-        return self.grid.sum(plane if self.mask is None else plane * self.mask)
+        `[..., batch, frames, bins] -> [..., batch, rows, patches]`."""
+        return self.grid.sum(self.grid.cut(plane))
+
+    def spread(self, total: torch.Tensor, plane: torch.Tensor) -> None:
+        """The adjoint of `sum`, added to a plane.
+
+        Arguments
+        ---------
+        total : torch.Tensor
+            `[..., batch, rows, patches]`.
+        plane : torch.Tensor
+            `[..., batch, frames, bins]`, changed in place.
+        """
+        self.grid.cut(plane).add_(self.grid.spread(total, plane.shape[-2]))
 
     def mean(self, plane: torch.Tensor) -> torch.Tensor:
         """As `sum`, divided by the patch's real bins, of which those outside
         the band count as zeros; 0 beyond the end."""
         return self.sum(plane) / self.sizes.clamp(min=1)
+
+
+@dataclass(frozen=True)
+class SplitBand(Band):
+    """All bins on one side of a border that moves from frame to frame; the
+    bin at the border is one of them.
+
+    Arguments
+    ---------
+    name, grid, sizes, candidate : see `Band`
+    split : torch.Tensor
+        The bin at the border, `[batch, frames, 1]` int64.
+    side : int
+        -1 for the bins up to the border, 1 for those from it on.
+
+    Example
+    -------
+    >>> grid = PatchGrid(first_bin=0, last_bin=5, patch_bins=4)
+    >>> border = torch.tensor([[[2]]])
+    >>> low = SplitBand("low", grid, None, None, border, side=-1)
+    >>> low.sum(torch.ones(1, 1, 6))
+    tensor([[[3., 0.]]])
+    """
+
+    split: torch.Tensor
+    side: int
+
+    def sum(self, plane):
+        """See `Band`."""
+        # The patches beside the border are summed as they are, the one that
+        # holds it by itself: far less to mask than all bins.
+        cut, here, holding, whole = self._parts(plane.dtype)
+        total = self.grid.sum_bins(plane) * whole
+        here = here.expand(*plane.shape[:-1], -1)
+        part = (plane.gather(-1, here) * cut).sum(-1, keepdim=True)
+        return self.grid.sum_frames(total.addcmul_(part, holding))
+
+    def _parts(self, dtype):
+        """Of the patch that holds the border, which of its bins count and
+        where they stand; which patch it is; which patches count wholly."""
+        size, last = self.grid.patch_bins, self.grid.last_bin
+        patch = self.split // size
+        here = patch * size + torch.arange(size, device=patch.device)
+        beyond = self.side * (here - self.split)
+        cut = ((beyond >= 0) & (here <= last)).to(dtype)
+        patches = self.grid.first_bins(patch.device) // size
+        whole = self.side * (patches - patch)
+        return (
+            cut,
+            here.clamp(max=last),
+            (whole == 0).to(dtype),
+            (whole > 0).to(dtype),
+        )
+
+    def mask(self, plane: torch.Tensor) -> torch.Tensor:
+        """1 for the bins of the band, `[batch, frames, bins]` like a plane."""
+        # Arithmetic on floats: comparing integers takes ten times as long.
+        bins = torch.arange(plane.shape[-1], device=plane.device)
+        beyond = bins.to(plane) - self.split.to(plane)
+        return beyond.mul_(self.side).add_(1).clamp_(0, 1)
+
+    def spread(self, total, plane):
+        """See `Band`."""
+        spread = self.grid.spread(total, plane.shape[-2])
+        plane.addcmul_(spread, self.mask(plane))
 
 
 def band_names(count: int) -> list[str]:
@@ -185,19 +257,15 @@ def adaptive_bands(
         Low, high.
     """
     split = split_bins(teacher_magnitude)[:, :, None]
-    _, total, bins = teacher_magnitude.shape
+    total = teacher_magnitude.shape[1]
     inside = inside_mask(frames, total)[:, :, None]
-    # Arithmetic on floats: comparing integers takes ten times as long.
-    bin_index = torch.arange(bins, device=split.device)
-    above = bin_index.to(teacher_magnitude) - split.to(teacher_magnitude)
-    masks = ((1 - above).clamp(0, 1), (1 + above).clamp(0, 1))
     held = (
         grids[0].first_bins(split.device) <= split,
         grids[1].last_bins(split.device) >= split,
     )
     bands = []
-    for name, grid, mask, holds in zip(band_names(2), grids, masks, held):
+    for name, grid, holds, side in zip(band_names(2), grids, held, (-1, 1)):
         candidate = grid.sum_frames((holds & inside).float()) > 0
         sizes = grid.sizes(frames, total)
-        bands.append(Band(name, grid, sizes, candidate, mask))
+        bands.append(SplitBand(name, grid, sizes, candidate, split, side))
     return bands

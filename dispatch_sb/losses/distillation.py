@@ -182,16 +182,12 @@ class DistillationLoss(torch.nn.Module):
     def _spectra(self, student, clean, teachers, samples):
         """All spectra; the student's alone carries gradient, so that backward
         inverts no other."""
-        student = to_spectrum(student, samples, self.n_fft, self.hop)
-        known = teachers if clean is None else [*teachers, clean]
-        count = len(known)
+        kind = samples, self.n_fft, self.hop
+        student = to_spectrum(student, *kind)
         with torch.no_grad():
-            each = samples if samples is None else samples.repeat(count)
-            others = to_spectrum(torch.cat(known), each, self.n_fft, self.hop)
-        *teachers, last = others.split(count)
-        if clean is None:
-            return student, None, *teachers, last
-        return student, last, *teachers
+            clean = clean if clean is None else to_spectrum(clean, *kind)
+            teachers = [to_spectrum(teacher, *kind) for teacher in teachers]
+        return student, clean, *teachers
 
     def _weight(self, gap, band):
         """Weight of every patch, `[batch, rows, patches]`."""

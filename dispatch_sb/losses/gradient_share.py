@@ -16,6 +16,7 @@ def at_gradient_share(
     supervised: torch.Tensor,
     enhanced: torch.Tensor,
     share: float,
+    total: bool = False,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Weights a loss so that its gradient has a given share beside another's.
 
@@ -38,11 +39,15 @@ def at_gradient_share(
         The student's output, `[batch, samples]`.
     share : float
         In [0, 1): |weight * g_d| / (|g_s| + |weight * g_d|).
+    total : bool
+        Whether the supervised loss shall be in the result already: nobody
+        then goes back through it a second time.
 
     Returns
     -------
     torch.Tensor
-        Scalar of the value weight * loss and the gradient weight * g_d.
+        Scalar of the value weight * loss and the gradient weight * g_d; with
+        ``total`` those of the supervised loss are added.
     torch.Tensor
         The weight, scalar, without gradient.
 
@@ -71,8 +76,11 @@ def at_gradient_share(
         usable = weight.isfinite() & size.isfinite()
         zero = torch.zeros_like(weight)
         weight = torch.where(usable, weight, zero)
-        pull = (enhanced * torch.where(usable, weight * g_d, zero)).sum()
+        gradient = torch.where(usable, weight * g_d, zero)
         value = weight * torch.where(usable, loss.detach(), zero)
+        if total:
+            gradient, value = gradient + g_s, value + supervised.detach()
+        pull = (enhanced * gradient).sum()
         # The pull brings its gradient and takes its value away.
         return value + (pull - pull.detach()), weight
 

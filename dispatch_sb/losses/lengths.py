@@ -7,7 +7,10 @@ Authors
 
 import torch
 
+from dispatch_sb.losses.once import once
 
+
+@once
 def sample_counts(
     lens: torch.Tensor | None, signal: torch.Tensor
 ) -> torch.Tensor | None:

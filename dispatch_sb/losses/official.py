@@ -153,7 +153,8 @@ class _PublishedDFKD(_Published):
         ]
         product = band.sum(inner_product(first, second))
         cosine = product / (norms[0] * norms[1] + self.FLOOR)
-        square = (first.magnitude - second.magnitude).square() * band.mask
+        square = (first.magnitude - second.magnitude).square()
+        square = square * band.mask(square)
         mean = _padded_mean(square, band.grid)
         return beta * (1 - cosine) + (1 - beta) * mean
 

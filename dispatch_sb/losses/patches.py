@@ -1,5 +1,5 @@
-"""The grid of patches over one band of the spectrum: cut the band out, sum or
-average over the real bins of every patch.
+"""The grid of patches over one band of the spectrum: cut the band out, sum
+over the bins of every patch, and the way back.
 
 Authors
  * The dispatch-sb contributors, 2026
@@ -55,28 +55,52 @@ class PatchGrid:
         Arguments
         ---------
         plane : torch.Tensor
-            The band's bins, `[batch, frames, bins in band]`.
+            The band's bins, `[..., frames, bins in band]`.
 
         Returns
         -------
         torch.Tensor
-            `[batch, ceil(frames / patch_frames), patches]`.
+            `[..., ceil(frames / patch_frames), patches]`.
         """
+        return self.sum_frames(self.sum_bins(plane))
+
+    def sum_bins(self, plane: torch.Tensor) -> torch.Tensor:
+        """Sum over every patch, frame by frame, `[..., frames, patches]`."""
         # Twice as fast as pooling with ceil_mode, and backward copies once.
-        size, bins = self.patch_bins, plane.shape[2]
-        whole, rest = plane.split([bins - bins % size, bins % size], dim=2)
-        total = whole.unflatten(2, (-1, size)).sum(3)
-        if rest.shape[2]:
-            total = torch.cat([total, rest.sum(2, keepdim=True)], dim=2)
-        return self.sum_frames(total)
+        size, bins = self.patch_bins, plane.shape[-1]
+        whole, rest = plane.split([bins - bins % size, bins % size], dim=-1)
+        total = whole.unflatten(-1, (-1, size)).sum(-1)
+        if rest.shape[-1]:
+            total = torch.cat([total, rest.sum(-1, keepdim=True)], dim=-1)
+        return total
 
     def sum_frames(self, total: torch.Tensor) -> torch.Tensor:
-        """Adds every `patch_frames` rows of `[batch, frames, patches]`."""
+        """Adds every `patch_frames` rows of `[..., frames, patches]`."""
         if self.patch_frames == 1:
             return total
-        missing = -total.shape[1] % self.patch_frames
+        missing = -total.shape[-2] % self.patch_frames
         total = torch.nn.functional.pad(total, (0, 0, 0, missing))
-        return total.unflatten(1, (-1, self.patch_frames)).sum(2)
+        return total.unflatten(-2, (-1, self.patch_frames)).sum(-2)
+
+    def spread(self, total: torch.Tensor, frames: int) -> torch.Tensor:
+        """The adjoint of `sum`: a patch's value in each of its bins.
+
+        Arguments
+        ---------
+        total : torch.Tensor
+            `[..., ceil(frames / patch_frames), patches]`.
+        frames : int
+            Frames of the plane.
+
+        Returns
+        -------
+        torch.Tensor
+            `[..., frames, bins in band]`.
+        """
+        if self.patch_frames > 1:
+            total = _repeated(total, -2, self.patch_frames, frames)
+        bins = self.last_bin - self.first_bin + 1
+        return _repeated(total, -1, self.patch_bins, bins)
 
     def sizes(self, frames: torch.Tensor, total: int) -> torch.Tensor:
         """Real bins of every patch: inside the spectrum and the utterance.
@@ -118,3 +142,8 @@ class PatchGrid:
         """Last real bin of every patch, `[patches]` int64."""
         last = self.first_bins(device) + self.patch_bins - 1
         return last.clamp(max=self.last_bin)
+
+
+def _repeated(total, axis, times, length):
+    """Every value so many times along an axis, up to a length."""
+    return total.repeat_interleave(times, axis).narrow(axis, 0, length)

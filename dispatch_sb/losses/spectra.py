@@ -10,6 +10,7 @@ from typing import NamedTuple
 import torch
 
 from dispatch_sb.losses.lengths import frame_counts, inside_mask
+from dispatch_sb.losses.once import once
 
 
 class Spectrum(NamedTuple):
@@ -34,15 +35,11 @@ class Spectrum(NamedTuple):
         """The same values without gradient."""
         return Spectrum(*(plane.detach() for plane in self))
 
-    def split(self, count: int) -> list["Spectrum"]:
-        """As many spectra as were stacked along the batch."""
-        planes = [plane.chunk(count) for plane in self]
-        return [Spectrum(*parts) for parts in zip(*planes)]
-
 
 class _Transform(torch.autograd.Function):
     """Padded waveform `[batch, samples]` -> real part, imaginary part and
-    magnitude of its windowed frames, `[batch, frames, bins]`.
+    magnitude of its windowed frames, `[batch, frames, bins]`; frames that are
+    not `inside`, `[batch, frames, 1]` if given, are zero.
 
     Autograd's own backward of the one-sided transform is a full complex one,
     and it adds the frames up by index; this one takes a third of the time.
@@ -50,21 +47,23 @@ class _Transform(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, waveform, window, hop):
+    def forward(ctx, waveform, window, hop, inside):
         frames = waveform.unfold(1, len(window), hop) * window
+        if inside is not None:
+            frames *= inside
         spectrum = torch.view_as_real(torch.fft.rfft(frames))
         real = spectrum[..., 0].contiguous()
         imaginary = spectrum[..., 1].contiguous()
         # The same bits as abs() of the complex spectrum, but faster.
         magnitude = torch.hypot(real, imaginary)
-        ctx.save_for_backward(real, imaginary, magnitude, window)
+        ctx.save_for_backward(real, imaginary, magnitude, window, inside)
         ctx.samples, ctx.hop = waveform.shape[1], hop
         return real, imaginary, magnitude
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx, grad_real, grad_imaginary, grad_magnitude):
-        real, imaginary, magnitude, window = ctx.saved_tensors
+        real, imaginary, magnitude, window, inside = ctx.saved_tensors
         # Where the magnitude is zero so are both parts: any divisor will do
         # that does not overflow.
         smallest = torch.finfo(magnitude.dtype).tiny ** 0.5
@@ -79,23 +78,28 @@ class _Transform(torch.autograd.Function):
             grad[..., -1] *= 2
         frames = torch.fft.irfft(grad, n=len(window), norm="forward")
         frames *= 0.5 * window
-        return _overlap_add(frames, ctx.hop, ctx.samples), None, None
+        if inside is not None:
+            frames *= inside
+        return _overlap_add(frames, ctx.hop, ctx.samples), None, None, None
 
 
 def _overlap_add(frames, hop, samples):
     """Adds frames `[batch, frames, window]` up to `[batch, samples]`."""
     batch, count, size = frames.shape
     pieces = -(-size // hop)
-    frames = torch.nn.functional.pad(frames, (0, pieces * hop - size))
+    if size % hop:
+        missing = pieces * hop - size
+        frames = torch.nn.functional.pad(frames, (0, missing))
     frames = frames.unflatten(2, (pieces, hop))
-    total = frames.new_zeros(batch, count + pieces - 1, hop)
+    # Samples after the last frame touch none.
+    rows = max(count + pieces - 1, -(-samples // hop))
+    total = frames.new_zeros(batch, rows, hop)
     for index in range(pieces):
         total[:, index : index + count] += frames[:, :, index]
-    total = total.flatten(1)
-    # Samples after the last frame touch none.
-    return torch.nn.functional.pad(total, (0, samples - total.shape[1]))
+    return total.flatten(1)[:, :samples]
 
 
+@once
 def to_spectrum(
     waveform: torch.Tensor,
     samples: torch.Tensor | None = None,
@@ -146,11 +150,18 @@ def to_spectrum(
     window = torch.hann_window(
         n_fft, dtype=waveform.dtype, device=waveform.device
     )
-    planes = _Transform.apply(padded, window, hop)
+    inside = None
     if samples is not None:
-        inside = inside_mask(frame_counts(samples, hop), planes[0].shape[1])
-        planes = [plane * inside[:, :, None] for plane in planes]
-    return Spectrum(*planes)
+        frames = (padded.shape[1] - n_fft) // hop + 1
+        inside = _inside(samples, hop, frames, waveform.dtype)
+    return Spectrum(*_Transform.apply(padded, window, hop, inside))
+
+
+@once
+def _inside(samples, hop, frames, dtype):
+    """1 for the frames inside each utterance, `[batch, frames, 1]`."""
+    counts = frame_counts(samples, hop)
+    return inside_mask(counts, frames)[:, :, None].to(dtype)
 
 
 def _reflect(waveform, margin):
@@ -163,13 +174,17 @@ def _reflect(waveform, margin):
 
 def _reflect_at_own_end(waveform, samples, margin):
     """Reflects each row of `waveform` at sample 0 and at its own last one."""
-    index = torch.arange(
-        -margin, waveform.shape[1] + margin, device=waveform.device
-    )
-    period = (2 * (samples - 1)).clamp(min=1)[:, None]
-    index = index.remainder(period)
-    index = torch.minimum(index, period - index)
-    # A row of one sample has period 1 instead of 0: all its indices are 0.
+    index = _reflected_index(samples, waveform.shape[1], margin)
     padded = waveform.gather(1, index)
     # An empty row has no sample of its own.
     return padded.masked_fill_((samples == 0)[:, None], 0.0)
+
+
+@once
+def _reflected_index(samples, total, margin):
+    """Which sample stands where, `[batch, margin + total + margin]`."""
+    index = torch.arange(-margin, total + margin, device=samples.device)
+    period = (2 * (samples - 1)).clamp(min=1)[:, None]
+    index = index.remainder(period)
+    # A row of one sample has period 1 instead of 0: all its indices are 0.
+    return torch.minimum(index, period - index)

@@ -164,7 +164,16 @@ def macs_by_ptflops(model: nn.Module, samples: int) -> float:
     float
     """
     from ptflops import get_model_complexity_info
+    from ptflops.pytorch_ops import MODULES_MAPPING
 
+    # ptflops knows torch's own layers, but not what is derived from them.
+    kinds = {type(module) for module in model.modules()} - {*MODULES_MAPPING}
+    derived = {
+        kind: MODULES_MAPPING[base]
+        for kind in kinds
+        for base in kind.__mro__
+        if base in MODULES_MAPPING
+    }
     macs, _ = get_model_complexity_info(
         model,
         (samples,),
@@ -172,6 +181,7 @@ def macs_by_ptflops(model: nn.Module, samples: int) -> float:
         print_per_layer_stat=False,
         verbose=False,
         backend="pytorch",
+        custom_modules_hooks=derived,
     )
     return float(macs)
 

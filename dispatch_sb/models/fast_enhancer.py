@@ -16,8 +16,11 @@ from torch import nn
 from dispatch_sb.models.interface import MaskingModel
 from dispatch_sb.models.layers import (
     COMPRESSION,
+    BinNorm,
+    Convolution,
     MaskHead,
     RecurrentAttentionBlock,
+    beside,
     fold_normalisations,
     frequency_filterbank,
 )
@@ -38,8 +41,8 @@ SIZES = {name: dict(zip(FIELDS, row)) for name, row in PUBLISHED.items()}
 def _convolution(inputs: int, outputs: int, kernel: int) -> nn.Sequential:
     """Convolution along frequency, normalised and activated."""
     return nn.Sequential(
-        nn.Conv1d(inputs, outputs, kernel, padding=kernel // 2, bias=False),
-        nn.BatchNorm1d(outputs),
+        Convolution(inputs, outputs, kernel, padding=kernel // 2, bias=False),
+        BinNorm(outputs),
         nn.SiLU(),
     )
 
@@ -47,15 +50,15 @@ def _convolution(inputs: int, outputs: int, kernel: int) -> nn.Sequential:
 def _change_channels(inputs: int, outputs: int) -> nn.Sequential:
     """Every band alike, normalised."""
     return nn.Sequential(
-        nn.Conv1d(inputs, outputs, 1, bias=False), nn.BatchNorm1d(outputs)
+        Convolution(inputs, outputs, 1, bias=False), BinNorm(outputs)
     )
 
 
 def _encoder(channels: int, depth: int) -> nn.ModuleList:
     """A strided convolution from real and imaginary part, then others."""
     first = nn.Sequential(
-        nn.Conv1d(2, channels, 8, 4, padding=2, bias=False),
-        nn.BatchNorm1d(channels),
+        Convolution(2, channels, 8, 4, padding=2, bias=False),
+        BinNorm(channels),
         nn.SiLU(),
     )
     rest = [_convolution(channels, channels, 3) for _ in range(depth)]
@@ -232,17 +235,17 @@ class FastEnhancer(MaskingModel):
         for layer in self.encoder:
             x = layer(x)
             skips.append(x)
-        x = self.enter(x @ self.reduce)  # [batch * frames, channels, bands]
+        x = self.enter((self.reduce.T @ x.mT).mT)  # [..., channels, bands]
         x = x.unflatten(0, (batch, frames)).permute(1, 0, 3, 2).contiguous()
         states = []
         for block, memory in zip(self.blocks, state):
             x, memory = block(x, memory)  # [frames, batch, bands, channels]
             states.append(memory)
-        x = x.permute(1, 0, 3, 2).flatten(0, 1)
-        x = self.leave(x @ self.expand)
+        x = x.transpose(0, 1).flatten(0, 1)
+        x = self.leave((self.expand.T @ x).mT)
         for layer in self.decoder:
-            x = layer(torch.cat([x, skips.pop()], dim=1))
-        mask = self.head(torch.cat([x, skips.pop()], dim=1))
+            x = layer(beside(x, skips.pop()))
+        mask = self.head(beside(x, skips.pop()))
         return mask.unflatten(0, (batch, frames)), torch.stack(states)
 
     def enhance_spectrum(
@@ -264,9 +267,11 @@ class FastEnhancer(MaskingModel):
         torch.Tensor
             The memory after the last frame.
         """
-        x = torch.view_as_real(spectrum[:, :-1]).permute(0, 2, 3, 1)
-        magnitude = x.square().sum(2, keepdim=True).sqrt().clamp(min=1e-5)
-        x = x * magnitude.pow(COMPRESSION - 1)  # [batch, frames, 2, bins]
+        x = spectrum[:, :-1].mT  # [batch, frames, bins]
+        power = x.real.square() + x.imag.square()
+        # On a CPU, a logarithm and an exponential are quicker than `pow`.
+        gain = (power.clamp(min=1e-10).log() * ((COMPRESSION - 1) / 2)).exp()
+        x = torch.view_as_real(x * gain).mT  # [batch, frames, 2, bins]
         mask, state = self.estimate_mask(x, state)
         mask = mask.float()  # low precision stays inside the network
         real = x[:, :, 0] * mask[:, :, 0] - x[:, :, 1] * mask[:, :, 1]

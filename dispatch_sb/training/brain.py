@@ -17,6 +17,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 
 from dispatch_sb.losses.all_processes import from_all
+from dispatch_sb.losses.once import shared_work
 from dispatch_sb.processes import WorkerPool
 from dispatch_sb.scoring import validation_scores
 from dispatch_sb.training.distillation_mixin import (
@@ -155,23 +156,31 @@ class DistillationBrain(DistillationMixin, sb.Brain):
         """
         student = predictions.float()
         clean, lens = batch.clean_sig
+        with shared_work():
+            loss, terms = self._losses(student, batch)
+        self.averages.add({"loss": loss, **terms}, len(clean))
+        if stage == sb.Stage.VALID and self.pesq_due:
+            self._keep_for_pesq(clean, student, lens)
+        return loss
+
+    def _losses(self, student, batch):
+        """The loss of a batch, and the terms of its supervised part."""
+        clean, lens = batch.clean_sig
         loss, terms = self.hparams.enhancement_loss(student, clean, lens)
         terms = {"supervised": loss, **terms}
         weight = self._now(self._given("supervised_weight"))
         if weight is not None:
             loss = weight * loss
         if self.distils:
-            loss = loss + self.distillation(
+            loss = self.distillation(
                 student,
                 batch.noisy_sig,
                 batch.clean_sig,
                 teacher=getattr(batch, "teacher_sig", None),
                 supervised=loss,
+                total=True,
             )
-        self.averages.add({"loss": loss, **terms}, len(clean))
-        if stage == sb.Stage.VALID and self.pesq_due:
-            self._keep_for_pesq(clean, student, lens)
-        return loss
+        return loss, terms
 
     def fit_batch(self, batch):
         """Makes a step, and tells the clock; see `speechbrain.Brain`.

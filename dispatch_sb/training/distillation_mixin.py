@@ -211,6 +211,7 @@ class DistillationMixin:
         lens: torch.Tensor | None = None,
         teacher: torch.Tensor | tuple | None = None,
         supervised: torch.Tensor | None = None,
+        total: bool = False,
     ) -> torch.Tensor:
         """The distillation loss of a batch, to be added to the Brain's own.
 
@@ -233,6 +234,9 @@ class DistillationMixin:
         supervised : torch.Tensor, optional
             The Brain's own loss, scalar, computed from ``enhanced``; needed
             with ``distillation_share``.
+        total : bool
+            Whether ``supervised`` shall be in the result already: with
+            ``distillation_share`` that saves going back through it twice.
 
         Returns
         -------
@@ -253,19 +257,20 @@ class DistillationMixin:
             self._now(self._given(name)) for name in (WEIGHT, SHARE)
         )
         nothing = torch.zeros((), device=enhanced.device)
+        base = supervised if total else nothing
         compare = self._given("distillation_loss")
         measured = enhanced.requires_grad or not getattr(
             compare, "in_training_alone", False
         )
         if not (weight or share) or not measured:
-            return nothing
+            return base
         noisy, clean, teacher = (
             _waveforms(signal, enhanced.device)
             for signal in (noisy, clean, teacher)
         )
         taught = self._taught(noisy[0], clean[0], teacher[0])
         if taught is None and not enhanced.requires_grad:
-            return nothing
+            return base
         if taught is None:
             raise ValueError(
                 f"{type(self.modules.teacher).__name__} holds recordings, but "
@@ -275,16 +280,18 @@ class DistillationMixin:
         for _, given in (clean, noisy, teacher):
             lens = given if lens is None else lens
         loss, terms = self._compared(enhanced, taught, clean[0], lens)
-        value = nothing
+        value = base
         if share is None:
-            value = weight * loss
+            value = base + weight * loss
         elif enhanced.requires_grad and supervised is None:
             raise ValueError(
                 f"{SHARE} is a share beside the supervised loss: give that to "
                 "distillation() as supervised=."
             )
         elif enhanced.requires_grad:
-            value, weight = at_gradient_share(loss, supervised, enhanced, share)
+            value, weight = at_gradient_share(
+                loss, supervised, enhanced, share, total
+            )
         if enhanced.requires_grad and weight is not self._given(WEIGHT):
             terms["effective_weight"] = torch.as_tensor(weight)
         self.distillation_averages.add(terms, len(enhanced))
