@@ -122,7 +122,7 @@ class PairDataset(EpochDataset):
         Of each utterance, by its id, the paths ``<kind>_wav`` and ``length``
         in seconds.
     kinds : sequence of str
-        Which of them are read, such as "noisy" and "clean".
+        Which of them are read: "noisy", "clean" and any number of teachers.
     segment : int, optional
         Samples of a segment; None gives whole utterances.
     seed : int
@@ -148,7 +148,7 @@ class PairDataset(EpochDataset):
             load=self._load,
             takes=["id", *(f"{kind}_wav" for kind in kinds)],
             epoch=SharedEpoch(),
-            signals=[f"{kind}_sig" for kind in kinds],
+            signals=["noisy_sig", "clean_sig", "teacher_sig"][: len(kinds)],
         )
 
     def generator(self, utterance: str) -> np.random.Generator:
@@ -170,7 +170,32 @@ class PairDataset(EpochDataset):
         signals = read_segment(
             paths, self.segment, self.generator(utterance), self.sample_rate
         )
-        return tuple(torch.from_numpy(signal) for signal in signals)
+        return together([torch.from_numpy(signal) for signal in signals])
+
+
+def together(signals: Sequence[torch.Tensor]) -> tuple:
+    """What was read of an utterance, or of a batch, as a dataset gives it.
+
+    Arguments
+    ---------
+    signals : sequence of torch.Tensor
+        Noisy, clean, and those of any number of recorded teachers, all of one
+        shape, ``[..., samples]``.
+
+    Returns
+    -------
+    tuple of torch.Tensor
+        The same; several teachers as one, ``[..., samples, teachers]``.
+
+    Example
+    -------
+    >>> [signal.shape for signal in together(torch.zeros(4, 2, 8))]
+    [torch.Size([2, 8]), torch.Size([2, 8]), torch.Size([2, 8, 2])]
+    """
+    noisy, clean, *taught = signals
+    if len(taught) > 1:
+        taught = [torch.stack(taught, dim=-1)]
+    return noisy, clean, *taught
 
 
 def pair_dataset(
@@ -214,13 +239,16 @@ def pair_dataset(
     """
     kinds = ["noisy", "clean"]
     entries = located_manifest(manifest_json, data_root)
-    if teacher is not None:
-        kinds.append("teacher")
+    recorded = (
+        [] if teacher is None else getattr(teacher, "recorded", [teacher])
+    )
+    for number, one in enumerate(recorded):
+        kinds.append(f"teacher_{number}" if number else "teacher")
         for entry in entries.values():
             noisy = entry["noisy_wav"]
-            if (recording := teacher.recording_of(noisy)) is None:
+            if (recording := one.recording_of(noisy)) is None:
                 raise ValueError(f"{noisy} has no recording: record it first.")
-            entry["teacher_wav"] = str(recording)
+            entry[f"{kinds[-1]}_wav"] = str(recording)
     segment = segment_samples(segment_seconds, sample_rate)
     return PairDataset(entries, kinds, segment, seed, sample_rate)
 
