@@ -19,12 +19,7 @@ from torch.utils.data import Dataset
 from dispatch_sb.data.audio_store import AudioStore, Batch, bytes_of
 from dispatch_sb.data.batch_mixing import Energies, mix_batch
 from dispatch_sb.data.mixing import DynamicMixture
-from dispatch_sb.data.pipeline import (
-    EpochDataset,
-    PairDataset,
-    by_signal,
-    joined,
-)
+from dispatch_sb.data.pipeline import EpochDataset, PairDataset, together
 from dispatch_sb.data.segments import draw_start, first_audible
 
 logger = get_logger(__name__)
@@ -176,8 +171,8 @@ class AudioInMemory(InMemory):
         width = self.dataset.segment or int(self.store.samples[indices].max())
         starts = self._choices[0][chosen] if self._choices else None
         signals, lens = self.store.cut(chosen, starts, width)
-        found = by_signal(self.dataset.kinds, signals)
-        return {name: joined(same) for name, same in found.items()}, lens
+        names = ("noisy_sig", "clean_sig", "teacher_sig")
+        return dict(zip(names, together(signals))), lens
 
 
 class MixturesInMemory(InMemory):

@@ -9,7 +9,7 @@ Authors
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Sequence, Sized
+from collections.abc import Sequence, Sized
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +122,7 @@ class PairDataset(EpochDataset):
         Of each utterance, by its id, the paths ``<kind>_wav`` and ``length``
         in seconds.
     kinds : sequence of str
-        Which of them are read, such as "noisy" and "clean".
+        Which of them are read: "noisy", "clean" and any number of teachers.
     segment : int, optional
         Samples of a segment; None gives whole utterances.
     seed : int
@@ -148,7 +148,7 @@ class PairDataset(EpochDataset):
             load=self._load,
             takes=["id", *(f"{kind}_wav" for kind in kinds)],
             epoch=SharedEpoch(),
-            signals=list(by_signal(self.kinds, self.kinds)),
+            signals=["noisy_sig", "clean_sig", "teacher_sig"][: len(kinds)],
         )
 
     def generator(self, utterance: str) -> np.random.Generator:
@@ -166,61 +166,36 @@ class PairDataset(EpochDataset):
         return random_generator(self.seed, self.epoch, utterance)
 
     def _load(self, utterance, *paths):
-        """The signals of an utterance, ``[samples]`` each, cut alike; those
-        of several teachers as one, ``[samples, teachers]``."""
-        read = read_segment(
+        """The signals of an utterance, ``[samples]`` each, cut alike."""
+        signals = read_segment(
             paths, self.segment, self.generator(utterance), self.sample_rate
         )
-        signals = by_signal(self.kinds, map(torch.from_numpy, read))
-        return tuple(map(joined, signals.values()))
+        return together([torch.from_numpy(signal) for signal in signals])
 
 
-def by_signal(kinds: Iterable[str], found: Iterable) -> dict[str, list]:
-    """Sorts what belongs to files by the signals that they are part of.
-
-    Arguments
-    ---------
-    kinds : iterable of str
-        Of files: "noisy", "clean", "teacher", and for more teachers
-        "teacher_1", ….
-    found : iterable
-        Something for each of them.
-
-    Returns
-    -------
-    dict
-        Lists by "noisy_sig", "clean_sig", "teacher_sig".
-
-    Example
-    -------
-    >>> by_signal(["clean", "teacher", "teacher_1"], [1, 2, 3])
-    {'clean_sig': [1], 'teacher_sig': [2, 3]}
-    """
-    sorted_: dict[str, list] = {}
-    for kind, one in zip(kinds, found):
-        sorted_.setdefault(f"{kind.partition('_')[0]}_sig", []).append(one)
-    return sorted_
-
-
-def joined(signals: list[torch.Tensor]) -> torch.Tensor:
-    """One signal, or several of a kind as one.
+def together(signals: Sequence[torch.Tensor]) -> tuple:
+    """What was read of an utterance, or of a batch, as a dataset gives it.
 
     Arguments
     ---------
-    signals : list of torch.Tensor
-        ``[..., samples]`` each.
+    signals : sequence of torch.Tensor
+        Noisy, clean, and those of any number of recorded teachers, all of one
+        shape, ``[..., samples]``.
 
     Returns
     -------
-    torch.Tensor
-        The only one as it is; several as ``[..., samples, teachers]``.
+    tuple of torch.Tensor
+        The same; several teachers as one, ``[..., samples, teachers]``.
 
     Example
     -------
-    >>> joined([torch.zeros(4), torch.ones(4)]).shape
-    torch.Size([4, 2])
+    >>> [signal.shape for signal in together(torch.zeros(4, 2, 8))]
+    [torch.Size([2, 8]), torch.Size([2, 8]), torch.Size([2, 8, 2])]
     """
-    return signals[0] if len(signals) == 1 else torch.stack(signals, dim=-1)
+    noisy, clean, *taught = signals
+    if len(taught) > 1:
+        taught = [torch.stack(taught, dim=-1)]
+    return noisy, clean, *taught
 
 
 def pair_dataset(

@@ -4,6 +4,8 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import speechbrain as sb
@@ -49,9 +51,10 @@ def pairs(tmp_path_factory):
     write_pair_manifest(root / "clean", root / "noisy", manifest, root)
     teacher = Recorded(root / "teacher")
 
-    def make(seconds):
+    def make(seconds, teacher=teacher):
         return pair_dataset(manifest, root, seconds, seed=4, teacher=teacher)
 
+    make.teacher = teacher
     return make
 
 
@@ -83,6 +86,15 @@ def test_batches_are_those_of_the_files(pairs, seconds, device):
                 for ours, theirs in zip(batch[kind], expected[kind]):
                     assert torch.equal(ours.cpu(), theirs)
                     assert ours.dtype == theirs.dtype
+
+
+def test_several_teachers_are_one_signal(pairs, device):
+    group = SimpleNamespace(recorded=[pairs.teacher, pairs.teacher])
+    read, held = pairs(0.2, group), AudioInMemory(pairs(0.2, group), device)
+    for expected, batch in zip(epoch_of(read, 1), epoch_of(held, 1)):
+        taught = batch.teacher_sig.data.cpu()
+        assert taught.shape == (3, 3200, 2)
+        assert torch.equal(taught, expected.teacher_sig.data)
 
 
 def test_files_are_read_once(pairs, device, monkeypatch):

@@ -13,7 +13,6 @@ from speechbrain.dataio.batch import PaddedBatch
 from torch import nn
 
 from dispatch_sb.data import (
-    AudioInMemory,
     pair_dataset,
     write_audio,
     write_pair_manifest,
@@ -134,12 +133,3 @@ def test_shards_hold_the_answers_of_one(recorded):
     assert signals_to_read(index, live) == ("noisy", "clean")
     with pytest.raises(ValueError, match="train_shards"):
         signals_to_read(index, TeacherGroup([live.teachers[0], *recorded]))
-
-
-def test_the_same_lie_in_memory(pairs, tmp_path, recorded):
-    group = TeacherGroup(recorded)
-    dataset = pair_dataset(pairs, tmp_path, 0.25, teacher=group)
-    kept = AudioInMemory(dataset).__getitems__([0, 1])
-    read = PaddedBatch([dataset[index] for index in (0, 1)])
-    assert kept.teacher_sig.data.shape == (2, 4000, 2)
-    assert kept.teacher_sig.data.equal(read.teacher_sig.data)
