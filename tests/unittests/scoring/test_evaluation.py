@@ -104,6 +104,7 @@ def run_of(entries, tmp_path, monkeypatch, teacher, metrics="si_sdr"):
         checkpointer=SimpleNamespace(recover_if_possible=lambda **_: None),
         debug=False,
         distils=True,
+        modules=nn.ModuleDict(),
         device="cpu",
     )
     return last_stage.evaluate_run(brain, hparams, str(tmp_path))
