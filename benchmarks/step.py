@@ -142,11 +142,12 @@ def measure(folder, options):
     return {name: seconds[2:] for name, seconds in taken.items()}
 
 
-def parts_of(tree, options):
+def parts_of(tree, options, nudge=0.0):
     """What `step_parts.py` says of the package in a folder."""
     command = [sys.executable, str(ROOT / "benchmarks" / "step_parts.py")]
     for name in ("batch", "seconds", "threads", "device", "steps"):
         command += [f"--{name}", str(getattr(options, name))]
+    command += ["--nudge", str(nudge)]
     paths = {**os.environ, "PYTHONPATH": str(tree)}
     paths["OMP_NUM_THREADS"] = str(options.threads)
     done = subprocess.run(
@@ -163,6 +164,8 @@ def compare(folder, options):
     subprocess.run([*git, *add], check=True)
     runs = {"before": [], "after": []}
     try:
+        # What rounding alone makes of a loss curve.
+        runs["nudged"] = [parts_of(earlier, options, nudge=1e-6)]
         for _ in range(options.turns):
             runs["before"].append(parts_of(earlier, options))
             runs["after"].append(parts_of(ROOT, options))
@@ -190,9 +193,13 @@ def print_comparison(runs, options):
     pairs = zip(best["step without teacher"], best["step"])
     shares = [f"{100 * (1 - without / step):.0f} %" for without, step in pairs]
     print(f"{'distillation, of step':22s}{shares[0]:>12s}{shares[1]:>12s}")
-    curves = [runs[which][0]["losses"] for which in ("before", "after")]
-    apart = max(abs(a - b) / abs(a) for a, b in zip(*curves))
-    print(f"Loss curves of {len(curves[0])} steps: at most {apart:.1e} apart")
+    for other, name in (("after", "now"), ("nudged", "weights * (1 + 1e-6)")):
+        curves = runs["before"][0]["losses"], runs[other][0]["losses"]
+        apart = [abs(a - b) / abs(a) for a, b in zip(*curves)]
+        print(
+            f"Loss curve, {options.against} to {name}: {apart[0]:.0e} apart at "
+            f"first, at most {max(apart):.0e} in {len(apart)} steps"
+        )
     return best["step"][1] / best["step"][0]
 
 

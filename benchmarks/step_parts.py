@@ -33,6 +33,8 @@ def trainer(options, distils):
     """A Brain that trains a FastEnhancer-T as the recipe does."""
     torch.manual_seed(0)
     modules = {"student": FastEnhancer.from_size("T")}
+    for parameter in modules["student"].parameters():
+        parameter.data *= 1 + options.nudge
     if distils:
         modules["teacher"] = CleanTeacher()
     brain = DistillationBrain(
@@ -135,6 +137,7 @@ def main():
     add("--steps", type=int, default=10, help="timed (default 10)")
     add("--threads", type=int, default=1, help="CPU threads (default 1)")
     add("--device", default="cpu", help="cpu or cuda (default cpu)")
+    add("--nudge", type=float, default=0.0, help="of the weights, relative")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     keep_freed_memory()

@@ -118,8 +118,16 @@ class SplitBand(Band):
         beyond = bins.to(plane) - self.split.to(plane)
         return beyond.mul_(self.side).add_(1).clamp_(0, 1)
 
-    def spread(self, total, plane):
-        """See `Band`."""
+    def spread(self, total: torch.Tensor, plane: torch.Tensor) -> None:
+        """The adjoint of `sum`, added to a plane.
+
+        Arguments
+        ---------
+        total : torch.Tensor
+            `[..., batch, rows, patches]`.
+        plane : torch.Tensor
+            `[..., batch, frames, bins]`, changed in place.
+        """
         spread = self.grid.spread(total, plane.shape[-2])
         plane.addcmul_(spread, self.mask(plane))
 

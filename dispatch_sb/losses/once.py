@@ -20,6 +20,10 @@ def shared_work() -> Iterator[None]:
     """A context in which the spectra of a waveform, and what else losses have
     in common, are computed once; they are forgotten when it ends.
 
+    Returns
+    -------
+    contextlib.AbstractContextManager
+
     Example
     -------
     >>> from dispatch_sb.losses.spectra import to_spectrum

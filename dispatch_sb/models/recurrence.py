@@ -39,8 +39,22 @@ class GRU(nn.GRU):
     def forward(
         self, x: torch.Tensor, memory: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """All steps: ``[steps, batch, channels]`` and ``[1, batch, size]`` to
-        ``[steps, batch, size]`` and ``[1, batch, size]``."""
+        """Runs all steps.
+
+        Arguments
+        ---------
+        x : torch.Tensor
+            ``[steps, batch, channels]``.
+        memory : torch.Tensor
+            ``[1, batch, size]``, from before the first step.
+
+        Returns
+        -------
+        torch.Tensor
+            The memory after every step, ``[steps, batch, size]``.
+        torch.Tensor
+            The memory after the last step, ``[1, batch, size]``.
+        """
         other = x.device.type != "cpu" or torch.is_autocast_enabled("cpu")
         if other or not torch.is_grad_enabled():
             return super().forward(x, memory)
