@@ -55,6 +55,7 @@ DEEPFILTERNET = [
     "platform_system == 'Linux' and platform_machine == 'x86_64'"
 ]
 # Training data as tar files, from any URL.
+GPU = ["nvidia-ml-py>=12,<14"]  # tells how busy it is
 SHARDS = ["webdataset>=1.0,<2", "braceexpand>=0.1.7,<1"]
 DOCS = [
     "sphinx>=8,<10",
@@ -101,6 +102,7 @@ setup(
         "tensorboard": TENSORBOARD,
         "onnx": ONNX,
         "demo": REPORT + DEMO,
+        "gpu": GPU,
         "live": LIVE,
         "deepfilternet": DEEPFILTERNET,
         "shards": SHARDS,

@@ -56,7 +56,7 @@ class GRU(nn.GRU):
             The memory after the last step, ``[1, batch, size]``.
         """
         other = x.device.type != "cpu" or torch.is_autocast_enabled("cpu")
-        if other or not torch.is_grad_enabled():
+        if other or not (self.training and torch.is_grad_enabled()):
             return super().forward(x, memory)
         steps = _Recurrence.apply(x, memory[0], *self.all_weights[0])
         return steps, steps[-1:]

@@ -259,48 +259,52 @@ class DistillationMixin:
         nothing = torch.zeros((), device=enhanced.device)
         base = supervised if total else nothing
         compare = self._given("distillation_loss")
-        measured = enhanced.requires_grad or not getattr(
-            compare, "in_training_alone", False
-        )
-        if not (weight or share) or not measured:
+        training = enhanced.requires_grad
+        unasked = getattr(compare, "in_training_alone", False) and not training
+        if not (weight or share) or unasked:
             return base
         noisy, clean, teacher = (
             _waveforms(signal, enhanced.device)
             for signal in (noisy, clean, teacher)
         )
-        taught = self._taught(noisy[0], clean[0], teacher[0])
-        if taught is None and not enhanced.requires_grad:
-            return base
+        taught = self._taught(noisy[0], clean[0], teacher[0], training)
         if taught is None:
-            raise ValueError(
-                f"{type(self.modules.teacher).__name__} holds recordings, but "
-                "the batch has none: distillation() needs teacher=, such as "
-                "batch.teacher_sig."
-            )
+            return base
         for _, given in (clean, noisy, teacher):
             lens = given if lens is None else lens
         loss, terms = self._compared(enhanced, taught, clean[0], lens)
         value = base
         if share is None:
             value = base + weight * loss
-        elif enhanced.requires_grad and supervised is None:
-            raise ValueError(
-                f"{SHARE} is a share beside the supervised loss: give that to "
-                "distillation() as supervised=."
-            )
-        elif enhanced.requires_grad:
-            value, weight = at_gradient_share(
+        elif training:
+            value, weight = self._at_share(
                 loss, supervised, enhanced, share, total
             )
-        if enhanced.requires_grad and weight is not self._given(WEIGHT):
+        if training and weight is not self._given(WEIGHT):
             terms["effective_weight"] = torch.as_tensor(weight)
         self.distillation_averages.add(terms, len(enhanced))
         return value
 
-    def _taught(self, noisy, clean, known):
-        """What the teacher makes of a batch; None if nobody recorded it."""
+    def _taught(self, noisy, clean, known, training):
+        """What the teacher makes of a batch; None if nobody recorded it, which
+        is a mistake in training."""
         taught = self.modules.teacher.answer(noisy, clean, known)
+        if taught is None and training:
+            raise ValueError(
+                f"{type(self.modules.teacher).__name__} holds recordings, but "
+                "the batch has none: distillation() needs teacher=, such as "
+                "batch.teacher_sig."
+            )
         return None if taught is None else taught.detach()
+
+    def _at_share(self, loss, supervised, enhanced, share, total):
+        """See `at_gradient_share`."""
+        if supervised is None:
+            raise ValueError(
+                f"{SHARE} is a share beside the supervised loss: give that to "
+                "distillation() as supervised=."
+            )
+        return at_gradient_share(loss, supervised, enhanced, share, total)
 
     def _compared(self, enhanced, taught, clean, lens):
         """The loss before its weight, and the terms to log. Gaps cost their

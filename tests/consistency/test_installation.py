@@ -15,7 +15,12 @@ from project import RECIPE, ROOT, imports_of, python_files
 import dispatch_sb
 
 # Packages that are imported by another name than they are installed by.
-INSTALLED_AS = {"PIL": "pillow", "yaml": "pyyaml", "ruamel": "ruamel.yaml"}
+INSTALLED_AS = {
+    "PIL": "pillow",
+    "pynvml": "nvidia-ml-py",
+    "ruamel": "ruamel.yaml",
+    "yaml": "pyyaml",
+}
 SETUP = (ROOT / "setup.py").read_text(encoding="utf-8")
 
 
@@ -32,7 +37,10 @@ def section(name):
 
 def needed(*folders):
     """Packages that the Python files of some folders import."""
-    own = {path.stem for path in python_files("docs", "recipes", "tests")}
+    own = {
+        path.stem
+        for path in python_files("benchmarks", "docs", "recipes", "tests")
+    }
     own |= {"dispatch_sb", "setuptools"}
     tops = {
         name.split(".")[0]
@@ -44,7 +52,15 @@ def needed(*folders):
 
 
 def test_the_package_imports_nothing_undeclared():
-    extras = ("REPORT", "ONNX", "DEMO", "LIVE", "DEEPFILTERNET", "SHARDS")
+    extras = (
+        "REPORT",
+        "ONNX",
+        "DEMO",
+        "LIVE",
+        "DEEPFILTERNET",
+        "SHARDS",
+        "GPU",
+    )
     declared = requirements("".join(map(section, ("INSTALL", *extras))))
     assert needed("dispatch_sb", "recipes") - declared == set()
 

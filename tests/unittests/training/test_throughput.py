@@ -33,6 +33,7 @@ def gpu(monkeypatch):
     """What a GPU would say of its memory."""
     monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", lambda _: None)
     monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda _: 2**30)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "a GPU")
     return "cuda"
 
 
