@@ -98,7 +98,7 @@ def gathered(rows: torch.Tensor) -> torch.Tensor:
 
 
 def own_part(items: Sequence) -> Sequence:
-    """Every so manieth item: those of this process, where all share the work.
+    """Every n-th item, of n processes: the share of this one in a work.
 
     Arguments
     ---------

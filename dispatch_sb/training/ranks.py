@@ -40,7 +40,7 @@ def one_order(dataset: Sized, loader_kwargs: Mapping) -> dict:
     -------
     dict
         The same, with a sampler in place of ``shuffle`` if there are several
-        processes; SpeechBrain gives each of them every so manieth item of it.
+        processes, of which SpeechBrain gives each of n every n-th item.
 
     Example
     -------
