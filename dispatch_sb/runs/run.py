@@ -21,6 +21,7 @@ from torch import nn
 from dispatch_sb.data import located_manifest, manifest_hash
 from dispatch_sb.data.files import atomic_path
 from dispatch_sb.models.interface import load_weights, state_hash
+from dispatch_sb.runs.checkpoint_seal import damage_of
 from dispatch_sb.runs.settings import Settings
 
 PARTS = ("train", "valid", "test")
@@ -351,6 +352,13 @@ class Run:
             raise FileNotFoundError(
                 f"{saved} holds no checkpoint that was validated by PESQ: "
                 "train to the end, or at least for pesq_every epochs."
+            )
+        damage = damage_of(checkpoint.path)
+        if damage:
+            raise ValueError(
+                f"The checkpoint {checkpoint.path} is damaged: {damage}. Give "
+                "the command of the training again: it goes on from the one "
+                "before."
             )
         student = self.settings.build("student")
         load_weights(student, checkpoint.paramfiles["student"])

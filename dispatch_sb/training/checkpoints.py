@@ -1,4 +1,4 @@
-"""Checkpoints that are whole or not there.
+"""Checkpoints that are whole, or not there, or set aside.
 
 Authors
  * The dispatch-sb contributors, 2026
@@ -10,17 +10,26 @@ import shutil
 from pathlib import Path
 
 from speechbrain.utils.checkpoints import Checkpoint, Checkpointer
-from speechbrain.utils.distributed import ddp_barrier, if_main_process
+from speechbrain.utils.distributed import (
+    ddp_barrier,
+    if_main_process,
+    run_on_main,
+)
+
+from dispatch_sb.runs.checkpoint_seal import flush, seal, set_damaged_aside
 
 logger = logging.getLogger(__name__)
 
 
 class AtomicCheckpointer(Checkpointer):
-    """SpeechBrain's checkpointer; a killed process leaves no half of one.
+    """SpeechBrain's checkpointer; a killed process leaves no half of one, and
+    a damaged one is not loaded.
 
     SpeechBrain writes a checkpoint in its place, file by file, and a later
     run fails on one that was interrupted. Here it is written beside its
-    place, flushed to the disk, and then renamed.
+    place, sealed with the hashes of its files, flushed to the disk, and then
+    renamed. Before one is chosen to go on from, those that are damaged are
+    renamed, with a warning that says how.
 
     Arguments
     ---------
@@ -87,12 +96,32 @@ class AtomicCheckpointer(Checkpointer):
         ddp_barrier()
         return saved
 
+    def recover_if_possible(self, *args, **kwargs):
+        """Goes on from a checkpoint that is whole; see SpeechBrain's.
+
+        Arguments
+        ---------
+        *args, **kwargs
+            Which of them is wanted.
+
+        Returns
+        -------
+        Checkpoint or None
+            None if there is none.
+        """
+        run_on_main(self._set_damaged_aside)
+        return super().recover_if_possible(*args, **kwargs)
+
+    def _set_damaged_aside(self):
+        """See `set_damaged_aside`."""
+        for sentence in set_damaged_aside(self.checkpoints_dir):
+            logger.warning(sentence)
+
 
 def _in_place(saved: Checkpoint, target: Path) -> Checkpoint:
     """Moves a checkpoint to its place, once it is on the disk."""
-    for path in saved.path.iterdir():
-        with open(path, "rb") as file:
-            os.fsync(file.fileno())
+    seal(saved.path)
     os.replace(saved.path, target)
+    flush(target.parent)
     files = {k: target / path.name for k, path in saved.paramfiles.items()}
     return Checkpoint(target, saved.meta, files)

@@ -74,10 +74,14 @@ def evaluate_run(brain: Any, hparams: Mapping, data_root: str) -> dict:
     -------
     dict
         What ``scores.json`` holds; in all but the main process nothing.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such checkpoint.
     """
-    brain.checkpointer.recover_if_possible(max_key="pesq")
-    brain.modules.eval()
     run = Run(Path(hparams["output_folder"]))
+    _take_best(brain, run)
     learned_from = run.record.get("teacher")
     entries = located_manifest(hparams["test_manifest"], data_root)
     if brain.debug:
@@ -124,6 +128,17 @@ def evaluate_run(brain: Any, hparams: Mapping, data_root: str) -> dict:
         save_overview(run, loss, run.folder / "overview.png", entries)
     print(f"Scores: {run.folder / 'scores.json'}\nReport: {page}")
     return run.scores
+
+
+def _take_best(brain, run):
+    """Loads the best checkpoint."""
+    best = brain.checkpointer.recover_if_possible(max_key="pesq")
+    if best is None and not brain.debug:
+        raise FileNotFoundError(
+            f"{run.checkpoints} holds no whole checkpoint that was validated "
+            "by PESQ: give the command of the training, without --test_only."
+        )
+    brain.modules.eval()
 
 
 def _with_words(scores, entries, folder, hparams, device):

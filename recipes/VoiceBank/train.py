@@ -613,7 +613,10 @@ def main(arguments: list) -> None:
     except ShardError as error:  # a worker's holds its traceback too
         sys.exit(f"ShardError: {str(error).rpartition('ShardError: ')[2]}")
     if hparams["score"]:
-        evaluate_run(brain, hparams, data_root(hparams))
+        try:
+            evaluate_run(brain, hparams, data_root(hparams))
+        except FileNotFoundError as error:
+            sys.exit(f"FileNotFoundError: {error}")
     else:
         leave_process_group()
 

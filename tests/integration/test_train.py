@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -145,6 +146,25 @@ def test_a_killed_run_goes_on(options, finished, tmp_path):
     process.join()
     train("dispatch", output, *options)
     assert Run(output).epochs == Run(finished[0]).epochs
+
+
+def test_a_damaged_checkpoint_costs_its_epoch(options, finished, tmp_path):
+    """It is named, and the run ends as if nothing had been."""
+    output = tmp_path / "damaged"
+    shutil.copytree(finished[0], output)
+    weights = max(output.glob("save/CKPT*")) / "student.ckpt"
+    content = bytearray(weights.read_bytes())
+    content[len(content) // 2] ^= 1
+    weights.write_bytes(content)
+    assert "student.ckpt" in train("dispatch", output, *options)
+    assert Run(output).epochs == Run(finished[0]).epochs
+    assert Run(output).scores["files"] == Run(finished[0]).scores["files"]
+
+
+def test_without_a_checkpoint_nothing_is_scored(options, tmp_path):
+    words = training("dispatch", tmp_path / "none", *options)
+    printed = run(*words, "--test_only", folder=RECIPE, status=1)
+    assert "--test_only" in printed and "Traceback" not in printed
 
 
 def test_the_baseline_needs_no_teacher(corpus, tmp_path):

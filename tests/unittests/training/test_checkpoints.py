@@ -1,9 +1,76 @@
 """Checkpoints survive what interrupts their saving."""
 
+import os
+import shutil
+
 import pytest
 import torch
 
 from dispatch_sb.training.checkpoints import AtomicCheckpointer
+
+
+def truncate(path):
+    """Cuts a file in the middle."""
+    os.truncate(path, path.stat().st_size // 2)
+
+
+def flip(path):
+    """Changes a bit."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 4
+    path.write_bytes(content)
+
+
+DAMAGES = {
+    "truncated": truncate,
+    "empty": lambda path: os.truncate(path, 0),
+    "missing": os.remove,
+    "flipped": flip,
+}
+
+
+def saved_thrice(folder):
+    """A checkpointer whose weights say which of its checkpoints they are of,
+    and these, the oldest first."""
+    model = torch.nn.Linear(40, 40)
+    checkpointer = AtomicCheckpointer(folder, {"model": model})
+    kept = []
+    for number in (1.0, 2.0, 3.0):
+        torch.nn.init.constant_(model.weight, number)
+        kept.append(checkpointer.save_checkpoint({"pesq": number}).path)
+    return checkpointer, model, kept
+
+
+@pytest.mark.parametrize("file", ["model.ckpt", "CKPT.yaml"])
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_one_is_set_aside_and_named(tmp_path, caplog, damage, file):
+    checkpointer, model, kept = saved_thrice(tmp_path)
+    DAMAGES[damage](kept[2] / file)
+    checkpointer.recover_if_possible(max_key="pesq")
+    assert model.weight.eq(2).all()
+    (told,) = [x.getMessage() for x in caplog.records if x.levelname[0] == "W"]
+    assert str(kept[2]) in told and file in told
+    assert (tmp_path / f"damaged-{kept[2].name}").is_dir()
+    assert not kept[2].exists()
+
+
+def test_without_a_whole_one_nothing_is_loaded(tmp_path):
+    checkpointer, model, kept = saved_thrice(tmp_path)
+    for path, damage in zip(kept, DAMAGES.values()):
+        damage(path / "model.ckpt")
+    torch.nn.init.constant_(model.weight, 7)
+    assert checkpointer.recover_if_possible() is None
+    assert model.weight.eq(7).all() and not any(p.exists() for p in kept)
+
+
+def test_one_of_an_earlier_version_is_loaded(tmp_path):
+    checkpointer, model, kept = saved_thrice(tmp_path)
+    for path in kept[:2]:
+        shutil.rmtree(path)
+    (kept[2] / "CKPT.yaml").write_text("end-of-epoch: true\nunixtime: 1.0\n")
+    torch.nn.init.constant_(model.weight, 7)
+    checkpointer.recover_if_possible()
+    assert model.weight.eq(3).all()
 
 
 class Fails(torch.nn.Module):

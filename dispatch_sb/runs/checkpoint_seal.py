@@ -1,0 +1,150 @@
+"""A seal on a checkpoint: hashes of all its files, in its own CKPT.yaml, by
+which any damage is noticed before something is loaded.
+
+Authors
+ * The dispatch-sb contributors, 2026
+"""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import yaml
+
+from dispatch_sb.data.audio import sha256_of
+
+MANIFEST = "CKPT.yaml"  # SpeechBrain's name
+SEAL = "# Sealed: the lines below have the SHA-256 "
+SUMS = "sha256"  # key of the manifest: hashes by file name
+PREFIX, ASIDE = "CKPT", "damaged-"  # of folders
+
+
+def seal(folder: str | os.PathLike) -> None:
+    """Seals a checkpoint that is complete, and sees to it that all of it is
+    on the disk.
+
+    Arguments
+    ---------
+    folder : str or path
+        Of the checkpoint; its CKPT.yaml is written anew, last.
+    """
+    folder = Path(folder)
+    manifest = folder / MANIFEST
+    files = [path for path in folder.iterdir() if path != manifest]
+    meta = yaml.safe_load(manifest.read_text("utf-8"))
+    meta[SUMS] = {path.name: sha256_of(path) for path in sorted(files)}
+    text = yaml.safe_dump(meta)
+    manifest.write_text(f"{SEAL}{_hash(text)}\n{text}", encoding="utf-8")
+    for path in (*files, manifest, folder):
+        flush(path)
+
+
+def flush(path: str | os.PathLike) -> None:
+    """Waits until a file, or the list of a folder, is on the disk.
+
+    Arguments
+    ---------
+    path : str or path
+        Where no folder can be opened (Windows), nothing happens to one.
+    """
+    if os.path.isdir(path) and not hasattr(os, "O_DIRECTORY"):
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def damage_of(folder: str | os.PathLike) -> str | None:
+    """What is wrong with a checkpoint.
+
+    Arguments
+    ---------
+    folder : str or path
+        Of the checkpoint. Of one without a seal, which an earlier version has
+        written, only what is missing or empty is noticed.
+
+    Returns
+    -------
+    str or None
+        A clause that names the file.
+
+    Example
+    -------
+    >>> folder = getfixture("tmp_path")
+    >>> damage_of(folder)
+    'CKPT.yaml is missing'
+    >>> _ = (folder / "net.ckpt").write_text("weights")
+    >>> _ = (folder / "CKPT.yaml").write_text("pesq: 2.0")
+    >>> seal(folder)
+    >>> damage_of(folder)
+    >>> _ = (folder / "net.ckpt").write_text("weightz")
+    >>> damage_of(folder)
+    'net.ckpt is not what was saved (7 bytes)'
+    """
+    folder = Path(folder)
+    manifest = folder / MANIFEST
+    if not manifest.is_file():
+        return f"{MANIFEST} is missing"
+    empty = [path for path in folder.iterdir() if not path.stat().st_size]
+    if empty:
+        return f"{min(empty).name} is empty"
+    content = manifest.read_bytes()
+    head, _, rest = content.partition(b"\n")
+    if not head.startswith(SEAL.encode()):
+        return _damage_without_seal(content)
+    if head != f"{SEAL}{_hash(rest)}".encode():
+        return f"{MANIFEST} is not what was saved"
+    for name, expected in yaml.safe_load(rest)[SUMS].items():
+        path = folder / name
+        if not path.is_file():
+            return f"{name} is missing"
+        if sha256_of(path) != expected:
+            size = path.stat().st_size
+            return f"{name} is not what was saved ({size} bytes)"
+    return None
+
+
+def set_damaged_aside(folder: str | os.PathLike) -> Iterator[str]:
+    """Renames checkpoints that are damaged, so that nobody loads them.
+
+    Arguments
+    ---------
+    folder : str or path
+        Of all checkpoints.
+
+    Yields
+    ------
+    str
+        A sentence for each, once it is renamed.
+    """
+    for path in sorted(Path(folder).glob(f"{PREFIX}*")):
+        damage = damage_of(path) if path.is_dir() else None
+        if damage is None:
+            continue
+        aside = path.with_name(f"{ASIDE}{path.name}")
+        while aside.exists():
+            aside = aside.with_name(f"{aside.name}-again")
+        os.replace(path, aside)
+        yield (
+            f"The checkpoint {path} is damaged: {damage}. It is kept as "
+            f"{aside.name}, and not used."
+        )
+
+
+def _damage_without_seal(content: bytes) -> str | None:
+    """See `damage_of`."""
+    try:
+        readable = isinstance(yaml.safe_load(content), dict)
+    except (yaml.YAMLError, UnicodeDecodeError):
+        readable = False
+    return None if readable else f"{MANIFEST} cannot be read"
+
+
+def _hash(content: str | bytes) -> str:
+    """SHA-256 in hexadecimal."""
+    if isinstance(content, str):
+        content = content.encode()
+    return hashlib.sha256(content).hexdigest()
