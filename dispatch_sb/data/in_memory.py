@@ -247,7 +247,10 @@ class MixturesInMemory(InMemory):
 
 
 # What takes the place of a dataset.
-KINDS = ((PairDataset, AudioInMemory), (DynamicMixture, MixturesInMemory))
+IN_THEIR_PLACE = (
+    (PairDataset, AudioInMemory),
+    (DynamicMixture, MixturesInMemory),
+)
 
 
 def keep_in_memory(
@@ -284,7 +287,9 @@ def keep_in_memory(
     """
     if choice is False:
         return dataset
-    kind = next((new for old, new in KINDS if isinstance(dataset, old)), None)
+    kind = next(
+        (new for old, new in IN_THEIR_PLACE if isinstance(dataset, old)), None
+    )
     if kind is None and choice is True:
         raise ValueError(
             f"audio_in_memory is True, but {type(dataset).__name__} cannot be "

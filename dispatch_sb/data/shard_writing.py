@@ -24,7 +24,7 @@ from dispatch_sb.data.segments import random_generator
 from dispatch_sb.data.shards import INDEX, VERSION
 from dispatch_sb.data.urls import import_webdataset
 
-KINDS = ("noisy", "clean", "teacher")
+SIGNALS = ("noisy", "clean", "teacher")
 JOURNAL = ".shards.jsonl"  # shards that are done, while others are not
 CHUNK = 64  # files that are packed side by side
 
@@ -115,7 +115,7 @@ def _state(entries: Mapping, settings: list) -> str:
     sources = {
         key: {
             kind: Path(entry.get(f"{kind}_made_of", path)).absolute()
-            for kind in KINDS
+            for kind in SIGNALS
             if (path := entry.get(f"{kind}_wav")) is not None
         }
         for key, entry in entries.items()
@@ -185,7 +185,7 @@ class _Packing:
         order = random_generator(0, 0, "shards").permutation(len(keys))
         self._row = [(keys[number], entries[keys[number]]) for number in order]
         first = self._row[0][1]
-        self.kinds = [kind for kind in KINDS if f"{kind}_wav" in first]
+        self.kinds = [kind for kind in SIGNALS if f"{kind}_wav" in first]
         self.sample_rate = probe(first["noisy_wav"]).sample_rate
 
     def samples(self, start: int, stop: int | None = None) -> Iterator[dict]:

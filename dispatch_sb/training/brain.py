@@ -16,7 +16,7 @@ from speechbrain.utils.logger import get_logger
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 
-from dispatch_sb.losses.all_processes import from_all
+from dispatch_sb.losses.all_processes import from_all, process_count
 from dispatch_sb.losses.once import shared_work
 from dispatch_sb.processes import WorkerPool
 from dispatch_sb.scoring import validation_scores
@@ -258,11 +258,10 @@ class DistillationBrain(DistillationMixin, sb.Brain):
         if stage == sb.Stage.TRAIN:
             self.train_data.set_epoch(epoch)
             self._seed_epoch(epoch)
-            several = torch.distributed.is_initialized()
             self.clock = EpochClock(
                 self.device,
                 getattr(self.hparams, "sample_rate", 16000),
-                torch.distributed.get_world_size() if several else 1,
+                process_count(),
             )
         elif stage == sb.Stage.VALID:
             last = epoch == self.hparams.number_of_epochs

@@ -271,7 +271,7 @@ def run(study: Study, jobs: int, device: str) -> int:
         report=report,
     )
     print(table(study))
-    return told_of(failed)
+    return exit_status(failed)
 
 
 def train(study: Study, jobs: int, device: str) -> int:
@@ -292,7 +292,7 @@ def train(study: Study, jobs: int, device: str) -> int:
         Exit status: 0 if every cell is trained.
     """
     prepare(study, jobs)
-    return told_of(
+    return exit_status(
         run_cells(
             study.untrained,
             lambda cell: [
@@ -317,7 +317,7 @@ def report(text: str) -> None:
     print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)
 
 
-def told_of(failed: list[str]) -> int:
+def exit_status(failed: list[str]) -> int:
     """Says which cells failed.
 
     Arguments

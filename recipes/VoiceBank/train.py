@@ -433,6 +433,7 @@ def record_teachers(hparams: dict, parts: dict, device: str):
         workers = 1
     every, recorded = teachers(hparams), []
     for teacher, asked in zip(every, asked_teachers(hparams)):
+        # Clean speech is no recording: by itself it is refused there.
         if teacher.live or not (is_recorded(teacher) or len(every) > 1):
             load = functools.partial(
                 load_teacher, savedir=hparams.get("teacher_savedir"), **asked
