@@ -66,6 +66,7 @@ DOCS = [
     "sphinx-copybutton>=0.5.2,<1",
 ]
 TESTS = [
+    "hypothesis>=6.100,<7",  # thousands of damaged inputs
     "playwright>=1.50,<2",
     "pytest>=8.3,<10",
     "pytest-xdist>=3.6,<4",
