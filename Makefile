@@ -26,7 +26,7 @@ quickstart: setup ## Distil a small student on real speech; score it.
 test: lint ## Set up, then run all linters and all tests (JOBS=2).
 	@CHROME=$$("$(BIN)/python" tools/find_browser.py) || without=1; \
 	export CHROME; OMP_NUM_THREADS=1 "$(BIN)/python" -m pytest \
-		-n $(JOBS) --dist loadfile $${without:+-m "not browser"}
+		-n $(JOBS) --dist loadfile --no-loadscope-reorder $${without:+-m "not browser"}
 	@$(MAKE) --no-print-directory test-kernels
 
 test-kernels: setup ## Run the numeric tests as on lesser processors.

@@ -11,23 +11,17 @@ Authors
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hub_server import WRITE
 from hub_worker import COMMAND, contents, files_at, loopback_environment
 from huggingface_hub import ModelCard
+from programs import RECIPE, run, train, training
 from tiny_corpus import write_tiny_corpus
 
 from dispatch_sb.data import read_audio
 from dispatch_sb.runs.run import Run
-
-RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "VoiceBank"
-TRAIN = [sys.executable, "train.py", "--batch_size", "2", "--workers", "1"]
-TRAIN += ["--segment_seconds", "1.0", "--num_workers", "0", "--examples", "1"]
-TRAIN += ["--number_of_epochs", "1", "--valid_speakers", "[p287]"]
-TRAIN += ["--scores_cache", "null"]
 
 # What others do with a pushed model: list it, and enhance with it.
 READER = """
@@ -75,38 +69,35 @@ def test_the_student_comes_back_bit_for_bit_and_teaches_the_next(hub, tmp_path):
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
         return done.stdout
 
-    def train(method, *options):
-        words = [*TRAIN[:2], f"hparams/{method}.yaml", *TRAIN[2:], *options]
-        words += ["--data_folder", tmp_path / "corpus"]
-        words += ["--output_folder", tmp_path / method]
-        shell(f"home of {method}", *words, cwd=RECIPE)
-        return tmp_path / method
-
-    write_tiny_corpus(tmp_path / "corpus")
-    run, model, card = train("baseline"), tmp_path / "m", tmp_path / "card.yaml"
+    data = ["--data_folder", write_tiny_corpus(tmp_path / "corpus")]
+    data += ["--valid_speakers", "[p287]", "--examples", "1"]
+    untaught, taught = tmp_path / "untaught", tmp_path / "taught"
+    model, card = tmp_path / "m", tmp_path / "card.yaml"
+    train("baseline", untaught, *data)
     card.write_text("data: [{name: tiny corpus, licence: CC0-1.0}]\n")
-    shell("author", *COMMAND, "export", run, model, "--card", card)
+    run("dispatch-sb", "export", untaught, model, "--card", card)
     told = shell("author", *COMMAND, "push", model, "lab/small")
     commit = told.split("\ncommit ")[1][:40]
     assert files_at(hub, "lab/small", commit) == contents(model, "lab/small")
 
     noisy = tmp_path / "corpus" / "noisy_testset_wav_16k"
     words = [sys.executable, "-c", READER, "lab/small", commit, noisy]
-    words += [run / "enhanced" / "student", tmp_path / "speechbrain"]
+    words += [untaught / "enhanced" / "student", tmp_path / "speechbrain"]
     answer = json.loads(shell("reader", *words).splitlines()[-1])
     expected = [".gitattributes", *contents(model, "lab/small")]
     assert answer["files"] == sorted(expected)
     assert answer["same"] == [[True, True]] * 3
 
     words = ["--teacher_source", "lab/small", "--teacher_revision", commit]
-    taught = train("dispatch", *words)
-    for path in sorted((run / "enhanced" / "student").iterdir()):
+    words = training("dispatch", taught, *data, *words)
+    shell("home of the next", sys.executable, *words, cwd=RECIPE)
+    for path in sorted((untaught / "enhanced" / "student").iterdir()):
         again = read_audio(taught / "enhanced" / "teacher" / path.name)
         assert np.array_equal(again, read_audio(path))
-    before, scores = Run.open(run).scores, Run.open(taught).scores
+    before, scores = Run.open(untaught).scores, Run.open(taught).scores
     assert scores["teacher"]["pesq"] == before["student"]["pesq"]
     assert scores["student"]["pesq"] != before["student"]["pesq"]
 
-    shell("author", *COMMAND, "export", taught, tmp_path / "n", "--card", card)
+    run("dispatch-sb", "export", taught, tmp_path / "n", "--card", card)
     card = ModelCard.load(tmp_path / "n" / "README.md")
     assert card.data.base_model == "lab/small" and commit in card.text

@@ -8,13 +8,12 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from programs import RECIPE, run, start
 from ruamel.yaml import YAML
 from tiny_corpus import RATE, imitated_speech
 
@@ -22,8 +21,6 @@ from dispatch_sb.data import write_audio
 from dispatch_sb.models import FastEnhancer
 from dispatch_sb.pretrained import save
 from dispatch_sb.runs.run import Run
-
-RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "VoiceBank"
 
 
 def write_part(folder, name, speaker, pitch, mixtures):
@@ -96,36 +93,23 @@ def study(tmp_path):
     return path
 
 
-def start(*words):
-    """Starts study.py."""
-    return subprocess.Popen(
-        [sys.executable, "study.py", *map(str, words)],
-        cwd=RECIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-
-
 def finish(*words):
     """Runs study.py to its end, and returns what it printed."""
-    process = start(*words)
-    printed, _ = process.communicate(timeout=600)
-    assert process.returncode == 0, printed[-3000:]
-    return printed
+    return run("study.py", *words, folder=RECIPE)
 
 
 def test_a_study_that_is_killed_goes_on_and_ends_with_results(study):
     folder = study.parent
-    killed = start(study, "--jobs", 2)
+    printed = [folder / "printed", folder / "errors"]
+    words = ["study.py", study, "--jobs", 2]
+    killed = start(words, RECIPE, printed)
     while not list(folder.glob("runs/*/training.jsonl")):
-        assert killed.poll() is None, killed.stdout.read()[-3000:]
+        assert killed.is_alive(), printed[0].read_text()[-3000:]
         time.sleep(0.2)
     os.killpg(killed.pid, signal.SIGKILL)
     left = ["pkill", "-9", "-f", f"{folder}/"]  # what it left running
     subprocess.run(left, check=False)
-    killed.communicate()
+    killed.join()
     finish("train", study, "--jobs", 2)
     assert not list(folder.glob("published/cells/*"))
     assert "5 of 5 cells" in finish(study, "--jobs", 2)
@@ -160,7 +144,6 @@ def test_a_study_that_is_killed_goes_on_and_ends_with_results(study):
 
 
 def test_unknown_actions_and_files_are_one_sentence(tmp_path):
-    process = start("status", tmp_path / "absent.yaml")
-    printed, _ = process.communicate(timeout=60)
-    assert process.returncode == 1
+    words = ["study.py", "status", tmp_path / "absent.yaml"]
+    printed = run(*words, folder=RECIPE, status=1)
     assert "absent.yaml" in printed and "Traceback" not in printed
