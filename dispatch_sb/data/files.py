@@ -6,6 +6,7 @@ Authors
 """
 
 import contextlib
+import functools
 import hashlib
 import os
 from collections.abc import Callable, Iterable
@@ -14,8 +15,14 @@ from typing import Any
 
 from tqdm.contrib.concurrent import thread_map
 
+try:
+    import fcntl
+except ImportError:  # Windows, where nobody deletes a file that is open
+    fcntl = None
+
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg")
 HASH_BLOCK = 1 << 20  # bytes
+PARTIAL = ".partial"  # ends the names of files that are being written
 
 
 def audio_files(
@@ -66,14 +73,19 @@ def audio_files(
 
 
 @contextlib.contextmanager
-def atomic_path(path: str | os.PathLike):
+def atomic_path(path: str | os.PathLike, listed: bool = True):
     """Gives a temporary name beside a file, and renames it to the file's
-    when the block ends well; after an exception nothing is left.
+    when the block ends well and its content is on the disk; after an
+    exception nothing is left. What killed processes have left in the folder
+    is deleted.
 
     Arguments
     ---------
     path : str or os.PathLike
         The file to write.
+    listed : bool
+        Whether to wait until the new name is on the disk as well. Without
+        that, which is quicker, a power cut may cost the file as a whole.
 
     Yields
     ------
@@ -89,12 +101,57 @@ def atomic_path(path: str | os.PathLike):
     'complete'
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    _remove_abandoned(os.path.abspath(path.parent))
+    temporary = path.with_name(f".{path.name}.{os.getpid()}{PARTIAL}")
     try:
-        yield temporary
-        os.replace(temporary, path)
+        with _held(temporary):
+            yield temporary
+            flush(temporary)
+            os.replace(temporary, path)
+        if listed:
+            flush(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def flush(path: str | os.PathLike) -> None:
+    """Waits until a file, or the list of a folder, is on the disk.
+
+    Arguments
+    ---------
+    path : str or os.PathLike
+        Where no folder can be opened (Windows), nothing happens to one.
+    """
+    folder = os.path.isdir(path)
+    if folder and not hasattr(os, "O_DIRECTORY"):
+        return
+    descriptor = os.open(path, os.O_RDONLY if folder else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _held(temporary: Path):
+    """Makes a file, and tells other processes that somebody works on it."""
+    with contextlib.ExitStack() as stack:
+        # Where that fails, whoever writes there says why.
+        with contextlib.suppress(OSError):
+            file = stack.enter_context(open(temporary, "wb"))
+            if fcntl is not None:
+                fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@functools.cache
+def _remove_abandoned(folder: str) -> None:
+    """Deletes unfinished files on which nobody works, once in a process."""
+    for path in Path(folder).glob(f".*{PARTIAL}"):
+        with contextlib.suppress(OSError), open(path, "rb") as file:
+            if fcntl is not None:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()
 
 
 def sha256_of(path: str | os.PathLike) -> str:

@@ -165,7 +165,6 @@ def _write_one(
                 if writer.tarstream.offset >= limit:
                     break
             writer.close()
-            os.fsync(file.fileno())
         size, sha256 = temporary.stat().st_size, sha256_of(temporary)
     return {
         "name": path.name,

@@ -16,7 +16,8 @@ from speechbrain.utils.distributed import (
     run_on_main,
 )
 
-from dispatch_sb.runs.checkpoint_seal import flush, seal, set_damaged_aside
+from dispatch_sb.data.files import flush
+from dispatch_sb.runs.checkpoint_seal import seal, set_damaged_aside
 
 logger = logging.getLogger(__name__)
 

@@ -1,0 +1,69 @@
+"""Files that are there whole, or not at all."""
+
+import os
+import signal
+import time
+
+import pytest
+
+from dispatch_sb.data import files
+from dispatch_sb.data.files import atomic_path
+
+
+@pytest.fixture(autouse=True)
+def anew():
+    """As in a new process, which has looked into no folder."""
+    files._remove_abandoned.cache_clear()
+
+
+def writing(path):
+    """A process that has begun to write a file, and goes on for ever."""
+    process = os.fork()
+    if not process:
+        with atomic_path(path) as temporary:
+            temporary.write_text("half")
+            temporary.with_name("begun").touch()
+            time.sleep(60)
+    while not path.with_name("begun").exists():
+        time.sleep(0.01)
+    path.with_name("begun").unlink()
+    return process
+
+
+def end(process):
+    """Kills it."""
+    os.kill(process, signal.SIGKILL)
+    os.waitpid(process, 0)
+
+
+def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path):
+    """Not so what another one is writing at that time."""
+    killed, alive = (writing(tmp_path / name) for name in "ab")
+    end(killed)
+    assert len(list(tmp_path.iterdir())) == 2
+    with atomic_path(tmp_path / "c") as temporary:
+        temporary.write_text("whole")
+    (kept,) = set(tmp_path.iterdir()) - {tmp_path / "c"}
+    end(alive)
+    assert kept.name == f".b.{alive}.partial"
+
+
+def test_content_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    """And the name before anything that follows."""
+    done = []
+
+    def flush(path):
+        done.append((path.name, (tmp_path / "a").exists()))
+
+    monkeypatch.setattr(files, "flush", flush)
+    with atomic_path(tmp_path / "a") as temporary:
+        temporary.write_text("whole")
+    assert done == [(temporary.name, False), (tmp_path.name, True)]
+
+
+def test_after_an_exception_nothing_is_left(tmp_path):
+    (tmp_path / "a").write_text("old")
+    with pytest.raises(KeyError), atomic_path(tmp_path / "a") as temporary:
+        temporary.write_text("half")
+        raise KeyError
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
