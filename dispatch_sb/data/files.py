@@ -9,7 +9,7 @@ import contextlib
 import functools
 import hashlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ except ImportError:  # Windows, where nobody deletes a file that is open
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg")
 HASH_BLOCK = 1 << 20  # bytes
+POSIX = hasattr(os, "O_DIRECTORY")
 PARTIAL = ".partial"  # ends the names of files that are being written
 
 
@@ -104,7 +105,10 @@ def atomic_path(path: str | os.PathLike, listed: bool = True):
     _remove_abandoned(os.path.abspath(path.parent))
     temporary = path.with_name(f".{path.name}.{os.getpid()}{PARTIAL}")
     try:
-        with _held(temporary):
+        # Where that fails, whoever writes there says why.
+        with contextlib.suppress(OSError):
+            temporary.touch()
+        with held(temporary):
             yield temporary
             flush(temporary)
             os.replace(temporary, path)
@@ -122,10 +126,9 @@ def flush(path: str | os.PathLike) -> None:
     path : str or os.PathLike
         Where no folder can be opened (Windows), nothing happens to one.
     """
-    folder = os.path.isdir(path)
-    if folder and not hasattr(os, "O_DIRECTORY"):
+    if not POSIX and os.path.isdir(path):
         return
-    descriptor = os.open(path, os.O_RDONLY if folder else os.O_RDWR)
+    descriptor = os.open(path, os.O_RDONLY if POSIX else os.O_RDWR)
     try:
         os.fsync(descriptor)
     finally:
@@ -133,24 +136,70 @@ def flush(path: str | os.PathLike) -> None:
 
 
 @contextlib.contextmanager
-def _held(temporary: Path):
-    """Makes a file, and tells other processes that somebody works on it."""
+def held(path: str | os.PathLike):
+    """Tells other processes that somebody works on a file or folder, until
+    the block, or this process, ends.
+
+    Arguments
+    ---------
+    path : str or os.PathLike
+        It is there.
+
+    Example
+    -------
+    >>> folder = getfixture("tmp_path")
+    >>> with held(folder):
+    ...     list(abandoned(folder.parent, folder.name))
+    []
+    >>> len(list(abandoned(folder.parent, folder.name)))
+    1
+    """
     with contextlib.ExitStack() as stack:
-        # Where that fails, whoever writes there says why.
-        with contextlib.suppress(OSError):
-            file = stack.enter_context(open(temporary, "wb"))
-            if fcntl is not None:
-                fcntl.flock(file, fcntl.LOCK_EX)
+        with contextlib.suppress(OSError):  # some file systems know no locks
+            stack.enter_context(_locked(path))
         yield
+
+
+def abandoned(folder: str | os.PathLike, pattern: str) -> Iterator[Path]:
+    """Finds what killed processes have left, see `held`.
+
+    Arguments
+    ---------
+    folder : str or os.PathLike
+        Where to look.
+    pattern : str
+        Of the names there.
+
+    Yields
+    ------
+    pathlib.Path
+        A file or folder on which nobody works.
+    """
+    for path in sorted(Path(folder).glob(pattern)):
+        with contextlib.suppress(OSError), _locked(path):
+            yield path
+
+
+@contextlib.contextmanager
+def _locked(path):
+    """A lock; raises OSError where another process has it."""
+    if fcntl is None:
+        yield
+        return
+    flags = os.O_RDONLY if os.path.isdir(path) else os.O_RDWR
+    descriptor = os.open(path, flags)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 @functools.cache
 def _remove_abandoned(folder: str) -> None:
     """Deletes unfinished files on which nobody works, once in a process."""
-    for path in Path(folder).glob(f".*{PARTIAL}"):
-        with contextlib.suppress(OSError), open(path, "rb") as file:
-            if fcntl is not None:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    for path in abandoned(folder, f".*{PARTIAL}"):
+        with contextlib.suppress(OSError):
             path.unlink()
 
 

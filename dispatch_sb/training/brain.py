@@ -34,6 +34,8 @@ from dispatch_sb.training.throughput import EpochClock, sentence
 
 logger = get_logger(__name__)
 
+KEPT = ["pesq"]  # the highest of these, and the newest checkpoint, are kept
+
 
 class DistillationBrain(DistillationMixin, sb.Brain):
     """Trains ``modules.student``, helped by ``modules.teacher`` if there.
@@ -113,6 +115,13 @@ class DistillationBrain(DistillationMixin, sb.Brain):
         workers = share_of_workers(self.hparams.workers)
         with WorkerPool(workers) as self.scorers:
             super().fit(epoch_counter, loader, valid_set, **kwargs)
+
+    def on_fit_start(self) -> None:
+        """As SpeechBrain's; what a killed run did not get to delete goes."""
+        super().on_fit_start()
+        newest = self.checkpointer and self.checkpointer.find_checkpoint()
+        if newest and newest.meta["end-of-epoch"]:
+            self.checkpointer.delete_checkpoints(max_keys=KEPT)
 
     def compute_forward(self, batch, stage):
         """Enhances a batch with the student.
@@ -328,6 +337,6 @@ class DistillationBrain(DistillationMixin, sb.Brain):
         scores = {"pesq": summary["pesq"]} if "pesq" in summary else {}
         self.checkpointer.save_and_keep_only(
             meta={"epoch": epoch, "valid_loss": summary["loss"], **scores},
-            max_keys=["pesq"],
+            max_keys=KEPT,
             importance_keys=[],
         )

@@ -16,10 +16,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 RECIPE = ROOT / "recipes" / "VoiceBank"
 SERVER = multiprocessing.get_context("forkserver")
-SERVER.set_forkserver_preload(
-    ["dispatch_sb.training.brain", "dispatch_sb.training.last_stage"]
-    + ["dispatch_sb.cli", "matplotlib.figure", "onnxruntime"]
-)
+PRELOADED = ["dispatch_sb.training.brain", "dispatch_sb.training.last_stage"]
+PRELOADED += ["dispatch_sb.cli", "matplotlib.figure", "onnxruntime"]
+SERVER.set_forkserver_preload(PRELOADED)
 
 
 def start(words, folder, files, environment=None):

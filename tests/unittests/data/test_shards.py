@@ -133,16 +133,19 @@ def test_an_interrupted_work_goes_on(source, tmp_path, monkeypatch):
     output, write = tmp_path / "shards", shard_writing._write_one
 
     def interrupted(path, *rest):
-        if path.name == SECOND:
+        if path.name == missing:
             raise KeyboardInterrupt
         return write(path, *rest)
 
     monkeypatch.setattr(shard_writing, "_write_one", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        shard(source, output)
+    for missing in (SECOND, SECOND.replace("1", "2")):
+        with pytest.raises(KeyboardInterrupt):
+            shard(source, output)
+        with open(output / shard_writing.JOURNAL, "a") as journal:
+            journal.write('{"name": "half a li')
     assert not (output / "index.json").exists()
     monkeypatch.undo()
-    assert shard(source, output)[1] == 1
+    assert shard(source, output)[1] == 2
     assert contents(output) == contents(source / "shards")
     cut(output / SECOND)
     assert shard(source, output)[1] == len(list(output.glob("*.tar"))) - 1
