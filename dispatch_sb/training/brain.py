@@ -245,6 +245,10 @@ class DistillationBrain(DistillationMixin, sb.Brain):
             Unused.
         """
         del batch, should_step
+        self._follow_schedules()
+
+    def _follow_schedules(self):
+        """Sets what depends on the share of training done."""
         epochs_done = self.epoch - 1 + (self.step - 1) / self.steps_per_epoch
         progress = epochs_done / self.hparams.number_of_epochs
         self.distillation_progress = progress
@@ -267,6 +271,8 @@ class DistillationBrain(DistillationMixin, sb.Brain):
         if stage == sb.Stage.TRAIN:
             self.train_data.set_epoch(epoch)
             self._seed_epoch(epoch)
+            if self.step:  # of a run that goes on, perhaps after the last one
+                self._follow_schedules()
             self.clock = EpochClock(
                 self.device,
                 getattr(self.hparams, "sample_rate", 16000),

@@ -56,6 +56,8 @@ def _become(words, folder, environment, files):
     os.environ.clear()
     os.environ.update(environment)
     sys.argv = words
+    # Of the program's own processes: the platform's way, not the fork server's.
+    multiprocessing.set_start_method(None, force=True)
     if words[0] == "dispatch-sb":
         from dispatch_sb.cli import main
 
