@@ -245,7 +245,9 @@ def make_world(folder: Path, hub: HubServer) -> World:
 
 def left(world: World) -> dict[str, str]:
     """What commands have left, less times: hashes by name."""
-    found = {}
+    hidden = [path.name for path in world.folder.glob(".*")]
+    found = {"hidden": str(hidden)}
+    found["checkpoints"] = str(len([*world.run.glob("save/CKPT*")]))
     for top in ("run", "prepared", "model"):
         for path in sorted((world.folder / top).rglob("*")):
             name = path.relative_to(world.folder).as_posix()
@@ -297,6 +299,8 @@ def reset(world: World, state: str) -> None:
         kept = world.folder / f"before {state}" / top
         if kept.exists():
             shutil.copytree(kept, world.folder / top)
+    for path in world.folder.glob(".*"):
+        shutil.rmtree(path)
     world.hub.repositories.clear()
 
 
