@@ -16,35 +16,41 @@ def anew():
     files._remove_abandoned.cache_clear()
 
 
-def writing(path):
-    """A process that has begun to write a file, and goes on for ever."""
-    process = os.fork()
-    if not process:
-        with atomic_path(path) as temporary:
-            temporary.write_text("half")
-            temporary.with_name("begun").touch()
-            time.sleep(60)
-    while not path.with_name("begun").exists():
-        time.sleep(0.01)
-    path.with_name("begun").unlink()
-    return process
+@pytest.fixture
+def writing():
+    """Starts processes that begin to write a file, and go on for ever."""
+    started = []
+
+    def start(path):
+        started.append(os.fork())
+        if not started[-1]:
+            try:
+                with atomic_path(path) as temporary:
+                    temporary.write_text("half")
+                    temporary.with_name("begun").touch()
+                    time.sleep(60)
+            finally:
+                os._exit(1)
+        while not path.with_name("begun").exists():
+            time.sleep(0.01)
+        path.with_name("begun").unlink()
+        return started[-1]
+
+    yield start
+    for process in started:
+        os.kill(process, signal.SIGKILL)
+        os.waitpid(process, 0)
 
 
-def end(process):
-    """Kills it."""
-    os.kill(process, signal.SIGKILL)
-    os.waitpid(process, 0)
-
-
-def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path):
+def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path, writing):
     """Not so what another one is writing at that time."""
     killed, alive = (writing(tmp_path / name) for name in "ab")
-    end(killed)
+    os.kill(killed, signal.SIGKILL)
+    os.waitid(os.P_PID, killed, os.WEXITED | os.WNOWAIT)
     assert len(list(tmp_path.iterdir())) == 2
     with atomic_path(tmp_path / "c") as temporary:
         temporary.write_text("whole")
     (kept,) = set(tmp_path.iterdir()) - {tmp_path / "c"}
-    end(alive)
     assert kept.name == f".b.{alive}.partial"
 
 

@@ -151,8 +151,11 @@ def test_what_a_killed_save_has_left_is_put_right(
 
     process = os.fork()
     if not process:
-        monkeypatch.setattr(os, "replace", die)
-        save(model, path, "# Killed")
+        try:
+            monkeypatch.setattr(os, "replace", die)
+            save(model, path, "# Killed")
+        finally:
+            os._exit(1)
     os.waitpid(process, 0)
     assert len(os.listdir(tmp_path)) == 2 - moves
     save(model, path, "# New")
