@@ -156,7 +156,7 @@ def held(path: str | os.PathLike):
     """
     with contextlib.ExitStack() as stack:
         with contextlib.suppress(OSError):  # some file systems know no locks
-            stack.enter_context(_locked(path))
+            stack.enter_context(_locked(path, wait=True))
         yield
 
 
@@ -176,20 +176,22 @@ def abandoned(folder: str | os.PathLike, pattern: str) -> Iterator[Path]:
         A file or folder on which nobody works.
     """
     for path in sorted(Path(folder).glob(pattern)):
-        with contextlib.suppress(OSError), _locked(path):
+        with contextlib.suppress(OSError), _locked(path, wait=False):
             yield path
 
 
 @contextlib.contextmanager
-def _locked(path):
-    """A lock; raises OSError where another process has it."""
+def _locked(path, wait):
+    """A lock; waits while another process has it, or raises OSError."""
     if fcntl is None:
         yield
         return
     flags = os.O_RDONLY if os.path.isdir(path) else os.O_RDWR
     descriptor = os.open(path, flags)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Who removes what was abandoned may have it, for an instant.
+        how = fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB
+        fcntl.flock(descriptor, how)
         yield
     finally:
         os.close(descriptor)

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from dispatch_sb.data import files
-from dispatch_sb.data.files import atomic_path
+from dispatch_sb.data.files import atomic_path, map_files
 
 
 @pytest.fixture(autouse=True)
@@ -73,3 +73,16 @@ def test_after_an_exception_nothing_is_left(tmp_path):
         temporary.write_text("half")
         raise KeyError
     assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
+
+
+def test_many_threads_begin_in_one_folder_at_once(tmp_path):
+    """None takes another one's file, just made, for abandoned."""
+
+    def write(name):
+        with atomic_path(tmp_path / str(name)) as temporary:
+            temporary.write_text("whole")
+
+    for _ in range(10):
+        files._remove_abandoned.cache_clear()
+        map_files(write, range(16), "Writing")
+    assert len(list(tmp_path.iterdir())) == 16
