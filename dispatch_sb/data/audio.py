@@ -307,7 +307,7 @@ def write_audio(
         steps = np.rint(signal * full).clip(-full, full - 1).astype(np.int32)
         signal = steps << (32 - BITS[subtype])
     path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_path(path) as temporary:
+    with atomic_path(path, listed=False) as temporary:
         soundfile.write(
             temporary, signal, sample_rate, subtype, format=audio_format
         )

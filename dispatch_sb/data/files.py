@@ -6,16 +6,24 @@ Authors
 """
 
 import contextlib
+import functools
 import hashlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from tqdm.contrib.concurrent import thread_map
 
+try:
+    import fcntl
+except ImportError:  # Windows, where nobody deletes a file that is open
+    fcntl = None
+
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg")
 HASH_BLOCK = 1 << 20  # bytes
+POSIX = hasattr(os, "O_DIRECTORY")
+PARTIAL = ".partial"  # ends the names of files that are being written
 
 
 def audio_files(
@@ -66,14 +74,19 @@ def audio_files(
 
 
 @contextlib.contextmanager
-def atomic_path(path: str | os.PathLike):
+def atomic_path(path: str | os.PathLike, listed: bool = True):
     """Gives a temporary name beside a file, and renames it to the file's
-    when the block ends well; after an exception nothing is left.
+    when the block ends well and its content is on the disk; after an
+    exception nothing is left. What killed processes have left in the folder
+    is deleted.
 
     Arguments
     ---------
     path : str or os.PathLike
         The file to write.
+    listed : bool
+        Whether to wait until the new name is on the disk as well. Without
+        that, which is quicker, a power cut may cost the file as a whole.
 
     Yields
     ------
@@ -89,12 +102,107 @@ def atomic_path(path: str | os.PathLike):
     'complete'
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    _remove_abandoned(os.path.abspath(path.parent))
+    temporary = path.with_name(f".{path.name}.{os.getpid()}{PARTIAL}")
     try:
-        yield temporary
-        os.replace(temporary, path)
+        # Where that fails, whoever writes there says why.
+        with contextlib.suppress(OSError):
+            temporary.touch()
+        with held(temporary):
+            yield temporary
+            flush(temporary)
+            os.replace(temporary, path)
+        if listed:
+            flush(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def flush(path: str | os.PathLike) -> None:
+    """Waits until a file, or the list of a folder, is on the disk.
+
+    Arguments
+    ---------
+    path : str or os.PathLike
+        Where no folder can be opened (Windows), nothing happens to one.
+    """
+    if not POSIX and os.path.isdir(path):
+        return
+    descriptor = os.open(path, os.O_RDONLY if POSIX else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def held(path: str | os.PathLike):
+    """Tells other processes that somebody works on a file or folder, until
+    the block, or this process, ends.
+
+    Arguments
+    ---------
+    path : str or os.PathLike
+        It is there.
+
+    Example
+    -------
+    >>> folder = getfixture("tmp_path")
+    >>> with held(folder):
+    ...     list(abandoned(folder.parent, folder.name))
+    []
+    >>> len(list(abandoned(folder.parent, folder.name)))
+    1
+    """
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):  # some file systems know no locks
+            stack.enter_context(_locked(path, wait=True))
+        yield
+
+
+def abandoned(folder: str | os.PathLike, pattern: str) -> Iterator[Path]:
+    """Finds what killed processes have left, see `held`.
+
+    Arguments
+    ---------
+    folder : str or os.PathLike
+        Where to look.
+    pattern : str
+        Of the names there.
+
+    Yields
+    ------
+    pathlib.Path
+        A file or folder on which nobody works.
+    """
+    for path in sorted(Path(folder).glob(pattern)):
+        with contextlib.suppress(OSError), _locked(path, wait=False):
+            yield path
+
+
+@contextlib.contextmanager
+def _locked(path, wait):
+    """A lock; waits while another process has it, or raises OSError."""
+    if fcntl is None:
+        yield
+        return
+    flags = os.O_RDONLY if os.path.isdir(path) else os.O_RDWR
+    descriptor = os.open(path, flags)
+    try:
+        # Who removes what was abandoned may have it, for an instant.
+        how = fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB
+        fcntl.flock(descriptor, how)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@functools.cache
+def _remove_abandoned(folder: str) -> None:
+    """Deletes unfinished files on which nobody works, once in a process."""
+    for path in abandoned(folder, f".*{PARTIAL}"):
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 def sha256_of(path: str | os.PathLike) -> str:

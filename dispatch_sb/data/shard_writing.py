@@ -5,6 +5,7 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
+import contextlib
 import hashlib
 import io
 import json
@@ -134,14 +135,18 @@ def _known(output: Path, state: str) -> list[dict]:
             f"{output} holds shards of other data or settings: choose another "
             "folder, or delete it."
         )
-    first, *rows = [{}]
+    known = []
     if journal.is_file():
-        lines = journal.read_text(encoding="utf-8").split("\n")[:-1]
-        first, *rows = [json.loads(line) for line in lines] or [{}]
-    if first != {"state": state}:
-        journal.write_text(json.dumps({"state": state}) + "\n")
-        return []
-    return rows
+        # A killed process may have left half a line.
+        lines = journal.read_text("utf-8", "replace").split("\n")[:-1]
+        with contextlib.suppress(ValueError):
+            for line in lines:
+                known.append(json.loads(line))
+    if known[:1] != [{"state": state}]:
+        known = [{"state": state}]
+    with atomic_path(journal) as temporary:
+        temporary.write_text("".join(f"{json.dumps(x)}\n" for x in known))
+    return known[1:]
 
 
 def _is_whole(path: Path, row: Mapping) -> bool:
@@ -165,7 +170,6 @@ def _write_one(
                 if writer.tarstream.offset >= limit:
                     break
             writer.close()
-            os.fsync(file.fileno())
         size, sha256 = temporary.stat().st_size, sha256_of(temporary)
     return {
         "name": path.name,

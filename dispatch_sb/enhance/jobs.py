@@ -5,12 +5,10 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
-import contextlib
 import functools
 import glob
 import math
 import os
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -35,8 +33,6 @@ from dispatch_sb.enhance.chunked import (
 from dispatch_sb.enhance.one_file import Enhanced, enhance_file
 from dispatch_sb.enhance.sound_files import UNKNOWN_LENGTH, open_audio
 from dispatch_sb.processes import Failure, WorkerPool
-
-ABANDONED = 600  # seconds without growth: nobody writes this file any more
 
 
 class Job(NamedTuple):
@@ -283,7 +279,6 @@ def enhance_jobs(
     """
     if workers < 1:
         raise ValueError(f"workers is {workers}: give 1 or more.")
-    _remove_abandoned(jobs)
     settings = chunk_seconds, overlap_seconds, keep
     start = functools.partial(_start, load, *settings)
     outcomes = {}
@@ -304,15 +299,6 @@ def enhance_jobs(
             outcomes[job] = outcome
             bar.set_postfix_str(f"{len(outcomes)}/{len(jobs)} files", False)
     return outcomes
-
-
-def _remove_abandoned(jobs: Sequence[Job]) -> None:
-    """Deletes the unfinished files that a killed process left behind."""
-    for folder in {job.target.parent for job in jobs}:
-        for path in folder.glob(".*.partial"):
-            with contextlib.suppress(OSError):
-                if time.time() - path.stat().st_mtime > ABANDONED:
-                    path.unlink()
 
 
 def _start(load, *settings):

@@ -187,7 +187,7 @@ def audio_writer(
     with contextlib.ExitStack() as stack:
         if isinstance(target, PATH):
             Path(target).parent.mkdir(parents=True, exist_ok=True)
-            target = stack.enter_context(atomic_path(target))
+            target = stack.enter_context(atomic_path(target, listed=False))
         try:
             file = soundfile.SoundFile(
                 target, "w", sample_rate, channels, subtype, format=name

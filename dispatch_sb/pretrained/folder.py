@@ -6,6 +6,7 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
+import glob
 import importlib
 import json
 import os
@@ -22,12 +23,14 @@ from safetensors import SafetensorError
 from torch import nn
 
 from dispatch_sb.data.audio import write_audio
+from dispatch_sb.data.files import abandoned, flush, held
 from dispatch_sb.models.interface import load_state, load_weights
 from dispatch_sb.pretrained.sources import Finder
 
 MODELS = "dispatch_sb.models"
 SAFETENSORS = "model.safetensors"
 CHECKPOINT = "enhance_model.ckpt"
+SAVING = ".saving-"  # in the name of a hidden folder beside one that is saved
 FILES = (
     "hyperparams.yaml",
     CHECKPOINT,
@@ -71,8 +74,10 @@ def save(
     """Writes a model with its card: all files, or none.
 
     The folder is built beside its place and then moved there, so that an
-    interruption leaves the old one whole. Other files of an existing folder
-    are kept.
+    interruption leaves the old one whole. A process that is killed at the
+    instant between two moves leaves it in a hidden folder beside its place,
+    from where the next one takes it. Other files of an existing folder are
+    kept.
 
     Arguments
     ---------
@@ -110,22 +115,28 @@ def save(
     description = _described(model)
     folder = Path(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    place = tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent)
-    building, old = Path(place, "new"), Path(place, "old")
+    _tidy_up(folder)
+    prefix = f".{folder.name}{SAVING}"
+    place = Path(tempfile.mkdtemp(prefix=prefix, dir=folder.parent))
+    building, old = place / "new", place / "old"
     try:
-        if folder.is_dir():
-            # Also the folder's mode; what is ours there is replaced.
-            shutil.copytree(folder, building, symlinks=True)
-            for name in FILES:
-                (building / name).unlink(missing_ok=True)
-        building.mkdir(exist_ok=True)
-        _write_files(building, model, description, card, example)
-        if folder.exists():
-            os.replace(folder, old)
-        os.replace(building, folder)
+        with held(place):
+            if folder.is_dir():
+                # Also the folder's mode; what is ours there is replaced.
+                shutil.copytree(folder, building, symlinks=True)
+                for name in FILES:
+                    (building / name).unlink(missing_ok=True)
+            building.mkdir(exist_ok=True)
+            _write_files(building, model, description, card, example)
+            for path in (*building.rglob("*"), building):
+                if not path.is_symlink():
+                    flush(path)
+            if folder.exists():
+                os.replace(folder, old)
+            os.replace(building, folder)
+            flush(folder.parent)
     finally:
-        if old.exists() and not folder.exists():
-            os.replace(old, folder)
+        _restore(folder, old)
         shutil.rmtree(place, ignore_errors=True)
     return folder
 
@@ -221,6 +232,20 @@ def read_config(path: Path | None) -> dict:
     except ValueError as error:
         raise ValueError(f"{path} is not JSON ({error}): repair it") from error
     return config if isinstance(config, dict) else {}
+
+
+def _tidy_up(folder: Path) -> None:
+    """Removes what a process has left that was killed while it saved."""
+    pattern = f".{glob.escape(folder.name)}{SAVING}*"
+    for place in abandoned(folder.parent, pattern):
+        _restore(folder, place / "old")
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _restore(folder: Path, old: Path) -> None:
+    """Puts a folder back that has been moved away, and no new one there."""
+    if old.exists() and not folder.exists():
+        os.replace(old, folder)
 
 
 def _described(model: nn.Module) -> dict:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from dispatch_sb.data.audio import sha256_of
+from dispatch_sb.data.files import flush, sha256_of
 
 MANIFEST = "CKPT.yaml"  # SpeechBrain's name
 SEAL = "# Sealed: the lines below have the SHA-256 "
@@ -38,23 +38,6 @@ def seal(folder: str | os.PathLike) -> None:
     manifest.write_text(f"{SEAL}{_hash(text)}\n{text}", encoding="utf-8")
     for path in (*files, manifest, folder):
         flush(path)
-
-
-def flush(path: str | os.PathLike) -> None:
-    """Waits until a file, or the list of a folder, is on the disk.
-
-    Arguments
-    ---------
-    path : str or path
-        Where no folder can be opened (Windows), nothing happens to one.
-    """
-    if os.path.isdir(path) and not hasattr(os, "O_DIRECTORY"):
-        return
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def damage_of(folder: str | os.PathLike) -> str | None:

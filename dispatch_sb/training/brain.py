@@ -34,6 +34,8 @@ from dispatch_sb.training.throughput import EpochClock, sentence
 
 logger = get_logger(__name__)
 
+KEPT = ["pesq"]  # the highest of these, and the newest checkpoint, are kept
+
 
 class DistillationBrain(DistillationMixin, sb.Brain):
     """Trains ``modules.student``, helped by ``modules.teacher`` if there.
@@ -113,6 +115,13 @@ class DistillationBrain(DistillationMixin, sb.Brain):
         workers = share_of_workers(self.hparams.workers)
         with WorkerPool(workers) as self.scorers:
             super().fit(epoch_counter, loader, valid_set, **kwargs)
+
+    def on_fit_start(self) -> None:
+        """As SpeechBrain's; what a killed run did not get to delete goes."""
+        super().on_fit_start()
+        newest = self.checkpointer and self.checkpointer.find_checkpoint()
+        if newest and newest.meta["end-of-epoch"]:
+            self.checkpointer.delete_checkpoints(max_keys=KEPT)
 
     def compute_forward(self, batch, stage):
         """Enhances a batch with the student.
@@ -236,6 +245,10 @@ class DistillationBrain(DistillationMixin, sb.Brain):
             Unused.
         """
         del batch, should_step
+        self._follow_schedules()
+
+    def _follow_schedules(self):
+        """Sets what depends on the share of training done."""
         epochs_done = self.epoch - 1 + (self.step - 1) / self.steps_per_epoch
         progress = epochs_done / self.hparams.number_of_epochs
         self.distillation_progress = progress
@@ -258,6 +271,8 @@ class DistillationBrain(DistillationMixin, sb.Brain):
         if stage == sb.Stage.TRAIN:
             self.train_data.set_epoch(epoch)
             self._seed_epoch(epoch)
+            if self.step:  # of a run that goes on, perhaps after the last one
+                self._follow_schedules()
             self.clock = EpochClock(
                 self.device,
                 getattr(self.hparams, "sample_rate", 16000),
@@ -328,6 +343,6 @@ class DistillationBrain(DistillationMixin, sb.Brain):
         scores = {"pesq": summary["pesq"]} if "pesq" in summary else {}
         self.checkpointer.save_and_keep_only(
             meta={"epoch": epoch, "valid_loss": summary["loss"], **scores},
-            max_keys=["pesq"],
+            max_keys=KEPT,
             importance_keys=[],
         )

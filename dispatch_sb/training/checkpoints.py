@@ -9,14 +9,19 @@ import os
 import shutil
 from pathlib import Path
 
-from speechbrain.utils.checkpoints import Checkpoint, Checkpointer
+from speechbrain.utils.checkpoints import (
+    Checkpoint,
+    Checkpointer,
+    ckpt_recency,
+)
 from speechbrain.utils.distributed import (
     ddp_barrier,
     if_main_process,
     run_on_main,
 )
 
-from dispatch_sb.runs.checkpoint_seal import flush, seal, set_damaged_aside
+from dispatch_sb.data.files import flush
+from dispatch_sb.runs.checkpoint_seal import seal, set_damaged_aside
 
 logger = logging.getLogger(__name__)
 
@@ -95,6 +100,52 @@ class AtomicCheckpointer(Checkpointer):
         # All processes list the folder next, and have to find the same in it.
         ddp_barrier()
         return saved
+
+    def delete_checkpoints(
+        self,
+        *,
+        num_to_keep=1,
+        min_keys=None,
+        max_keys=None,
+        importance_keys=(ckpt_recency,),
+        ckpt_predicate=None,
+        verbosity=logging.INFO,
+    ):
+        """Deletes those that nobody needs, whole or not at all: a half of one
+        would look damaged.
+
+        Arguments
+        ---------
+        num_to_keep : int
+            Of each order.
+        min_keys, max_keys, importance_keys : list, optional
+            The orders, see SpeechBrain's.
+        ckpt_predicate : callable, optional
+            Which may be deleted.
+        verbosity : int
+            Logging level of the messages.
+        """
+        orders = [{"min_key": key} for key in min_keys or ()]
+        orders += [{"max_key": key} for key in max_keys or ()]
+        orders += [{"importance_key": key} for key in importance_keys]
+        found = [
+            self.find_checkpoints(**order, ckpt_predicate=ckpt_predicate)
+            for order in orders
+        ]
+        kept = {one for ranked in found for one in ranked[:num_to_keep]}
+        ddp_barrier()  # nobody saves meanwhile
+        if if_main_process():
+            self._delete(set().union(*found) - kept, verbosity)
+        ddp_barrier()
+
+    def _delete(self, checkpoints, verbosity):
+        """See `delete_checkpoints`."""
+        going = Path(self.checkpoints_dir) / ".deleting"
+        for checkpoint in checkpoints:
+            going.mkdir(exist_ok=True)
+            os.replace(checkpoint.path, going / checkpoint.path.name)
+            logger.log(verbosity, "Deleted checkpoint in %s", checkpoint.path)
+        shutil.rmtree(going, ignore_errors=True)  # also of one that was killed
 
     def recover_if_possible(self, *args, **kwargs):
         """Goes on from a checkpoint that is whole; see SpeechBrain's.

@@ -5,6 +5,7 @@ Authors
 """
 
 import importlib.util
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,10 @@ from speechbrain.utils.train_logger import (
     TrainLogger,
 )
 
+from dispatch_sb.data.files import atomic_path
 from dispatch_sb.runs.run import SPEED, Run
+
+EPOCH = re.compile(r"epoch: (\d+)\b.*\n")  # a line of the text
 
 
 class TrainLoggers(TrainLogger):
@@ -55,6 +59,7 @@ class TrainLoggers(TrainLogger):
         """
         stats = (train_stats, valid_stats, test_stats)
         same = {k: v for k, v in stats_meta.items() if k != SPEED}
+        self._forget(stats_meta["epoch"])
         self._text.log_stats(same, *stats, verbose=verbose)
         parts = {"train": train_stats or {}, "valid": valid_stats or {}}
         self._run.write_epoch({**stats_meta, **parts})
@@ -63,3 +68,14 @@ class TrainLoggers(TrainLogger):
                 folder = self._run.folder / "tensorboard"
                 self._board = TensorboardLogger(str(folder))
             self._board.log_stats(same, *stats)
+
+    def _forget(self, epoch: int) -> None:
+        """Takes out of the text what a killed run has said of an epoch that
+        is done again, and of those that followed."""
+        path = Path(self._text.save_file)
+        text = path.read_text("utf-8", "replace") if path.is_file() else ""
+        found = [EPOCH.fullmatch(line) for line in text.splitlines(True)]
+        before = [m[0] for m in found if m and int(m[1]) < epoch]
+        if len(before) < len(found):
+            with atomic_path(path) as temporary:
+                temporary.write_text("".join(before), encoding="utf-8")

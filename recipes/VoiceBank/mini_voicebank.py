@@ -125,7 +125,8 @@ def prepare_mini(
                 if (folder / part).is_dir():
                     shutil.rmtree(folder / part)
                 (corpus / part).replace(folder / part)
-            marker.write_text(COMPLETE)
+            with atomic_path(marker) as temporary:
+                temporary.write_text(COMPLETE)
     except PackageError as error:
         if sources:
             raise

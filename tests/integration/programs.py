@@ -16,10 +16,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 RECIPE = ROOT / "recipes" / "VoiceBank"
 SERVER = multiprocessing.get_context("forkserver")
-SERVER.set_forkserver_preload(
-    ["dispatch_sb.training.brain", "dispatch_sb.training.last_stage"]
-    + ["dispatch_sb.cli", "matplotlib.figure", "onnxruntime"]
-)
+PRELOADED = ["dispatch_sb.training.brain", "dispatch_sb.training.last_stage"]
+PRELOADED += ["dispatch_sb.cli", "matplotlib.figure", "onnxruntime"]
+SERVER.set_forkserver_preload(PRELOADED)
 
 
 def start(words, folder, files, environment=None):
@@ -57,6 +56,8 @@ def _become(words, folder, environment, files):
     os.environ.clear()
     os.environ.update(environment)
     sys.argv = words
+    # Of the program's own processes: the platform's way, not the fork server's.
+    multiprocessing.set_start_method(None, force=True)
     if words[0] == "dispatch-sb":
         from dispatch_sb.cli import main
 

@@ -132,20 +132,23 @@ def test_the_second_run_skips_what_is_there(finished, options):
 
 
 def test_a_killed_run_goes_on(options, finished, tmp_path):
-    """Killed after its first epoch, a run ends as if nothing had been; and
-    with its audio in memory, as if it had been read from files."""
+    """Killed after its first epoch, and again while it is scored, a run ends
+    as if nothing had been; and with its audio in memory, as if it had been
+    read from files."""
     output = tmp_path / "killed"
     options = *options, "--audio_in_memory", True
     words = training("dispatch", output, *options)
-    process = start(words, RECIPE, [tmp_path / "out", tmp_path / "err"])
-    deadline = time.monotonic() + 120
-    while not any(output.glob("save/CKPT*/CKPT.yaml")):
-        assert time.monotonic() < deadline and process.exitcode is None
-        time.sleep(0.02)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.join()
+    deadline = time.monotonic() + 240
+    for sign in ("save/CKPT*/CKPT.yaml", "enhanced/student/*.wav"):
+        process = start(words, RECIPE, [tmp_path / "out", tmp_path / "err"])
+        while not any(output.glob(sign)):
+            assert time.monotonic() < deadline and process.exitcode is None
+            time.sleep(0.02)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.join()
     train("dispatch", output, *options)
     assert Run(output).epochs == Run(finished[0]).epochs
+    assert Run(output).scores["files"] == Run(finished[0]).scores["files"]
 
 
 def test_a_damaged_checkpoint_costs_its_epoch(options, finished, tmp_path):

@@ -27,7 +27,7 @@ from dispatch_sb.data import (
 from dispatch_sb.data.shards import open_shards, read_shard
 from dispatch_sb.data.urls import ShardError
 
-SECOND = "train-000001.tar"
+FIRST, SECOND = "train-000000.tar", "train-000001.tar"
 
 
 @pytest.fixture(scope="module")
@@ -133,13 +133,17 @@ def test_an_interrupted_work_goes_on(source, tmp_path, monkeypatch):
     output, write = tmp_path / "shards", shard_writing._write_one
 
     def interrupted(path, *rest):
-        if path.name == SECOND:
+        if path.name == missing[0]:
             raise KeyboardInterrupt
         return write(path, *rest)
 
     monkeypatch.setattr(shard_writing, "_write_one", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        shard(source, output)
+    missing = [""]
+    for missing[0] in (FIRST, SECOND):
+        with pytest.raises(KeyboardInterrupt):
+            shard(source, output)
+        with open(output / shard_writing.JOURNAL, "a") as journal:
+            journal.write('{"name": "half a li')
     assert not (output / "index.json").exists()
     monkeypatch.undo()
     assert shard(source, output)[1] == 1

@@ -7,7 +7,6 @@ Authors
 
 import os
 import signal
-import time
 from functools import partial
 from pathlib import Path
 
@@ -20,9 +19,7 @@ from stream_models import noise, random_model
 
 from dispatch_sb import load_student
 from dispatch_sb.enhance.jobs import (
-    ABANDONED,
     enhance_jobs,
-    partial_of,
     plan_jobs,
     summarise,
 )
@@ -162,16 +159,6 @@ def test_a_killed_process_costs_one_file_and_leaves_nothing(here):
     problems = {j.source.name: o for j, o in outcomes.items() if o[0] != 0.1}
     assert list(problems) == ["loud.wav"] and "SIGKILL" in problems["loud.wav"]
     assert sorted(p.name for p in Path("out").iterdir()) == ["a.wav", "b.flac"]
-
-
-def test_what_a_killed_run_left_is_swept_up_later(here):
-    Path("out").mkdir()
-    old, fresh = (partial_of(Path("out/a.wav"), process) for process in (1, 2))
-    for path, age in ((old, ABANDONED + 10), (fresh, 0)):
-        path.touch()
-        os.utime(path, (time.time() - age,) * 2)
-    enhance_jobs(torch.nn.Identity, plan_jobs([A], "out").jobs)
-    assert sorted(Path("out").iterdir()) == [fresh, Path("out/a.wav")]
 
 
 class Twice(torch.nn.Module):

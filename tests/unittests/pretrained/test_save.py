@@ -133,3 +133,32 @@ def test_models_that_nobody_could_load_again_are_refused(tmp_path):
     with pytest.raises(ValueError, match="Linear"):
         save(nn.Linear(2, 2), tmp_path / "tiny", "# Card")
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("moves", [0, 1])
+def test_what_a_killed_save_has_left_is_put_right(
+    model, tmp_path, monkeypatch, moves
+):
+    """Killed before it moves the old folder, or before it moves the new one
+    there: other files are still kept, nothing is left beside."""
+    path = save(model, tmp_path / "tiny", "# Old")
+    (path / "notes").write_text("because")
+    replace, left = os.replace, [0] * moves
+
+    def die(*arguments):
+        left.pop() if left else os._exit(9)
+        replace(*arguments)
+
+    process = os.fork()
+    if not process:
+        try:
+            monkeypatch.setattr(os, "replace", die)
+            save(model, path, "# Killed")
+        finally:
+            os._exit(1)
+    os.waitpid(process, 0)
+    assert len(os.listdir(tmp_path)) == 2 - moves
+    save(model, path, "# New")
+    assert os.listdir(tmp_path) == ["tiny"]
+    assert (path / "README.md").read_text() == "# New"
+    assert (path / "notes").read_text() == "because"

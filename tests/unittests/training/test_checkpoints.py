@@ -110,3 +110,25 @@ def test_the_best_and_the_newest_are_kept(tmp_path):
     assert best.meta["pesq"] == 2.0
     assert checkpointer.find_checkpoint().meta["epoch"] == 4
     assert len(checkpointer.list_checkpoints()) == 2
+
+
+def test_a_half_deleted_one_is_not_taken_for_damaged(
+    tmp_path, monkeypatch, caplog
+):
+    """Killed while it deletes, a process leaves what the next deletes."""
+    checkpointer, _, kept = saved_thrice(tmp_path)
+    remove = shutil.rmtree
+
+    def die(folder, **options):
+        for path in folder.rglob("model.ckpt"):
+            path.unlink()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(shutil, "rmtree", die)
+    with pytest.raises(KeyboardInterrupt):
+        checkpointer.delete_checkpoints()
+    monkeypatch.setattr(shutil, "rmtree", remove)
+    assert checkpointer.recover_if_possible().path == kept[2]
+    assert not [x for x in caplog.records if x.levelname == "WARNING"]
+    checkpointer.delete_checkpoints()
+    assert {kept[2], tmp_path / ".saving"} == set(tmp_path.iterdir())

@@ -54,6 +54,7 @@ def test_one_call_reaches_every_log(tmp_path):
         loggers.log_stats(about, {"loss": loss}, {"pesq": 2.0})
     text = (tmp_path / "train_log.txt").read_text()
     assert "loss" in text and "speed" not in text
+    assert [line[:8] for line in text.splitlines()] == ["epoch: 1", "epoch: 2"]
     assert any((tmp_path / "tensorboard").iterdir())
     expected = [
         {"epoch": n, "train": {"loss": loss}, "valid": {"pesq": 2.0}}
