@@ -1,6 +1,6 @@
-"""SpeechBrain's pretrained folders: ``hyperparams.yaml`` is executed, its
-network gets all of its weights, and becomes a plain module, waveforms
-[batch, samples] in and out, at the level of the input.
+"""SpeechBrain's pretrained folders: what ``hyperparams.yaml`` describes is
+built, its network gets all of its weights, and becomes a plain module,
+waveforms [batch, samples] in and out, at the level of the input.
 
 Authors
  * The dispatch-sb contributors, 2026
@@ -22,6 +22,7 @@ from torch import nn
 
 from dispatch_sb.models.interface import load_weights
 from dispatch_sb.pretrained.sources import EXPECTED, Finder
+from dispatch_sb.runs.allow_list import FOLDER, build_allowed
 
 # Modules and other keys that each interface reads; the first that a YAML has
 # all of, is taken for its own.
@@ -107,10 +108,10 @@ class SeparationModel(nn.Module):
         return self.decoder(features * self.masknet(features)[0])
 
 
-def load_speechbrain(interface: str | None, find: Finder) -> nn.Module:
+def load_speechbrain(
+    interface: str | None, find: Finder, trust_remote_code: bool = False
+) -> nn.Module:
     """Builds the network of a ``hyperparams.yaml``, and loads its weights.
-
-    The YAML is code: load only what you trust.
 
     Arguments
     ---------
@@ -118,6 +119,8 @@ def load_speechbrain(interface: str | None, find: Finder) -> nn.Module:
         SpeechBrain's class for it, one of ``NEEDED``; None: told by the keys.
     find : callable
         File name to path, None for a file that is not there.
+    trust_remote_code : bool
+        Whether the YAML may name any code, not networks alone.
 
     Returns
     -------
@@ -131,10 +134,19 @@ def load_speechbrain(interface: str | None, find: Finder) -> nn.Module:
     FileNotFoundError
         If a file that is needed is not there.
     ValueError
-        If the YAML does not load, the interface is unknown or needs what the
-        YAML does not define, or weights do not fit or stay random.
+        If the YAML does not load or names what is not allowed, the interface
+        is unknown or needs what the YAML does not define, or weights do not
+        fit or stay random.
     """
-    hparams = _executed(_needed(find, "hyperparams.yaml"))
+    path = _needed(find, "hyperparams.yaml")
+    if trust_remote_code:
+        hparams = _executed(path)
+    else:
+        text = path.read_text(encoding="utf-8")
+        hparams = build_allowed(text, FOLDER, path.name)
+    for key in ("modules", "pretrainer"):
+        if not isinstance(hparams, dict) or key not in hparams:
+            raise ValueError(f'{path.name} has no "{key}": {EXPECTED}')
     model = _adapted(interface or _guessed(hparams), hparams)
     load_pretrained(hparams["pretrainer"], find)
     _check_covered(model, hparams["pretrainer"])
@@ -182,20 +194,16 @@ def load_pretrained(pretrainer: Pretrainer, find: Finder) -> None:
             )
 
 
-def _executed(path: Path) -> dict:
-    """What a ``hyperparams.yaml`` constructs."""
+def _executed(path: Path):
+    """What a trusted ``hyperparams.yaml`` constructs."""
     try:
         with open(path, encoding="utf-8") as stream:
-            hparams = load_hyperpyyaml(stream)
+            return load_hyperpyyaml(stream)
     except Exception as error:  # YAML that is code raises anything
         raise ValueError(
             f"{path} does not load ({type(error).__name__}: {error}): check "
             "it, and that the installed SpeechBrain has what it names"
         ) from error
-    for key in ("modules", "pretrainer"):
-        if not isinstance(hparams, dict) or key not in hparams:
-            raise ValueError(f'hyperparams.yaml has no "{key}": {EXPECTED}')
-    return hparams
 
 
 def _missing(interface: str, hparams: Mapping) -> list[str]:
