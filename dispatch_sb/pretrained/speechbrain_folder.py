@@ -22,7 +22,9 @@ from torch import nn
 
 from dispatch_sb.models.interface import load_weights
 from dispatch_sb.pretrained.sources import EXPECTED, Finder
-from dispatch_sb.runs.allow_list import FOLDER, build_allowed
+from dispatch_sb.runs.allow_list import FOLDER, REMEDY, build_allowed
+
+HIGHEST_RATE = 768000
 
 # Modules and other keys that each interface reads; the first that a YAML has
 # all of, is taken for its own.
@@ -144,9 +146,7 @@ def load_speechbrain(
     else:
         text = path.read_text(encoding="utf-8")
         hparams = build_allowed(text, FOLDER, path.name)
-    for key in ("modules", "pretrainer"):
-        if not isinstance(hparams, dict) or key not in hparams:
-            raise ValueError(f'{path.name} has no "{key}": {EXPECTED}')
+    _check_parts(hparams, trust_remote_code)
     model = _adapted(interface or _guessed(hparams), hparams)
     load_pretrained(hparams["pretrainer"], find)
     _check_covered(model, hparams["pretrainer"])
@@ -156,7 +156,7 @@ def load_speechbrain(
     stated = [getattr(part, "sample_rate", None) for part in parts]
     for rate in (hparams.get("sample_rate"), *stated):
         if rate is not None:
-            model.sample_rate = int(rate)
+            model.sample_rate = _checked_rate(rate)
             break
     return model
 
@@ -206,6 +206,32 @@ def _executed(path: Path):
         ) from error
 
 
+def _check_parts(hparams, trusted: bool) -> None:
+    """Raises if a YAML lacks the parts that every interface has, or loads its
+    weights in a way of its own."""
+    for key, kind in (("modules", Mapping), ("pretrainer", Pretrainer)):
+        known = isinstance(hparams, Mapping) and hparams.get(key)
+        if not isinstance(known, kind):
+            raise ValueError(f'hyperparams.yaml has no "{key}": {EXPECTED}')
+    hooks = hparams["pretrainer"].custom_hooks
+    for name, hook in hooks.items():
+        if hook is not load_weights and not trusted:
+            raise ValueError(
+                f"the pretrainer in hyperparams.yaml has a custom hook for "
+                f"{name} that is not ours: {REMEDY}"
+            )
+
+
+def _checked_rate(rate) -> int:
+    """A sample rate in Hz."""
+    if not isinstance(rate, (int, float)) or not 1000 <= rate <= HIGHEST_RATE:
+        raise ValueError(
+            f"hyperparams.yaml: sample_rate is {rate!r}, and no rate of speech "
+            f"in Hz, 1000 to {HIGHEST_RATE}"
+        )
+    return int(rate)
+
+
 def _missing(interface: str, hparams: Mapping) -> list[str]:
     """The keys that an interface reads and a YAML does not define."""
     modules, others = NEEDED[interface]
@@ -242,6 +268,15 @@ def _adapted(interface: str, hparams: Mapping) -> nn.Module:
         )
     modules, others = NEEDED[interface]
     parts = [hparams["modules"][key] for key in modules]
+    useless = [
+        *(k for k, p in zip(modules, parts) if not isinstance(p, nn.Module)),
+        *(key for key in others if not callable(hparams[key])),
+    ]
+    if useless:
+        raise ValueError(
+            f"hyperparams.yaml: {', '.join(useless)} is no network that "
+            f"{interface} could call"
+        )
     if interface == "WaveformEnhancement":
         return parts[0]
     if interface == "SpectralMaskEnhancement":
@@ -259,8 +294,8 @@ def _check_covered(model: nn.Module, pretrainer: Pretrainer) -> None:
     """Raises if the pretrainer leaves some of the weights as initialised."""
     loaded = {
         id(parameter)
-        for target in pretrainer.loadables.values()
-        if isinstance(target, nn.Module)
+        for name, target in pretrainer.loadables.items()
+        if isinstance(target, nn.Module) and pretrainer.is_loadable(name)
         for parameter in target.parameters()
     }
     random = [

@@ -61,8 +61,7 @@ NETWORKS = _names(
     speechbrain__nnet__linear="Linear",
     speechbrain__nnet__normalization="""BatchNorm1d BatchNorm2d GroupNorm
         InstanceNorm1d InstanceNorm2d LayerNorm""",
-    speechbrain__processing__features="""Deltas Fbank Filterbank ISTFT STFT
-        spectral_magnitude""",
+    speechbrain__processing__features="ISTFT STFT spectral_magnitude",
     speechbrain__processing__signal_processing="resynthesize",
     dispatch_sb__models="""ConvTasNet DCCRN FastEnhancer WaveformModel
         build_model""",
@@ -84,7 +83,8 @@ RUN = NETWORKS | _names(
     dispatch_sb__training__recipe_files="choose",
 )
 
-LARGEST = 1_000_000  # bytes of a YAML: the published ones have 2,000
+LARGEST = 100_000  # characters of a YAML: the published ones have 2,000
+BRACKETS = 1000  # nested, the parser would take minutes for more
 STANDARD = "tag:yaml.org,2002:"
 PLAIN = {"bool", "float", "int", "map", "null", "seq", "str", "timestamp"}
 REFERENCE = re.compile(r"<([\w -]+(?:\[[\w -]+\])*)>")
@@ -135,9 +135,9 @@ def build_allowed(
     ValueError: a.yaml, line 1: !apply:os.system is not on the list ...
     """
     try:
-        if len(text) > LARGEST:
+        if len(text) > LARGEST or len(re.findall(r"[\[{]", text)) > BRACKETS:
             raise ValueError(
-                f"it has {len(text)} characters, of {LARGEST} at most"
+                f"it has more than {LARGEST} characters or {BRACKETS} brackets"
             )
         builder = _Builder(text)
         builder.root = root = builder.get_single_node()
