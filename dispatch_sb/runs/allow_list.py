@@ -42,14 +42,16 @@ NETWORKS = _names(
     speechbrain__utils="seed_everything",
     speechbrain__dataio__preprocess="AudioNormalizer",
     speechbrain__lobes__models__EnhanceResnet="EnhanceResnet",
-    speechbrain__lobes__models__MetricGAN="EnhancementGenerator",
-    speechbrain__lobes__models__MetricGAN_U="EnhancementGenerator",
+    speechbrain__lobes__models__MetricGAN="""EnhancementGenerator
+        MetricDiscriminator""",
+    speechbrain__lobes__models__MetricGAN_U="""EnhancementGenerator
+        MetricDiscriminator""",
     speechbrain__lobes__models__conv_tasnet="Decoder Encoder MaskNet",
     speechbrain__lobes__models__dual_path="""DPTNetBlock Decoder
         Dual_Path_Model Encoder FastTransformerBlock IdentityBlock
         PytorchTransformerBlock SBConformerEncoderBlock SBRNNBlock
         SBTransformerBlock SepformerWrapper""",
-    speechbrain__lobes__models__segan_model="Generator",
+    speechbrain__lobes__models__segan_model="Discriminator Generator",
     speechbrain__lobes__models__transformer__TransformerSE="CNNTransformerSE",
     speechbrain__nnet__CNN="""Conv1d Conv2d ConvTranspose1d
         DepthwiseSeparableConv1d DepthwiseSeparableConv2d SincConv""",
@@ -63,8 +65,8 @@ NETWORKS = _names(
         InstanceNorm1d InstanceNorm2d LayerNorm""",
     speechbrain__processing__features="ISTFT STFT spectral_magnitude",
     speechbrain__processing__signal_processing="resynthesize",
-    dispatch_sb__models="""ConvTasNet DCCRN FastEnhancer WaveformModel
-        build_model""",
+    dispatch_sb__models="""ConvTasNet ConvTasNet.from_size DCCRN DCCRN.from_size
+        FastEnhancer FastEnhancer.from_size WaveformModel build_model""",
     dispatch_sb__models__conv_tasnet="ConvTasNet",
     dispatch_sb__models__dccrn="DCCRN",
     dispatch_sb__models__fast_enhancer="FastEnhancer",

@@ -53,7 +53,7 @@ resynth: !name:speechbrain.processing.signal_processing.resynthesize
 models:
     generator: !new:speechbrain.lobes.models.MetricGAN.EnhancementGenerator
         input_size: !ref <n_fft> // 2 + 1
-        hidden_size: 8
+        hidden_size: 200
         num_layers: 1
 modules:
     enhance_model: !ref <models[generator]>
@@ -150,7 +150,7 @@ HOOK = "    custom_hooks: {enhance_model: !name:torch.nn.Identity }"
         ),
         ("pretrainer: !new:", "other: !new:", "pretrainer"),
         ("", HOOK, "custom hook"),
-        ("", "    conditions: {enhance_model: false}", "enhance_model"),
+        ("", "    conditions: {enhance_model: false}", "no file holds"),
     ],
 )
 def test_parts_that_would_be_random_or_nothing_are_named(
