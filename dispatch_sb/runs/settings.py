@@ -63,9 +63,26 @@ class Settings:
         }
 
     def build(self, key: str, trust_remote_code: bool = False) -> Any:
-        """Constructs one part of the recipe, ``student`` for instance, and
-        nothing else; of objects that are not on our list only if its code is
-        trusted."""
+        """Constructs one part of the recipe, and nothing else.
+
+        Arguments
+        ---------
+        key : str
+            Such as ``student``.
+        trust_remote_code : bool
+            Whether it may be of any code, not of what
+            `dispatch_sb.runs.allow_list` lists.
+
+        Returns
+        -------
+        any
+            What the YAML describes.
+
+        Raises
+        ------
+        ValueError
+            If it names what is not on the list, or cannot be built.
+        """
         text = io.StringIO()
         ruamel.yaml.YAML().dump({key: self.tree[key]}, text)
         if trust_remote_code:
