@@ -7,6 +7,7 @@ Authors
 import argparse
 
 from dispatch_sb.commands.command import Command
+from dispatch_sb.commands.model_option import add_trust_argument
 
 
 def _demo_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,6 +34,7 @@ def _demo_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-browser", action="store_true", help="do not open a browser"
     )
+    add_trust_argument(parser)
 
 
 def _demo(arguments: argparse.Namespace) -> str:
@@ -45,6 +47,7 @@ def _demo(arguments: argparse.Namespace) -> str:
         arguments.teacher,
         arguments.teacher_revision,
         arguments.student_revision,
+        arguments.trust_remote_code,
     )
     example = find_example(*models.sources.values())
     page = build_page(models, example)

@@ -7,6 +7,7 @@ Authors
 import argparse
 
 from dispatch_sb.commands.command import Command
+from dispatch_sb.commands.model_option import add_trust_argument
 
 
 def _evaluate_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,6 +48,7 @@ def _evaluate_arguments(parser: argparse.ArgumentParser) -> None:
         help="what is said: a folder of text files, a JSON file, or a file "
         "with a name and its words on each line",
     )
+    add_trust_argument(parser)
 
 
 def _evaluate(arguments: argparse.Namespace) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from dispatch_sb.commands.command import Command
 from dispatch_sb.commands.keep_option import add_keep_argument
+from dispatch_sb.commands.model_option import add_trust_argument
 
 
 def _export_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,6 +37,7 @@ def _export_arguments(parser: argparse.ArgumentParser) -> None:
         help="scores.json of a test set; default: the run's own",
     )
     add_keep_argument(parser)
+    add_trust_argument(parser)
 
 
 def _export(arguments: argparse.Namespace) -> str:
@@ -50,6 +52,7 @@ def _export(arguments: argparse.Namespace) -> str:
         dict(map(_read_scores, arguments.scores)),
         arguments.example,
         arguments.keep,
+        arguments.trust_remote_code,
     )
     return (
         f"{folder} is ready: read its README.md before you share it.\n"

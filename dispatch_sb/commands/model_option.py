@@ -13,7 +13,7 @@ MODEL_VARIABLE = "DISPATCH_SB_MODEL"
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds `--model`, `--revision` and `--device`.
+    """Adds `--model`, `--revision`, `--device` and `--trust_remote_code`.
 
     Arguments
     ---------
@@ -23,11 +23,28 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model",
         help="a run's folder, a model's folder, or a hub id; default: the "
-        f"environment variable {MODEL_VARIABLE}. SpeechBrain's own folders "
-        "are code: use only what you trust",
+        f"environment variable {MODEL_VARIABLE}",
     )
     parser.add_argument("--revision", help="of a hub id: commit, tag or branch")
     parser.add_argument("--device", default="cpu", help="cpu (default) or cuda")
+    add_trust_argument(parser)
+
+
+def add_trust_argument(parser: argparse.ArgumentParser) -> None:
+    """Adds `--trust_remote_code`.
+
+    Arguments
+    ---------
+    parser : argparse.ArgumentParser
+        Of the sub-command.
+    """
+    parser.add_argument(
+        "--trust_remote_code",
+        action="store_true",
+        help="let the YAML of a run, or of a folder of SpeechBrain's own "
+        "format, run any code that it names; default: what is no known "
+        "network is refused",
+    )
 
 
 def model_loader(arguments: argparse.Namespace) -> Callable:
@@ -63,4 +80,10 @@ def model_loader(arguments: argparse.Namespace) -> Callable:
             f"there is no {arguments.device} here (torch sees no GPU): leave "
             "--device out."
         )
-    return functools.partial(load, source, arguments.revision, arguments.device)
+    return functools.partial(
+        load,
+        source,
+        arguments.revision,
+        arguments.device,
+        trust_remote_code=arguments.trust_remote_code,
+    )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from dispatch_sb.commands.command import Command
 from dispatch_sb.commands.keep_option import add_keep_argument
+from dispatch_sb.commands.model_option import add_trust_argument
 
 
 def _onnx_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,6 +25,7 @@ def _onnx_arguments(parser: argparse.ArgumentParser) -> None:
     add("--name", help="of the model; default: as its card says")
     add("--licence", help="of the weights; default: as its card says")
     add_keep_argument(parser, "as the model recommends")
+    add_trust_argument(parser)
 
 
 def _onnx(arguments: argparse.Namespace) -> str:
@@ -34,7 +36,11 @@ def _onnx(arguments: argparse.Namespace) -> str:
 
     output = _check(arguments.output)
     NoiseFloor(arguments.keep)  # what is wrong with it, now
-    model = load(arguments.model, arguments.revision)
+    model = load(
+        arguments.model,
+        arguments.revision,
+        trust_remote_code=arguments.trust_remote_code,
+    )
     card, example = card_and_example(arguments.model, arguments.revision)
     audio = arguments.audio or example
     if audio is None:

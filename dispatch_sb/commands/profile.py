@@ -7,6 +7,7 @@ Authors
 import argparse
 
 from dispatch_sb.commands.command import Command
+from dispatch_sb.commands.model_option import add_trust_argument
 
 
 def _profile_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,6 +32,7 @@ def _profile_arguments(parser: argparse.ArgumentParser) -> None:
         default=5,
         help="the real-time factor is the median of so many runs (5)",
     )
+    add_trust_argument(parser)
 
 
 def _profile(arguments: argparse.Namespace) -> str:
@@ -40,7 +42,8 @@ def _profile(arguments: argparse.Namespace) -> str:
     if arguments.model and arguments.size:
         raise ValueError("Give a model or --size, not both.")
     if arguments.model:
-        models = {arguments.model: _open(arguments.model)}
+        model = _open(arguments.model, arguments.trust_remote_code)
+        models = {arguments.model: model}
     else:
         models = {
             f"{name}-{size}": build(size)
@@ -55,11 +58,11 @@ def _profile(arguments: argparse.Namespace) -> str:
     return costs.format_profiles(profiles)
 
 
-def _open(source: str):
+def _open(source: str, trusted: bool):
     """A model whose latency is known."""
     from dispatch_sb.pretrained import load
 
-    model = load(source)
+    model = load(source, trust_remote_code=trusted)
     if not hasattr(model, "latency"):
         raise ValueError(
             f"{source} does not state its latency: only models of "

@@ -8,6 +8,7 @@ import argparse
 import functools
 
 from dispatch_sb.commands.command import Command
+from dispatch_sb.commands.model_option import add_trust_argument
 
 
 def _record_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,8 +17,7 @@ def _record_arguments(parser: argparse.ArgumentParser) -> None:
         "source",
         metavar="SOURCE",
         help="the teacher, as teacher_source in a recipe: a folder, a hub id, "
-        "or whatever load_teacher loads. SpeechBrain's own folders are code: "
-        "use only what you trust",
+        "or whatever load_teacher loads",
     )
     add(
         "noisy",
@@ -49,6 +49,7 @@ def _record_arguments(parser: argparse.ArgumentParser) -> None:
         help="record again what is of another teacher, of noisy files that "
         "have changed, or of unknown origin; default: it is refused",
     )
+    add_trust_argument(parser)
 
 
 def _record(arguments: argparse.Namespace) -> str:
@@ -61,6 +62,7 @@ def _record(arguments: argparse.Namespace) -> str:
         revision=arguments.revision,
         delay=arguments.delay,
         resample=arguments.resample,
+        trust_remote_code=arguments.trust_remote_code,
     )
     made, kept = record_folder(
         load,

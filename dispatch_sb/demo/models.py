@@ -49,6 +49,7 @@ def open_models(
     teacher: str | os.PathLike | None = None,
     teacher_revision: str | None = None,
     student_revision: str | None = None,
+    trust_remote_code: bool = False,
 ) -> Models:
     """Opens student and teacher by name.
 
@@ -61,6 +62,8 @@ def open_models(
         The same for the teacher; without it, the run's, or none.
     teacher_revision, student_revision : str, optional
         Commit, tag or branch of a hub id.
+    trust_remote_code : bool
+        As for `dispatch_sb.pretrained.load`, of both.
 
     Returns
     -------
@@ -72,12 +75,13 @@ def open_models(
     FileNotFoundError, ValueError, ConnectionError
         If one of them cannot be opened: which, why, and the remedy.
     """
-    network = load(str(student), student_revision)
+    trusted = {"trust_remote_code": trust_remote_code}
+    network = load(str(student), student_revision, **trusted)
     rate = getattr(network, "sample_rate", 16000)
     networks, sources = {"student": network}, {"student": str(student)}
     loss, notes = None, []
     if is_run(student):
-        run = Run.open(student)
+        run = Run.open(student, trust_remote_code)
         loss = run.distillation_loss()
         if teacher is None:
             teacher, teacher_revision = _teacher_of(run)
@@ -94,7 +98,7 @@ def open_models(
             )
     if teacher is not None:
         sources["teacher"] = str(teacher)
-        master = load(str(teacher), teacher_revision)
+        master = load(str(teacher), teacher_revision, **trusted)
         notes += _teacher_notes(master, rate)
         networks["teacher"] = FrozenTeacher(
             master, sample_rate=rate, resample=True

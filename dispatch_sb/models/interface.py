@@ -7,9 +7,12 @@ Authors
 
 import hashlib
 import os
+import zipfile
 
 import torch
 from torch import nn
+
+SLACK = 1 << 24  # bytes that a file of weights may have besides
 
 
 class WaveformModel(nn.Module):
@@ -148,6 +151,7 @@ def load_weights(model: nn.Module, path: str | os.PathLike) -> None:
         raise FileNotFoundError(
             f"{path} does not exist: download or export the model again."
         )
+    _check_unpacked(model, path)
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # damaged files raise nearly anything
@@ -189,7 +193,41 @@ def load_state(model: nn.Module, state, path: str | os.PathLike) -> None:
             + "; ".join(problems)
             + ". Check that the weights belong to this configuration."
         )
+    broken = [key for key in state if not _finite(state[key])]
+    if broken:
+        raise ValueError(
+            f"{path} holds NaN or infinity in {', '.join(broken)}: download or "
+            "export it again, or train it again."
+        )
     model.load_state_dict(state)
+
+
+def _check_unpacked(model: nn.Module, path: str | os.PathLike) -> None:
+    """Refuses a zip archive, which a file of weights is, that unpacks to far
+    more than the model can take, before it does."""
+    if not zipfile.is_zipfile(path):
+        return
+    tensors = model.state_dict().values()
+    limit = 8 * sum(t.numel() * t.element_size() for t in tensors) + SLACK
+    try:
+        with zipfile.ZipFile(path) as archive:
+            unpacked = sum(part.file_size for part in archive.infolist())
+    except (zipfile.BadZipFile, OSError, ValueError) as error:
+        raise ValueError(
+            f"{path} is damaged ({error}): download or export it again."
+        ) from error
+    if unpacked > limit:
+        raise ValueError(
+            f"{path} unpacks to {unpacked:,} bytes, of {limit:,} at most that "
+            f"fit {type(model).__name__}: check that the weights belong to "
+            "this configuration."
+        )
+
+
+def _finite(tensor: torch.Tensor) -> bool:
+    """Whether a tensor, of whatever precision, holds no NaN and no infinity."""
+    numbers = tensor if tensor.is_complex() else tensor.float()
+    return bool(torch.isfinite(numbers).all())
 
 
 def _differences(model: nn.Module, state) -> list[str]:
@@ -198,16 +236,22 @@ def _differences(model: nn.Module, state) -> list[str]:
         return [f"it holds a {type(state).__name__}, not a state dict"]
     own = model.state_dict()
     missing = [key for key in own if key not in state]
-    unexpected = [key for key in state if key not in own]
+    unexpected = [str(key) for key in state if key not in own]
     reshaped = [
         f"{key} is {_shape(state[key])} instead of {_shape(own[key])}"
         for key in own
         if key in state and _shape(state[key]) != _shape(own[key])
     ]
+    others = [
+        f"{key} holds {_kind(state[key])} instead of {_kind(own[key])}"
+        for key in own
+        if key in state and _kind(state[key]) != _kind(own[key])
+    ]
     found = {
         "missing keys": missing,
         "unexpected keys": unexpected,
         "other shapes": reshaped,
+        "other contents": others,
     }
     return [
         f"{what}: {', '.join(keys)}" for what, keys in found.items() if keys
@@ -217,6 +261,17 @@ def _differences(model: nn.Module, state) -> list[str]:
 def _shape(value) -> object:
     """Shape of a tensor; the type of anything else."""
     return list(value.shape) if hasattr(value, "shape") else type(value)
+
+
+def _kind(value) -> str:
+    """What a tensor holds, whatever its precision; the type of anything
+    else."""
+    if not isinstance(value, torch.Tensor):
+        return type(value).__name__
+    if value.is_meta or value.is_quantized or value.layout != torch.strided:
+        return "no plain numbers"
+    real = value.dtype.is_floating_point
+    return "real numbers" if real else str(value.dtype)
 
 
 def state_hash(model: nn.Module) -> str:

@@ -32,11 +32,11 @@ def load(
     device: str | None = None,
     savedir: str | os.PathLike | None = None,
     sample_rate: int = 16000,
+    trust_remote_code: bool = False,
 ) -> nn.Module:
     """Loads an enhancement model from anything that holds one.
 
-    Our own models execute nothing. The YAML of a run, and of a folder of
-    SpeechBrain's own format, is code: load only what you trust.
+    No code that came with it is run.
 
     Arguments
     ---------
@@ -51,6 +51,10 @@ def load(
         Where downloads are kept; by default ``huggingface_hub``'s cache.
     sample_rate : int
         In Hz, where the source states none.
+    trust_remote_code : bool
+        Whether the YAML of a run, or of a folder of SpeechBrain's own format,
+        may name any code. Otherwise it is built of the networks and transforms
+        that `dispatch_sb.runs.allow_list` lists, or refused.
 
     Returns
     -------
@@ -78,7 +82,9 @@ def load(
     ...
     FileNotFoundError: There is no folder no/such/model, ...
     """
-    model, _, ours = _opened(source, revision, savedir, sample_rate)
+    model, _, ours = _opened(
+        source, revision, savedir, sample_rate, 0, trust_remote_code
+    )
     if not ours:
         rate = getattr(model, "sample_rate", sample_rate)
         forgets = _tried_out(model, rate, source)
@@ -95,14 +101,11 @@ def load_teacher(
     resample: bool = False,
     delay: int | Sequence[int] = 0,
     match_level: bool | None = None,
+    trust_remote_code: bool = False,
 ) -> Teacher:
     """Loads a pretrained enhancement network as a frozen teacher.
 
     A folder of enhanced files is a teacher too, a recorded one.
-
-    A folder of SpeechBrain's format executes its ``hyperparams.yaml``, which
-    may run any code: load only what you trust, and pin the revision. Our own
-    models execute nothing.
 
     Arguments
     ---------
@@ -132,6 +135,8 @@ def load_teacher(
     match_level : bool, optional
         Whether the level of the input is restored by a least-squares gain. By
         default it is measured whether the teacher needs that.
+    trust_remote_code : bool
+        As for ``load``. Pin the revision of what you trust.
 
     Returns
     -------
@@ -153,13 +158,16 @@ def load_teacher(
     if isinstance(source, (list, tuple)):
         options = {"sample_rate": sample_rate, "resample": resample}
         options |= {"match_level": match_level, "device": device}
+        options["trust_remote_code"] = trust_remote_code
         teachers = [
             load_teacher(savedir=savedir, **one, **options)
             for one in each_teacher(source, revision, delay)
         ]
         several = len(teachers) > 1
         return TeacherGroup(teachers, sample_rate) if several else teachers[0]
-    model, commit, _ = _opened(source, revision, savedir, sample_rate, delay)
+    model, commit, _ = _opened(
+        source, revision, savedir, sample_rate, delay, trust_remote_code
+    )
     if isinstance(model, Teacher):
         return model
     rate = getattr(model, "sample_rate", sample_rate)
@@ -214,7 +222,7 @@ def each_teacher(source, revision=None, delay=0) -> list[dict]:
 
 
 def _opened(
-    source, revision, savedir, sample_rate: int, delay: int = 0
+    source, revision, savedir, sample_rate: int, delay: int, trusted: bool
 ) -> tuple[nn.Module, str | None, bool]:
     """What a source holds, its commit on the hub, and whether it is ours: with
     outputs as long and as loud as its inputs, or no network at all."""
@@ -228,7 +236,7 @@ def _opened(
     if name.endswith(".onnx"):
         return _opened_onnx(source, sample_rate), None, False
     if is_run(source):
-        return Run.open(source).student, None, True
+        return Run.open(source, trusted).student, None, True
     if is_recording(source):
         return RecordedTeacher(source, delay, sample_rate), None, True
     find, commit = open_source(source, revision, savedir)
@@ -239,7 +247,7 @@ def _opened(
         from dispatch_sb.pretrained.speechbrain_folder import load_speechbrain
 
         interface = config.get("speechbrain_interface")
-        return load_speechbrain(interface, find), commit, False
+        return load_speechbrain(interface, find, trusted), commit, False
 
 
 def _opened_onnx(source: str | os.PathLike, sample_rate: int) -> nn.Module:

@@ -103,7 +103,7 @@ def open_source(
             )
 
         def find(name: str) -> Path | None:
-            return folder / name if (folder / name).is_file() else None
+            return _inside(folder, name)
 
         return find, None
     if HUB_ID.fullmatch(str(source)):
@@ -113,6 +113,23 @@ def open_source(
         f"There is no folder {source}, and it is no hub id either "
         '("organisation/name"): check the path.'
     )
+
+
+def _inside(folder: Path, name: str) -> Path | None:
+    """Path of a file of a folder, None if it is not there; no link leads out
+    of the folder, but those of the hub's cache into its own blobs."""
+    path = folder / name
+    if not path.is_file():
+        return None
+    places = [folder.resolve()]
+    if places[0].parent.name == "snapshots":
+        places.append(places[0].parents[1] / "blobs")
+    if not any(path.resolve().is_relative_to(place) for place in places):
+        raise ValueError(
+            f"{path} leads out of its folder, to {path.resolve()}: put the "
+            "file itself there, if it belongs there."
+        )
+    return path
 
 
 class HubModel:

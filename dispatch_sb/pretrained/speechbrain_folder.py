@@ -1,6 +1,6 @@
-"""SpeechBrain's pretrained folders: ``hyperparams.yaml`` is executed, its
-network gets all of its weights, and becomes a plain module, waveforms
-[batch, samples] in and out, at the level of the input.
+"""SpeechBrain's pretrained folders: what ``hyperparams.yaml`` describes is
+built, its network gets all of its weights, and becomes a plain module,
+waveforms [batch, samples] in and out, at the level of the input.
 
 Authors
  * The dispatch-sb contributors, 2026
@@ -22,6 +22,9 @@ from torch import nn
 
 from dispatch_sb.models.interface import load_weights
 from dispatch_sb.pretrained.sources import EXPECTED, Finder
+from dispatch_sb.runs.allow_list import FOLDER, REMEDY, build_allowed
+
+HIGHEST_RATE = 768000
 
 # Modules and other keys that each interface reads; the first that a YAML has
 # all of, is taken for its own.
@@ -107,10 +110,10 @@ class SeparationModel(nn.Module):
         return self.decoder(features * self.masknet(features)[0])
 
 
-def load_speechbrain(interface: str | None, find: Finder) -> nn.Module:
+def load_speechbrain(
+    interface: str | None, find: Finder, trust_remote_code: bool = False
+) -> nn.Module:
     """Builds the network of a ``hyperparams.yaml``, and loads its weights.
-
-    The YAML is code: load only what you trust.
 
     Arguments
     ---------
@@ -118,6 +121,8 @@ def load_speechbrain(interface: str | None, find: Finder) -> nn.Module:
         SpeechBrain's class for it, one of ``NEEDED``; None: told by the keys.
     find : callable
         File name to path, None for a file that is not there.
+    trust_remote_code : bool
+        Whether the YAML may name any code, not networks alone.
 
     Returns
     -------
@@ -131,10 +136,17 @@ def load_speechbrain(interface: str | None, find: Finder) -> nn.Module:
     FileNotFoundError
         If a file that is needed is not there.
     ValueError
-        If the YAML does not load, the interface is unknown or needs what the
-        YAML does not define, or weights do not fit or stay random.
+        If the YAML does not load or names what is not allowed, the interface
+        is unknown or needs what the YAML does not define, or weights do not
+        fit or stay random.
     """
-    hparams = _executed(_needed(find, "hyperparams.yaml"))
+    path = _needed(find, "hyperparams.yaml")
+    if trust_remote_code:
+        hparams = _executed(path)
+    else:
+        text = path.read_text(encoding="utf-8")
+        hparams = build_allowed(text, FOLDER, path.name)
+    _check_parts(hparams, trust_remote_code)
     model = _adapted(interface or _guessed(hparams), hparams)
     load_pretrained(hparams["pretrainer"], find)
     _check_covered(model, hparams["pretrainer"])
@@ -144,7 +156,7 @@ def load_speechbrain(interface: str | None, find: Finder) -> nn.Module:
     stated = [getattr(part, "sample_rate", None) for part in parts]
     for rate in (hparams.get("sample_rate"), *stated):
         if rate is not None:
-            model.sample_rate = int(rate)
+            model.sample_rate = _checked_rate(rate)
             break
     return model
 
@@ -182,20 +194,42 @@ def load_pretrained(pretrainer: Pretrainer, find: Finder) -> None:
             )
 
 
-def _executed(path: Path) -> dict:
-    """What a ``hyperparams.yaml`` constructs."""
+def _executed(path: Path):
+    """What a trusted ``hyperparams.yaml`` constructs."""
     try:
         with open(path, encoding="utf-8") as stream:
-            hparams = load_hyperpyyaml(stream)
+            return load_hyperpyyaml(stream)
     except Exception as error:  # YAML that is code raises anything
         raise ValueError(
             f"{path} does not load ({type(error).__name__}: {error}): check "
             "it, and that the installed SpeechBrain has what it names"
         ) from error
-    for key in ("modules", "pretrainer"):
-        if not isinstance(hparams, dict) or key not in hparams:
+
+
+def _check_parts(hparams, trusted: bool) -> None:
+    """Raises if a YAML lacks the parts that every interface has, or loads its
+    weights in a way of its own."""
+    for key, kind in (("modules", Mapping), ("pretrainer", Pretrainer)):
+        known = isinstance(hparams, Mapping) and hparams.get(key)
+        if not isinstance(known, kind):
             raise ValueError(f'hyperparams.yaml has no "{key}": {EXPECTED}')
-    return hparams
+    hooks = hparams["pretrainer"].custom_hooks
+    for name, hook in hooks.items():
+        if hook is not load_weights and not trusted:
+            raise ValueError(
+                f"the pretrainer in hyperparams.yaml has a custom hook for "
+                f"{name} that is not ours: {REMEDY}"
+            )
+
+
+def _checked_rate(rate) -> int:
+    """A sample rate in Hz."""
+    if not isinstance(rate, (int, float)) or not 1000 <= rate <= HIGHEST_RATE:
+        raise ValueError(
+            f"hyperparams.yaml: sample_rate is {rate!r}, and no rate of speech "
+            f"in Hz, 1000 to {HIGHEST_RATE}"
+        )
+    return int(rate)
 
 
 def _missing(interface: str, hparams: Mapping) -> list[str]:
@@ -234,6 +268,15 @@ def _adapted(interface: str, hparams: Mapping) -> nn.Module:
         )
     modules, others = NEEDED[interface]
     parts = [hparams["modules"][key] for key in modules]
+    useless = [
+        *(k for k, p in zip(modules, parts) if not isinstance(p, nn.Module)),
+        *(key for key in others if not callable(hparams[key])),
+    ]
+    if useless:
+        raise ValueError(
+            f"hyperparams.yaml: {', '.join(useless)} is no network that "
+            f"{interface} could call"
+        )
     if interface == "WaveformEnhancement":
         return parts[0]
     if interface == "SpectralMaskEnhancement":
@@ -251,8 +294,8 @@ def _check_covered(model: nn.Module, pretrainer: Pretrainer) -> None:
     """Raises if the pretrainer leaves some of the weights as initialised."""
     loaded = {
         id(parameter)
-        for target in pretrainer.loadables.values()
-        if isinstance(target, nn.Module)
+        for name, target in pretrainer.loadables.items()
+        if isinstance(target, nn.Module) and pretrainer.is_loadable(name)
         for parameter in target.parameters()
     }
     random = [

@@ -44,6 +44,9 @@ class Run:
     ---------
     folder : pathlib.Path
         The folder; use `Run.open`, which says what is wrong with it.
+    trust_remote_code : bool
+        Whether student and loss may be built of any code that the recipe
+        names, not of ours, SpeechBrain's and torch's networks alone.
 
     Example
     -------
@@ -57,15 +60,20 @@ class Run:
     """
 
     folder: Path
+    trust_remote_code: bool = False
 
     @classmethod
-    def open(cls, folder: str | os.PathLike) -> Run:
+    def open(
+        cls, folder: str | os.PathLike, trust_remote_code: bool = False
+    ) -> Run:
         """Opens a run, finished or not.
 
         Arguments
         ---------
         folder : str or path
             The ``output_folder`` of a training.
+        trust_remote_code : bool
+            See `Run`.
 
         Returns
         -------
@@ -76,7 +84,7 @@ class Run:
         FileNotFoundError
             If it holds no recipe.
         """
-        run = cls(Path(folder))
+        run = cls(Path(folder), trust_remote_code)
         if not run.recipe.is_file():
             raise FileNotFoundError(
                 f"{folder} is no run: it has no {run.recipe.name}. Give the "
@@ -341,8 +349,7 @@ class Run:
     def student(self) -> nn.Module:
         """The student of the best epoch, in evaluation mode, on the CPU.
 
-        Nothing else is constructed, not even the teacher. The recipe can name
-        any code: open only runs that you trust.
+        Nothing else is constructed, not even the teacher.
         """
         from speechbrain.utils.checkpoints import Checkpointer
 
@@ -360,13 +367,12 @@ class Run:
                 "the command of the training again: it goes on from the one "
                 "before."
             )
-        student = self.settings.build("student")
+        student = self.settings.build("student", self.trust_remote_code)
         load_weights(student, checkpoint.paramfiles["student"])
         return student.eval()
 
     def distillation_loss(self) -> nn.Module | None:
-        """Builds the loss that the student learned from its teacher with; the
-        recipe can name any code.
+        """Builds the loss that the student learned from its teacher with.
 
         Returns
         -------
@@ -376,7 +382,7 @@ class Run:
         tree = self.settings.tree.get("distillation_loss", {})
         if "host" not in tree:
             return None
-        return self.settings.build("distillation_loss")
+        return self.settings.build("distillation_loss", self.trust_remote_code)
 
     def manifest(self, part: str) -> Path:
         """Where a list of the run's files lies.

@@ -14,6 +14,8 @@ from typing import Any
 import ruamel.yaml
 from hyperpyyaml import load_hyperpyyaml
 
+from dispatch_sb.runs.allow_list import RUN, build_allowed
+
 CHOICE = "!apply:dispatch_sb.training.recipe_files.choose"
 # Where the modules that recipes of earlier versions name are today.
 MOVED = {
@@ -60,13 +62,33 @@ class Settings:
             if tag_of(value) is None and not isinstance(value, Mapping)
         }
 
-    def build(self, key: str) -> Any:
-        """Constructs one part of the recipe, ``student`` for instance, and
-        nothing else. Its YAML can name any code: build parts of runs that you
-        trust."""
+    def build(self, key: str, trust_remote_code: bool = False) -> Any:
+        """Constructs one part of the recipe, and nothing else.
+
+        Arguments
+        ---------
+        key : str
+            Such as ``student``.
+        trust_remote_code : bool
+            Whether it may be of any code, not of what
+            `dispatch_sb.runs.allow_list` lists.
+
+        Returns
+        -------
+        any
+            What the YAML describes.
+
+        Raises
+        ------
+        ValueError
+            If it names what is not on the list, or cannot be built.
+        """
         text = io.StringIO()
         ruamel.yaml.YAML().dump({key: self.tree[key]}, text)
-        return load_hyperpyyaml(text.getvalue())[key]
+        if trust_remote_code:
+            return load_hyperpyyaml(text.getvalue())[key]
+        where = f"{key} in hyperparams.yaml"
+        return build_allowed(text.getvalue(), RUN, where)[key]
 
 
 def tag_of(node: Any) -> str | None:

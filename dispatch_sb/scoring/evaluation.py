@@ -195,6 +195,7 @@ def evaluate_folders(
     words: str | Path | None = None,
     metrics: str | Sequence[str] | None = None,
     scores_cache: str | Path | None = None,
+    trust_remote_code: bool = False,
 ) -> dict:
     """Scores a pretrained model on two folders of files of equal names.
 
@@ -221,6 +222,8 @@ def evaluate_folders(
         See `dispatch_sb.scoring.chosen_metrics`.
     scores_cache : str or Path, optional
         As for `score_models`.
+    trust_remote_code : bool
+        As for `dispatch_sb.pretrained.load`; of the model, not the recogniser.
 
     Returns
     -------
@@ -242,7 +245,7 @@ def evaluate_folders(
     texts = {} if words is None else read_words(words)
     write_pair_manifest(clean_folder, noisy_folder, manifest, root, words=texts)
     check_word_errors(wer, manifest)
-    model = load(source, revision, device)
+    model = load(source, revision, device, trust_remote_code=trust_remote_code)
     if model.sample_rate != SAMPLE_RATE:
         raise ValueError(
             f"The model {source} is for {model.sample_rate} Hz, these files "

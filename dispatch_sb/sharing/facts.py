@@ -150,12 +150,17 @@ def _teacher(run: Run, teacher: Mapping) -> str:
     else:
         head = read_head((run.locate(source) or Path(source)) / "README.md")
         name, title = Path(source).name, head.model_name
-        known = [f"{title} (`{name}`)" if title else f"`{name}`"]
+        known = [f"{_plain(title)} (`{name}`)" if title else f"`{name}`"]
         licence = head.license or teacher.get("licence")
-        known += [f"licence {licence}"] if licence else []
+        known += [f"licence {_plain(licence)}"] if licence else []
     sha256 = teacher["weights_sha256"]
     known += [f"weights SHA-256 `{sha256}`"] if sha256 else []
     return ", ".join(known)
+
+
+def _plain(words) -> str:
+    """What a stranger's card says, without markup."""
+    return re.sub(r"[^\w .,:;()/+-]+", " ", str(words))[:100].strip()
 
 
 def _versions(scores: Mapping) -> str:

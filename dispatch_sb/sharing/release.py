@@ -41,6 +41,7 @@ def export_run(
     scores: Mapping[str, Mapping] | None = None,
     example: str | os.PathLike | None = None,
     keep: float | str | None = None,
+    trust_remote_code: bool = False,
 ) -> Path:
     """Writes a run's student as a model folder.
 
@@ -63,6 +64,8 @@ def export_run(
         test utterance.
     keep : float or str, optional
         How much of the noise the model recommends to leave, see `NoiseFloor`.
+    trust_remote_code : bool
+        As for `dispatch_sb.pretrained.load`.
 
     Returns
     -------
@@ -79,7 +82,7 @@ def export_run(
         scores are of other weights.
     """
     floor = NoiseFloor(keep)
-    run = Run.open(run_folder)
+    run = Run.open(run_folder, trust_remote_code)
     _check_recorded(run)
     written = {"name": Path(folder).name, **_written(about or {}, run)}
     scores = scores or _own_scores(run)

@@ -180,6 +180,7 @@ CHECKS: dict[str, Check] = {
     "teacher_source": _either(TEXT, _list_of(TEXT)),
     "teacher_revision": _or_null(_either(TEXT, _list_of(_or_null(TEXT)))),
     "teacher_savedir": _or_null(TEXT),
+    "trust_remote_code": FLAG,
     "teacher_delay": _either(FROM_0, _list_of(FROM_0)),
     "record_teacher": FLAG,
     "distillation_weight": _or_null(AT_LEAST_0),

@@ -436,7 +436,10 @@ def record_teachers(hparams: dict, parts: dict, device: str):
         # Clean speech is no recording: by itself it is refused there.
         if teacher.live or not (is_recorded(teacher) or len(every) > 1):
             load = functools.partial(
-                load_teacher, savedir=hparams.get("teacher_savedir"), **asked
+                load_teacher,
+                savedir=hparams.get("teacher_savedir"),
+                trust_remote_code=hparams.get("trust_remote_code", False),
+                **asked,
             )
             teacher = record_parts(load, parts, folder, workers, device)
         recorded.append(teacher)

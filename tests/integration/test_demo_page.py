@@ -2,7 +2,10 @@
 pictures and the maps come out, and nothing goes to any other address."""
 
 import importlib.util
+import json
 import os
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +14,7 @@ import soundfile
 import torch
 from PIL import Image
 
+from dispatch_sb.demo import gradio_page
 from dispatch_sb.demo.gradio_page import build_page, serve
 from dispatch_sb.demo.models import Models, usual_loss
 from dispatch_sb.demo.sample_recording import Example
@@ -58,7 +62,9 @@ def address(tmp_path_factory):
     soundfile.write(path, clean, 16000)
     example = Example(SPEECH, path, "that of a test.")
     page = build_page(models, example)
-    yield serve(page, browser=False, example=example)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gradio_page, "LARGEST", "1mb")
+        yield serve(page, browser=False, example=example)
     page.close(verbose=False)
 
 
@@ -224,6 +230,60 @@ def test_a_phone_shows_all_of_it_in_its_own_colours(
         np.asarray(Image.open(tmp_path / "page.png").convert("L"))
     )
     assert level > 230 if scheme == "light" else level < 40
+
+
+def answer(url, body=None, kind="application/json"):
+    """Status and content of what a server says, without any browser."""
+    request = urllib.request.Request(url, body, {"Content-Type": kind})
+    try:
+        with urllib.request.urlopen(request, timeout=30) as told:
+            return told.status, told.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read()
+
+
+def test_no_other_file_is_given_out(address, tmp_path):
+    secret = tmp_path / "secret.txt"
+    secret.write_text("secret")
+    beside = PRETRAINED / "config.json"
+    assert answer(f"{address}gradio_api/file={SPEECH}")[0] == 200
+    for path in (secret, beside, ROOT / "setup.py", f"{SPEECH}/../config.json"):
+        for route in ("gradio_api/file=", "file=", "gradio_api/file/"):
+            assert answer(f"{address}{route}{path}")[0] in (403, 404)
+    for path in ("static/..%2f..%2fapp.py", "assets/../../app.py"):
+        assert answer(f"{address}{path}")[0] in (403, 404)
+
+
+def test_no_other_file_is_enhanced_and_none_that_is_too_large(
+    address, tmp_path
+):
+    secret = tmp_path / "secret.wav"
+    soundfile.write(secret, np.full(16000, 0.1), 16000)
+    known = json.loads(answer(f"{address}config")[1])
+    calls = [f["id"] for f in known["dependencies"] if len(f["inputs"]) == 3]
+    assert calls
+    file = {"path": str(secret), "meta": {"_type": "gradio.FileData"}}
+    for call in calls:
+        asked = {"fn_index": call, "data": [file, None, ""]}
+        asked["session_hash"] = "stranger"
+        body = json.dumps(asked).encode()
+        answer(f"{address}gradio_api/queue/join", body)
+        _, told = answer(
+            f"{address}gradio_api/queue/data?session_hash=stranger"
+        )
+        assert b'"success":false' in told and b"figcaption" not in told
+    head = b'--x\r\nContent-Disposition: form-data; name="files"; '
+    head += b'filename="a.wav"\r\n\r\n'
+    body = head + bytes(2 << 20) + b"\r\n--x--\r\n"
+    kind = "multipart/form-data; boundary=x"
+    status, told = answer(f"{address}gradio_api/upload", body, kind)
+    assert status == 413 and b"1" in told
+
+
+def test_only_this_computer_is_answered(address):
+    assert address.startswith("http://127.0.0.1:")
+    with pytest.raises(urllib.error.URLError):
+        answer(address.replace("127.0.0.1", "127.0.0.2"))
 
 
 def test_a_port_that_is_taken_is_named(address):

@@ -94,8 +94,11 @@ def test_a_network_that_normalises_is_found_out(
     head, tail = WAVEFORM.split("enhance_model:")[0], WAVEFORM.index("modules:")
     text = f"{head}enhance_model: !new:torch.nn.Normalizing\n{WAVEFORM[tail:]}"
     folder = write_folder(tmp_path, text)
-    torch.testing.assert_close(loader(folder)(noisy), noisy)
-    raw = load_teacher(folder, match_level=False)
+    with pytest.raises(ValueError, match="Normalizing"):
+        loader(folder)
+    trusted = {"trust_remote_code": True}
+    torch.testing.assert_close(loader(folder, **trusted)(noisy), noisy)
+    raw = load_teacher(folder, match_level=False, **trusted)
     torch.testing.assert_close(raw(noisy).abs().amax(1), torch.ones(2))
 
 
