@@ -11,6 +11,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from dispatch_sb.data.disk import writable_folder
 from dispatch_sb.data.files import atomic_path
 from dispatch_sb.data.manifest import (
     ManifestError,
@@ -158,7 +159,7 @@ def mix_folders(
     """
     if not 0 < hours < math.inf:
         raise ValueError(f"hours is {hours}: give a number above 0.")
-    out = Path(out)
+    out = writable_folder(out)
     speech, _ = _list_everything(clean_folders, noise_folders, out)
     lengths = [entry["length"] for entry in speech.values()]
     seconds = segment_seconds or sum(lengths) / len(lengths)

@@ -19,6 +19,8 @@ from typing import Any, BinaryIO
 
 import fsspec
 
+from dispatch_sb.data.disk import DataError
+
 logger = logging.getLogger(__name__)
 
 TRIES = 4
@@ -30,7 +32,7 @@ PASSING = {408, 425, 429}  # codes below 500 that may be gone the next time
 NO_HEAD = {403, 405, 501}  # of servers that answer to GET alone
 
 
-class ShardError(RuntimeError):
+class ShardError(DataError):
     """Training data cannot be read: which file, why, and what to do."""
 
 
