@@ -13,7 +13,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-PROBE = 1 << 20  # bytes
+PROBE = 1 << 16  # bytes
 GO_ON = "give the same command again: it goes on from what is finished."
 # What no file after this one would be spared.
 FOR_ALL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
@@ -40,7 +40,7 @@ REFUSALS = {
 REFUSALS[errno.EPERM] = REFUSALS[errno.EACCES]
 
 
-class DataError(RuntimeError):
+class DataError(ValueError):
     """Data that were there when they were prepared are not there any more, or
     have changed: which, and what to do."""
 
@@ -132,15 +132,15 @@ def reading(utterance: str = ""):
     ...     raise FileNotFoundError("a.wav does not exist.")
     Traceback (most recent call last):
     ...
-    dispatch_sb.data.disk.DataError: ann_01: a.wav does not exist. It was ...
+    dispatch_sb.data.disk.DataError: ann_01: a.wav does not exist. If ...
     """
     try:
         yield
     except (OSError, ValueError) as error:
         whose = f"{utterance}: " if utterance else ""
         raise DataError(
-            f"{whose}{in_words(error)} It was good when the data were "
-            f"prepared: put it back as it was, and {GO_ON}"
+            f"{whose}{in_words(error)} If it has changed since the data "
+            f"were prepared, put it back as it was, and {GO_ON}"
         ) from error
 
 

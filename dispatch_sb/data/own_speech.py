@@ -4,7 +4,6 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
-import json
 import logging
 import math
 import os
@@ -12,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dispatch_sb.data.disk import writable_folder
-from dispatch_sb.data.files import atomic_path
 from dispatch_sb.data.manifest import (
     ManifestError,
     read_manifest,
+    write_again,
     write_pair_manifest,
     write_single_manifest,
 )
@@ -191,8 +190,7 @@ def _write(folder: Path, part: str, speech: dict, noise: dict) -> tuple:
     """Writes the two manifests of one part."""
     paths = folder / f"{part}_speech.json", folder / f"{part}_noise.json"
     for path, entries in zip(paths, (speech, noise)):
-        with atomic_path(path) as partial:
-            partial.write_text(json.dumps(entries, indent=2))
+        write_again(path, entries)
     return paths
 
 

@@ -19,8 +19,6 @@ from typing import Any, BinaryIO
 
 import fsspec
 
-from dispatch_sb.data.disk import DataError
-
 logger = logging.getLogger(__name__)
 
 TRIES = 4
@@ -32,7 +30,7 @@ PASSING = {408, 425, 429}  # codes below 500 that may be gone the next time
 NO_HEAD = {403, 405, 501}  # of servers that answer to GET alone
 
 
-class ShardError(DataError):
+class ShardError(RuntimeError):
     """Training data cannot be read: which file, why, and what to do."""
 
 

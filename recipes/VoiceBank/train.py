@@ -54,6 +54,7 @@ from dispatch_sb.data.own_speech import (
 )
 from dispatch_sb.data.shard_loader import ShardLoader
 from dispatch_sb.data.shards import open_shards
+from dispatch_sb.data.urls import ShardError
 from dispatch_sb.enhance.record_teacher import record_parts
 from dispatch_sb.losses.all_processes import process_count
 from dispatch_sb.pretrained import TeacherGroup, load_teacher
@@ -639,7 +640,7 @@ def main(arguments: list) -> None:
             evaluate_run(brain, hparams, data_root(hparams))
         else:
             leave_process_group()
-    except (DataError, OSError) as error:
+    except (DataError, ShardError, OSError) as error:
         leave(error)
 
 
