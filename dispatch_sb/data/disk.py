@@ -70,12 +70,13 @@ def in_words(error: BaseException) -> str:
     if not isinstance(error, OSError) or error.errno is None:
         name = re.escape(type(error).__name__)
         worker = rf"\ACaught .*^(?:[\w.]+\.)?{name}: "
-        return re.sub(worker, "", str(error), flags=re.DOTALL | re.MULTILINE)
+        said = re.sub(worker, "", str(error), flags=re.DOTALL | re.MULTILINE)
+        return said.strip()
     name = error.filename
     if error.errno == errno.ENOSPC:
         return (
-            f"{name or 'A file'} cannot be written: the disk is full "
-            f"({_in_units(free_bytes(name or '.'))} are free). Make room, and "
+            f"{name or 'A file'} cannot be written: the disk is full, without "
+            f"it {_in_units(free_bytes(name or '.'))} are free. Make room, and "
             f"{GO_ON}"
         )
     if error.errno not in REFUSALS:
@@ -210,7 +211,7 @@ def free_bytes(path: str | os.PathLike) -> int:
     True
     """
     path = Path(os.path.abspath(path))
-    while not path.exists():
+    while not os.path.exists(path):
         path = path.parent
     return shutil.disk_usage(path).free
 

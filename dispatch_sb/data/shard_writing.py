@@ -167,14 +167,14 @@ def _write_one(
     with atomic_path(path) as temporary:
         with open(temporary, "wb") as file:
             writer = import_webdataset().TarWriter(file, mtime=0, encoder=False)
-            for sample in samples:
-                seconds += json.loads(sample["json"])["length"]
-                writer.write(sample)
-                count += 1
-                bar.update()
-                if writer.tarstream.offset >= limit:
-                    break
-            writer.close()
+            with contextlib.closing(writer):
+                for sample in samples:
+                    seconds += json.loads(sample["json"])["length"]
+                    writer.write(sample)
+                    count += 1
+                    bar.update()
+                    if writer.tarstream.offset >= limit:
+                        break
         size, sha256 = temporary.stat().st_size, sha256_of(temporary)
     return {
         "name": path.name,

@@ -5,6 +5,7 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
+import contextlib
 import functools
 import glob
 import math
@@ -301,11 +302,13 @@ def enhance_jobs(
         else:
             enhancer = start()
             done = ((job, _do(enhancer, job, bar.update)) for job in jobs)
-        for job, outcome in done:
-            if isinstance(outcome, OSError):
-                raise outcome
-            outcomes[job] = outcome
-            bar.set_postfix_str(f"{len(outcomes)}/{len(jobs)} files", False)
+        with contextlib.closing(done):
+            for job, outcome in done:
+                if isinstance(outcome, OSError):
+                    raise outcome
+                outcomes[job] = outcome
+                done_so_far = f"{len(outcomes)}/{len(jobs)} files"
+                bar.set_postfix_str(done_so_far, False)
     return outcomes
 
 

@@ -25,6 +25,7 @@ from tqdm import tqdm
 from dispatch_sb.data.audio import check_format, probe, read_audio, sha256_of
 from dispatch_sb.data.disk import FOR_ALL, in_words, writable_folder
 from dispatch_sb.data.files import (
+    LONGEST_NAME,
     atomic_path,
     audio_files,
     map_files,
@@ -80,8 +81,12 @@ class Recording(NamedTuple):
     @property
     def files(self) -> dict[str, Path]:
         """What its recording may be called, and where that is."""
-        names = [self.name + suffix for suffix in SUFFIXES]
-        return {name: self.out / name for name in names}
+        paths = [self.out / (self.name + suffix) for suffix in SUFFIXES]
+        return {
+            path.relative_to(self.out).as_posix(): path
+            for path in paths
+            if len(os.fsencode(path.name)) <= LONGEST_NAME
+        }
 
 
 def record_folder(
@@ -331,16 +336,17 @@ def _noted(outcomes, jobs: list, note: dict, out: Path) -> list[str]:
     noted = time.monotonic()
     _write_note(note, out)
     try:
-        for index, outcome in outcomes:
-            if isinstance(outcome, OSError):
-                raise outcome
-            if isinstance(outcome, str):
-                problems.append(f"{jobs[index].noisy}: {outcome}")
-                continue
-            note["files"].update(outcome)
-            if time.monotonic() - noted > NOTE_SECONDS:
-                _write_note(note, out)
-                noted = time.monotonic()
+        with contextlib.closing(outcomes):
+            for index, outcome in outcomes:
+                if isinstance(outcome, OSError):
+                    raise outcome
+                if isinstance(outcome, str):
+                    problems.append(f"{jobs[index].noisy}: {outcome}")
+                    continue
+                note["files"].update(outcome)
+                if time.monotonic() - noted > NOTE_SECONDS:
+                    _write_note(note, out)
+                    noted = time.monotonic()
     finally:
         _write_note(note, out)
     return problems
