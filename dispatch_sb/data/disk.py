@@ -177,12 +177,15 @@ def writable_folder(folder: str | os.PathLike, needs: float = 0) -> Path:
     OSError: ... at least 1,000,000,000.0 GB are needed, ... GB are free: ...
     """
     folder = Path(folder)
-    with naming(folder):
+    try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
             left = PROBE
             while left:
                 left -= file.write(bytes(left))
+    except OSError as error:
+        error.filename = os.fspath(folder)
+        raise
     free = free_bytes(folder)
     if needs > free:
         raise OSError(

@@ -20,7 +20,7 @@ from dispatch_sb.data import (
     write_audio,
     write_pair_manifest,
 )
-from dispatch_sb.data.disk import in_words
+from dispatch_sb.data.disk import in_words, writable_folder
 from dispatch_sb.data.words import read_words
 from dispatch_sb.losses.all_processes import from_all, own_part
 from dispatch_sb.pretrained import load
@@ -246,7 +246,7 @@ def evaluate_folders(
         says what the words are of which the errors are wanted.
     """
     metrics = chosen_metrics(metrics)
-    folder = Path(output_folder)
+    folder = writable_folder(output_folder)
     manifest = folder / "manifests" / "test.json"
     root = Path(clean_folder).resolve().parent
     texts = {} if words is None else read_words(words)

@@ -18,7 +18,6 @@ from huggingface_hub import ModelCardData
 from torch import nn
 
 from dispatch_sb import __version__
-from dispatch_sb.data.disk import writable_folder
 from dispatch_sb.data.files import atomic_path
 from dispatch_sb.enhance.noise_floor import NoiseFloor, floor_of
 from dispatch_sb.models.interface import can_stream
@@ -109,7 +108,6 @@ def write_onnx(
     """
     if not np.any(speech):
         raise ValueError("There is only silence to compare on: give speech.")
-    writable_folder(Path(path).parent)
     content = onnx_bytes(model, name, licence, keep)
     with atomic_path(path) as temporary:
         temporary.write_bytes(content)

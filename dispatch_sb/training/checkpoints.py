@@ -21,7 +21,7 @@ from speechbrain.utils.distributed import (
     run_on_main,
 )
 
-from dispatch_sb.data.disk import naming, writable_folder
+from dispatch_sb.data.disk import writable_folder
 from dispatch_sb.data.files import flush
 from dispatch_sb.runs.checkpoint_seal import seal, set_damaged_aside
 
@@ -175,16 +175,17 @@ class AtomicCheckpointer(Checkpointer):
 
 @contextlib.contextmanager
 def _told(building: Path):
-    """Names what is saved where a disk refuses it, which torch does not; no
+    """Says of a disk that refuses a checkpoint what torch does not say; no
     half of it is left."""
     try:
-        with naming(building):
-            yield
-    except (OSError, RuntimeError):
         try:
+            yield
+        except RuntimeError:
             writable_folder(building)
-        finally:
-            shutil.rmtree(building, ignore_errors=True)
+            raise
+    except OSError as error:
+        error.filename = os.fspath(building.parent)
+        shutil.rmtree(building, ignore_errors=True)
         raise
 
 
