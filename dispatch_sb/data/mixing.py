@@ -209,12 +209,7 @@ def write_mixtures(
     folders = Path(clean_folder), Path(noisy_folder)
     _make_room(folders, {"made_with": made_with, "files": list(plan)})
     segment = segment_samples(segment_seconds, sample_rate)
-
-    left = [
-        (index, name)
-        for index, name in enumerate(plan)
-        if not all((folder / name).is_file() for folder in folders)
-    ]
+    left = _left(plan, folders)
     lengths = [entry["length"] for entry in speech.values()]
     seconds = len(left) * (segment_seconds or sum(lengths) / len(lengths))
     writable_folder(noisy_folder, seconds * sample_rate * LEAST_BYTES)
@@ -249,6 +244,15 @@ def _plan(speech: dict, count: int, seed: int, suffix: str) -> dict:
         speaker = re.sub(r"[^0-9A-Za-z]+", "", entry["speaker"]) or "speaker"
         plan[f"{speaker}_{index:04d}{suffix}"] = entry["wav"]
     return plan
+
+
+def _left(plan: dict, folders: tuple) -> list[tuple[int, str]]:
+    """Numbers and names of the pairs that are not there."""
+    return [
+        (index, name)
+        for index, name in enumerate(plan)
+        if not all((folder / name).is_file() for folder in folders)
+    ]
 
 
 def _make_room(folders: tuple, note: dict) -> None:

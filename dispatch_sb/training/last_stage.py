@@ -106,11 +106,10 @@ def evaluate_run(brain: Any, hparams: Mapping, data_root: str) -> dict:
         "teacher_hash": digest([learned_from, *map(_hash_of, heard)]),
         **_what_decides(hparams),
         **describe_models(models),
+        **_lost(entries),
     }
-    lost = [key for key, entry in entries.items() if not _readable(entry)]
-    about |= {LOST: lost} if lost else {}
     scored = about.items() <= run.scores.items()
-    scored = scored and lost == run.scores.get(LOST, [])
+    scored = scored and about.get(LOST) == run.scores.get(LOST)
     scores = None
     if not from_all(scored, patient=True)[0]:
         scores = score_models(
@@ -186,6 +185,12 @@ def _hash_of(path: Path) -> str:
         return sha256_of(path)
     except OSError:
         return ""
+
+
+def _lost(entries: Mapping) -> dict[str, list[str]]:
+    """The test files that cannot be scored now, if there are any."""
+    lost = [key for key, entry in entries.items() if not _readable(entry)]
+    return {LOST: lost} if lost else {}
 
 
 def _readable(entry: Mapping) -> bool:
