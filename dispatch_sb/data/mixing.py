@@ -210,8 +210,8 @@ def write_mixtures(
     _make_room(folders, {"made_with": made_with, "files": list(plan)})
     segment = segment_samples(segment_seconds, sample_rate)
     left = _left(plan, folders)
-    lengths = [entry["length"] for entry in speech.values()]
-    seconds = len(left) * (segment_seconds or sum(lengths) / len(lengths))
+    lengths = [segment_seconds or x["length"] for x in speech.values()]
+    seconds = len(left) * sum(lengths) / len(lengths)
     writable_folder(noisy_folder, seconds * sample_rate * LEAST_BYTES)
 
     def write(item):

@@ -104,9 +104,8 @@ def evaluate_run(brain: Any, hparams: Mapping, data_root: str) -> dict:
         "method": hparams["method"],
         "seed": hparams["seed"],
         "teacher_hash": digest([learned_from, *map(_hash_of, heard)]),
-        **_what_decides(hparams),
+        **_what_decides(hparams, entries),
         **describe_models(models),
-        **_lost(entries),
     }
     scored = about.items() <= run.scores.items()
     scored = scored and about.get(LOST) == run.scores.get(LOST)
@@ -201,11 +200,12 @@ def _readable(entry: Mapping) -> bool:
         return False
 
 
-def _what_decides(hparams: Mapping) -> dict:
+def _what_decides(hparams: Mapping, entries: Mapping) -> dict:
     """What of a recipe decides its scores, so that stale ones are noticed."""
     wer = word_error_settings(hparams.get("wer"))
     return {
         "test_manifest_hash": manifest_hash(hparams["test_manifest"]),
         "metrics": list(chosen_metrics(hparams["metrics"])),
+        **_lost(entries),
         "wer_settings": None if wer is None else wer.describe(),
     }
