@@ -145,7 +145,9 @@ def reading(utterance: str = ""):
         ) from error
 
 
-def writable_folder(folder: str | os.PathLike, needs: float = 0) -> Path:
+def writable_folder(
+    folder: str | os.PathLike, needs: float = 0, probe: int = PROBE
+) -> Path:
     """Makes a folder if it is not there, and sees to it that files can be
     written into it, by writing one that has no name.
 
@@ -155,6 +157,8 @@ def writable_folder(folder: str | os.PathLike, needs: float = 0) -> Path:
         The folder.
     needs : float
         Bytes that are going to be written, at least.
+    probe : int
+        Bytes that are written to see.
 
     Returns
     -------
@@ -180,9 +184,8 @@ def writable_folder(folder: str | os.PathLike, needs: float = 0) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
-            left = PROBE
-            while left:
-                left -= file.write(bytes(left))
+            while probe:
+                probe -= file.write(bytes(min(probe, PROBE)))
     except OSError as error:
         error.filename = os.fspath(folder)
         raise

@@ -21,7 +21,7 @@ from speechbrain.utils.distributed import (
     run_on_main,
 )
 
-from dispatch_sb.data.disk import writable_folder
+from dispatch_sb.data.disk import PROBE, writable_folder
 from dispatch_sb.data.files import flush
 from dispatch_sb.runs.checkpoint_seal import seal, set_damaged_aside
 
@@ -181,7 +181,8 @@ def _told(building: Path):
         try:
             yield
         except RuntimeError:
-            writable_folder(building)
+            sizes = [path.stat().st_size for path in building.rglob("*")]
+            writable_folder(building, probe=max(sizes, default=0) + PROBE)
             raise
     except OSError as error:
         error.filename = os.fspath(building.parent)

@@ -22,7 +22,7 @@ from dispatch_sb.scoring import evaluation
 from dispatch_sb.scoring.journal import ScoreJournal
 from dispatch_sb.training.checkpoints import AtomicCheckpointer
 
-MOST = 20_000  # bytes of a file; those of these tests are larger
+MOST = 70_000  # bytes of a file; more than a folder is tried with
 NASTY = "- \"q\" 'a' $HOME {x}{{y}} %d%s #1: <b>&amp; [a]*?!=\n`ls`;~ é🎤שלום"
 NASTY += unicodedata.normalize("NFD", "é")
 
@@ -40,9 +40,9 @@ def full():
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    """Speech and noise of one second, a teacher and its folder."""
+    """Speech and noise of five seconds, a teacher and its folder."""
     folder = tmp_path_factory.mktemp("data")
-    write_pairs(folder, {"ann_1": 16000, "bob_1": 16001})
+    write_pairs(folder, {"ann_1": 80000, "bob_1": 80001})
     write_teacher(folder / "teacher")
     return folder
 
@@ -84,7 +84,7 @@ def test_a_full_disk_costs_one_sentence(data, tmp_path, capsys, name):
 
 
 def test_a_checkpoint_that_does_not_fit_leaves_the_last(tmp_path):
-    kept = {"net": Linear(100, 100)}
+    kept = {"net": Linear(200, 100)}
     checkpointer = AtomicCheckpointer(tmp_path, kept)
     before = checkpointer.save_checkpoint().path
     with full(), pytest.raises(OSError, match=str(tmp_path)) as error:
