@@ -73,7 +73,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         with _terminated_like_interrupted():
             text = run(arguments)
     except (ValueError, OSError, RuntimeError, ImportError) as error:
-        sys.stderr.write(f"dispatch-sb {command}: {error}\n")
+        from dispatch_sb.data.disk import in_words
+
+        sys.stderr.write(f"dispatch-sb {command}: {in_words(error)}\n")
         return 1
     except Unfinished as error:
         sys.stdout.write(f"{error}\n")

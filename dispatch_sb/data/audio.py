@@ -308,9 +308,12 @@ def write_audio(
         signal = steps << (32 - BITS[subtype])
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_path(path, listed=False) as temporary:
+        # Into memory: libsndfile does not tell why it could not write a file.
+        content = io.BytesIO()
         soundfile.write(
-            temporary, signal, sample_rate, subtype, format=audio_format
+            content, signal, sample_rate, subtype, format=audio_format
         )
+        temporary.write_bytes(content.getbuffer())
 
 
 def _open(path) -> soundfile.SoundFile:

@@ -15,6 +15,8 @@ from typing import Any
 
 from tqdm.contrib.concurrent import thread_map
 
+from dispatch_sb.data.disk import naming
+
 try:
     import fcntl
 except ImportError:  # Windows, where nobody deletes a file that is open
@@ -23,6 +25,7 @@ except ImportError:  # Windows, where nobody deletes a file that is open
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg")
 HASH_BLOCK = 1 << 20  # bytes
 POSIX = hasattr(os, "O_DIRECTORY")
+LONGEST_NAME = 255  # bytes, of a file in most file systems
 PARTIAL = ".partial"  # ends the names of files that are being written
 
 
@@ -103,12 +106,12 @@ def atomic_path(path: str | os.PathLike, listed: bool = True):
     """
     path = Path(path)
     _remove_abandoned(os.path.abspath(path.parent))
-    temporary = path.with_name(f".{path.name}.{os.getpid()}{PARTIAL}")
+    temporary = partial_of(path, os.getpid())
     try:
         # Where that fails, whoever writes there says why.
         with contextlib.suppress(OSError):
             temporary.touch()
-        with held(temporary):
+        with naming(path, temporary), held(temporary):
             yield temporary
             flush(temporary)
             os.replace(temporary, path)
@@ -116,6 +119,36 @@ def atomic_path(path: str | os.PathLike, listed: bool = True):
             flush(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def partial_of(target: str | os.PathLike, process: int) -> Path:
+    """The unfinished file of a process, see `atomic_path`.
+
+    Arguments
+    ---------
+    target : str or os.PathLike
+        What it is to become.
+    process : int
+        Its id.
+
+    Returns
+    -------
+    pathlib.Path
+        A hidden file beside the target.
+
+    Example
+    -------
+    >>> partial_of("out/a.wav", 42).name
+    '.a.wav.42.partial'
+    >>> len(partial_of("o" * 251 + ".wav", 42).name) < LONGEST_NAME
+    True
+    """
+    target = Path(target)
+    name = f".{target.name}.{process}{PARTIAL}"
+    if len(os.fsencode(name)) > LONGEST_NAME:
+        short = hashlib.sha256(os.fsencode(target.name)).hexdigest()
+        name = f".{short}.{process}{PARTIAL}"
+    return target.with_name(name)
 
 
 def flush(path: str | os.PathLike) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dispatch_sb.data.files import sha256_of
+from dispatch_sb.data.files import atomic_path, sha256_of
 
 
 def stamps(sources: Mapping[str, Mapping[str, Any]]) -> list:
@@ -74,7 +74,8 @@ def remember(json_path: Path, state: str) -> None:
     state : str
         A digest of sources and settings.
     """
-    _note_of(json_path).write_text(f"{state} {sha256_of(json_path)}")
+    with atomic_path(_note_of(json_path)) as temporary:
+        temporary.write_text(f"{state} {sha256_of(json_path)}")
 
 
 def is_current(json_path: Path, state: str) -> bool:

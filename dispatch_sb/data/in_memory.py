@@ -18,6 +18,7 @@ from torch.utils.data import Dataset
 
 from dispatch_sb.data.audio_store import AudioStore, Batch, bytes_of
 from dispatch_sb.data.batch_mixing import Energies, mix_batch
+from dispatch_sb.data.disk import reading
 from dispatch_sb.data.mixing import DynamicMixture
 from dispatch_sb.data.pipeline import EpochDataset, PairDataset, together
 from dispatch_sb.data.segments import draw_start, first_audible
@@ -110,7 +111,8 @@ class InMemory(Dataset):
             ``id`` and the signals of the dataset, on the device.
         """
         if self.store is None:
-            self.store = self._read()
+            with reading():
+                self.store = self._read()
         if self._choices is None:
             self._choices = self._drawn()
         signals, lens = self._batch(indices, self.store.sent(indices))

@@ -279,10 +279,35 @@ def _keep_or_build(
         raise ManifestError(title, problems)
     manifest = {key: entry for key, (entry, _) in zip(sources, made)}
     json_path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_path(json_path) as temporary:
-        temporary.write_text(json.dumps(manifest, indent=2) + "\n")
+    _write(json_path, manifest)
     remember(json_path, state)
     return read_manifest(json_path)
+
+
+def write_again(path: str | os.PathLike, entries: Mapping[str, dict]) -> None:
+    """Writes entries of a manifest that was read into another one.
+
+    Arguments
+    ---------
+    path : str or os.PathLike
+        The manifest to write.
+    entries : Mapping[str, dict]
+        As `read_manifest` returns them.
+
+    Example
+    -------
+    >>> path = getfixture("tmp_path") / "part.json"
+    >>> write_again(path, {"a": {"wav": "/data/{{b}}/a.wav"}})
+    >>> read_manifest(path)
+    {'a': {'wav': '/data/{{b}}/a.wav'}}
+    """
+    _write(Path(path), _with_texts(entries, _doubled))
+
+
+def _write(path: Path, manifest: dict) -> None:
+    """Writes a manifest, whole or not at all."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(manifest, indent=2) + "\n")
 
 
 def _entry(item, root, words, limits) -> tuple[dict, list[str]]:

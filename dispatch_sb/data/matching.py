@@ -5,12 +5,15 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
+import hashlib
 import os
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from dispatch_sb.data.files import audio_files
+from dispatch_sb.data.files import LONGEST_NAME, audio_files
+
+LONGEST_ID = LONGEST_NAME - len(".wav")  # files are called by it
 
 
 def speaker_of(path: str | os.PathLike, root: str | os.PathLike) -> str:
@@ -150,8 +153,14 @@ def _list_folder(folder: Path, problems: list[str]) -> list[Path]:
 
 
 def _path_id(path: Path, folder: Path) -> str:
-    """The path below a folder, without suffix, in one word."""
-    return "_".join(path.relative_to(folder).with_suffix("").parts)
+    """The path below a folder, without suffix, in one word; one that is too
+    long for the name of a file ends in a hash of it."""
+    word = "_".join(path.relative_to(folder).with_suffix("").parts)
+    content = os.fsencode(word)
+    if len(content) <= LONGEST_ID:
+        return word
+    short = hashlib.sha256(content).hexdigest()[:32]
+    return f"{content[:200].decode(errors='ignore')}_{short}"
 
 
 def _choose(rows, speakers, exclude, problems: list[str]) -> dict[str, dict]:

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from dispatch_sb.data.audio import write_audio
+from dispatch_sb.data.disk import reading, writable_folder
 from dispatch_sb.data.files import atomic_path, audio_files, map_files
 from dispatch_sb.data.levels import mix
 from dispatch_sb.data.manifest import located_manifest, manifest_hash
@@ -30,6 +31,7 @@ from dispatch_sb.data.segments import (
 )
 
 MARKER = "mixtures.json"
+LEAST_BYTES = 1.5  # of a sample of clean and noisy speech, compressed
 
 
 class DynamicMixture(EpochDataset):
@@ -105,7 +107,8 @@ class DynamicMixture(EpochDataset):
         def cut(files, rng):
             return draw_audible(files, self.segment, rng, self.sample_rate)
 
-        pair = mix(*self.draw(index, cut), self.sample_rate)
+        with reading():
+            pair = mix(*self.draw(index, cut), self.sample_rate)
         return tuple(torch.from_numpy(signal) for signal in pair)
 
     def draw(self, index: int, cut: Callable) -> tuple[Any, Any, float, float]:
@@ -206,11 +209,13 @@ def write_mixtures(
     folders = Path(clean_folder), Path(noisy_folder)
     _make_room(folders, {"made_with": made_with, "files": list(plan)})
     segment = segment_samples(segment_seconds, sample_rate)
+    left = _left(plan, folders)
+    lengths = [segment_seconds or x["length"] for x in speech.values()]
+    seconds = len(left) * sum(lengths) / len(lengths)
+    writable_folder(noisy_folder, seconds * sample_rate * LEAST_BYTES)
 
     def write(item):
         index, name = item
-        if all((folder / name).is_file() for folder in folders):
-            return
         rng = random_generator(seed, 0, f"pair {index}")
         clean = draw_audible([plan[name]], segment, rng, sample_rate)
         part = draw_audible(noise, len(clean), rng, sample_rate)
@@ -220,7 +225,7 @@ def write_mixtures(
         for folder, signal in zip(folders, reversed(pair)):
             write_audio(folder / name, signal, sample_rate, "PCM_16")
 
-    map_files(write, enumerate(plan), "Mixing")
+    map_files(write, left, "Mixing")
 
 
 def _paths(manifest, data_root) -> list[str]:
@@ -239,6 +244,15 @@ def _plan(speech: dict, count: int, seed: int, suffix: str) -> dict:
         speaker = re.sub(r"[^0-9A-Za-z]+", "", entry["speaker"]) or "speaker"
         plan[f"{speaker}_{index:04d}{suffix}"] = entry["wav"]
     return plan
+
+
+def _left(plan: dict, folders: tuple) -> list[tuple[int, str]]:
+    """Numbers and names of the pairs that are not there."""
+    return [
+        (index, name)
+        for index, name in enumerate(plan)
+        if not all((folder / name).is_file() for folder in folders)
+    ]
 
 
 def _make_room(folders: tuple, note: dict) -> None:

@@ -4,17 +4,17 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
-import json
 import logging
 import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from dispatch_sb.data.files import atomic_path
+from dispatch_sb.data.disk import writable_folder
 from dispatch_sb.data.manifest import (
     ManifestError,
     read_manifest,
+    write_again,
     write_pair_manifest,
     write_single_manifest,
 )
@@ -158,7 +158,7 @@ def mix_folders(
     """
     if not 0 < hours < math.inf:
         raise ValueError(f"hours is {hours}: give a number above 0.")
-    out = Path(out)
+    out = writable_folder(out)
     speech, _ = _list_everything(clean_folders, noise_folders, out)
     lengths = [entry["length"] for entry in speech.values()]
     seconds = segment_seconds or sum(lengths) / len(lengths)
@@ -190,8 +190,7 @@ def _write(folder: Path, part: str, speech: dict, noise: dict) -> tuple:
     """Writes the two manifests of one part."""
     paths = folder / f"{part}_speech.json", folder / f"{part}_noise.json"
     for path, entries in zip(paths, (speech, noise)):
-        with atomic_path(path) as partial:
-            partial.write_text(json.dumps(entries, indent=2))
+        write_again(path, entries)
     return paths
 
 

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from speechbrain.dataio.dataset import DynamicItemDataset
 
+from dispatch_sb.data.disk import reading
 from dispatch_sb.data.manifest import located_manifest
 from dispatch_sb.data.segments import (
     random_generator,
@@ -167,9 +168,11 @@ class PairDataset(EpochDataset):
 
     def _load(self, utterance, *paths):
         """The signals of an utterance, ``[samples]`` each, cut alike."""
-        signals = read_segment(
-            paths, self.segment, self.generator(utterance), self.sample_rate
-        )
+        rng, seconds = self.generator(utterance), self.data[utterance]["length"]
+        with reading(utterance):
+            signals = read_segment(
+                paths, self.segment, rng, self.sample_rate, seconds
+            )
         return together([torch.from_numpy(signal) for signal in signals])
 
 

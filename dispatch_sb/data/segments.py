@@ -89,6 +89,7 @@ def read_segment(
     segment: int | None,
     rng: np.random.Generator,
     sample_rate: int = 16000,
+    seconds: float | None = None,
 ) -> list[np.ndarray]:
     """Reads the same random segment of files of one length.
 
@@ -104,6 +105,8 @@ def read_segment(
         Source of the place where it starts.
     sample_rate : int
         The rate that the files must have, in Hz.
+    seconds : float, optional
+        The duration that they must have.
 
     Returns
     -------
@@ -114,9 +117,14 @@ def read_segment(
     ------
     ValueError
         If a file is damaged, of another rate, or of another length than the
-        first.
+        first, or than it must have.
     """
     length = common_length(paths, sample_rate)
+    if seconds is not None and length != round(seconds * sample_rate):
+        raise ValueError(
+            f"{paths[0]} has {length} samples and not "
+            f"{round(seconds * sample_rate)}."
+        )
     if segment is None:
         return [read_channels(path)[0][:, 0] for path in paths]
     start = draw_start(length, segment, rng)

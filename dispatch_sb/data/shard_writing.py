@@ -19,6 +19,7 @@ import soundfile
 from tqdm import tqdm
 
 from dispatch_sb.data.audio import BITS, StoredFile, check_format, probe
+from dispatch_sb.data.disk import naming, writable_folder
 from dispatch_sb.data.files import atomic_path, sha256_of
 from dispatch_sb.data.freshness import digest, stamps
 from dispatch_sb.data.segments import random_generator
@@ -27,6 +28,7 @@ from dispatch_sb.data.urls import import_webdataset
 
 SIGNALS = ("noisy", "clean", "teacher")
 JOURNAL = ".shards.jsonl"  # shards that are done, while others are not
+LEAST_SHARE = 0.3  # of the files' bytes, once they are compressed
 CHUNK = 64  # files that are packed side by side
 
 
@@ -74,10 +76,12 @@ def write_shards(
     if not megabytes >= 1:
         raise ValueError(f"The size is {megabytes} MB: give 1 or more.")
     output = Path(output)
-    output.mkdir(parents=True, exist_ok=True)
+    writable_folder(output)
     state = _state(entries, [megabytes, name, manifest_sha256, teacher])
     rows = _known(output, state)
     packing = _Packing(entries)
+    there = sum(row["bytes"] for row in rows)
+    writable_folder(output, LEAST_SHARE * packing.bytes - there)
     work = tqdm(total=len(entries), desc="Writing shards", disable=None)
     done = kept = 0
     with work as bar, open(output / JOURNAL, "a", encoding="utf-8") as journal:
@@ -94,8 +98,9 @@ def write_shards(
             path = output / f"{name}-{len(rows):06d}.tar"
             rows.append(_write_one(path, left, bar, 1e6 * megabytes))
             done += rows[-1]["samples"]
-            journal.write(json.dumps(rows[-1]) + "\n")
-            journal.flush()
+            with naming(output / JOURNAL):
+                journal.write(json.dumps(rows[-1]) + "\n")
+                journal.flush()
     index = {
         "version": VERSION,
         "state": state,
@@ -162,14 +167,14 @@ def _write_one(
     with atomic_path(path) as temporary:
         with open(temporary, "wb") as file:
             writer = import_webdataset().TarWriter(file, mtime=0, encoder=False)
-            for sample in samples:
-                seconds += json.loads(sample["json"])["length"]
-                writer.write(sample)
-                count += 1
-                bar.update()
-                if writer.tarstream.offset >= limit:
-                    break
-            writer.close()
+            with contextlib.closing(writer):
+                for sample in samples:
+                    seconds += json.loads(sample["json"])["length"]
+                    writer.write(sample)
+                    count += 1
+                    bar.update()
+                    if writer.tarstream.offset >= limit:
+                        break
         size, sha256 = temporary.stat().st_size, sha256_of(temporary)
     return {
         "name": path.name,
@@ -191,6 +196,11 @@ class _Packing:
         first = self._row[0][1]
         self.kinds = [kind for kind in SIGNALS if f"{kind}_wav" in first]
         self.sample_rate = probe(first["noisy_wav"]).sample_rate
+        self.bytes = sum(
+            os.path.getsize(entry[f"{kind}_wav"])
+            for entry in entries.values()
+            for kind in self.kinds
+        )
 
     def samples(self, start: int, stop: int | None = None) -> Iterator[dict]:
         """Samples, packed in threads a few ahead of the writer."""

@@ -5,6 +5,7 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
+import contextlib
 import functools
 import glob
 import math
@@ -17,7 +18,8 @@ import soundfile
 from torch import nn
 from tqdm import tqdm
 
-from dispatch_sb.data.files import audio_files, map_files
+from dispatch_sb.data.disk import FOR_ALL, in_words, writable_folder
+from dispatch_sb.data.files import audio_files, map_files, partial_of
 from dispatch_sb.data.formats import (
     SUFFIXES,
     Layout,
@@ -276,9 +278,14 @@ def enhance_jobs(
     ValueError
         If `workers` is not positive. What goes wrong with a file is in its
         outcome; what goes wrong with the model is raised as it is.
+    OSError
+        If a folder cannot be written, or the disk is full: no job after that
+        would fare better, and those that are done stay.
     """
     if workers < 1:
         raise ValueError(f"workers is {workers}: give 1 or more.")
+    for folder in {job.target.parent for job in jobs}:
+        writable_folder(folder)
     settings = chunk_seconds, overlap_seconds, keep
     start = functools.partial(_start, load, *settings)
     outcomes = {}
@@ -295,9 +302,13 @@ def enhance_jobs(
         else:
             enhancer = start()
             done = ((job, _do(enhancer, job, bar.update)) for job in jobs)
-        for job, outcome in done:
-            outcomes[job] = outcome
-            bar.set_postfix_str(f"{len(outcomes)}/{len(jobs)} files", False)
+        with contextlib.closing(done):
+            for job, outcome in done:
+                if isinstance(outcome, OSError):
+                    raise outcome
+                outcomes[job] = outcome
+                done_so_far = f"{len(outcomes)}/{len(jobs)} files"
+                bar.set_postfix_str(done_so_far, False)
     return outcomes
 
 
@@ -319,37 +330,17 @@ def _run_in_processes(start, jobs, workers, advance) -> Iterator[tuple]:
             yield jobs[index], problem_of(outcome) if failed else outcome
 
 
-def _do(enhancer, job: Job, advance) -> Enhanced | str:
-    """One job; whatever is wrong with its files is told in a sentence."""
+def _do(enhancer, job: Job, advance) -> Enhanced | str | OSError:
+    """One job; whatever is wrong with its files is told in a sentence, and
+    what would be wrong with all files is returned as it is."""
     try:
         return enhance_file(
             enhancer, job.source, job.target, job.layout, advance
         )
     except (OSError, ValueError, RuntimeError) as error:
-        return " ".join(str(error).split()) or type(error).__name__
-
-
-def partial_of(target: Path, process: int) -> Path:
-    """The unfinished file of a process, see `atomic_path`.
-
-    Arguments
-    ---------
-    target : pathlib.Path
-        What it was to become.
-    process : int
-        Its id.
-
-    Returns
-    -------
-    pathlib.Path
-        A hidden file beside the target.
-
-    Example
-    -------
-    >>> partial_of(Path("out/a.wav"), 42).name
-    '.a.wav.42.partial'
-    """
-    return target.with_name(f".{target.name}.{process}.partial")
+        if getattr(error, "errno", None) in FOR_ALL:
+            return error
+        return " ".join(in_words(error).split()) or type(error).__name__
 
 
 def problem_of(failure: Failure) -> str:

@@ -18,6 +18,7 @@ import soundfile
 import torch
 
 from dispatch_sb.data.audio import narrow_band
+from dispatch_sb.data.disk import naming
 from dispatch_sb.data.formats import Layout, choose_layout
 from dispatch_sb.enhance.chunked import ChunkedEnhancer
 from dispatch_sb.enhance.enhancer import StreamingEnhancer
@@ -115,7 +116,10 @@ def enhance_file(
             layout = choose_layout(file.format, file.subtype, layout or suffix)
         if to_path:
             return _enhance(enhancer, file, target, layout, advance)
-        with tempfile.TemporaryFile() as finished:
+        with (
+            naming(tempfile.gettempdir()),
+            tempfile.TemporaryFile(buffering=0) as finished,
+        ):
             result = _enhance(enhancer, file, finished, layout, advance)
             finished.seek(0)
             shutil.copyfileobj(finished, target)
@@ -228,6 +232,7 @@ def _seekable(source) -> Iterator[str | os.PathLike | BinaryIO]:
         yield source
         return
     with tempfile.TemporaryFile() as spool:
-        shutil.copyfileobj(source, spool)
-        spool.seek(0)
+        with naming(tempfile.gettempdir()):
+            shutil.copyfileobj(source, spool)
+            spool.seek(0)
         yield spool

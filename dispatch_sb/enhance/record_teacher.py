@@ -23,10 +23,17 @@ from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 from dispatch_sb.data.audio import check_format, probe, read_audio, sha256_of
-from dispatch_sb.data.files import atomic_path, audio_files, map_files
+from dispatch_sb.data.disk import FOR_ALL, in_words, writable_folder
+from dispatch_sb.data.files import (
+    LONGEST_NAME,
+    atomic_path,
+    audio_files,
+    map_files,
+    partial_of,
+)
 from dispatch_sb.data.freshness import digest
 from dispatch_sb.data.manifest import ManifestError
-from dispatch_sb.enhance.jobs import partial_of, problem_of
+from dispatch_sb.enhance.jobs import problem_of
 from dispatch_sb.pretrained.recorded import (
     NOTE,
     RecordedTeacher,
@@ -41,6 +48,7 @@ logger = logging.getLogger(__name__)
 
 LOCK = ".recording.lock"
 SUFFIXES = (".flac", ".wav")
+LEAST_BYTES = 1.0  # of a recorded sample, compressed
 NOTE_SECONDS = 10.0  # between two notes; what a killed run has to do again
 SETTINGS = ("sample_rate", "delay", "match_level")
 # Beside provenance's: what runs or resamples some teachers.
@@ -73,8 +81,12 @@ class Recording(NamedTuple):
     @property
     def files(self) -> dict[str, Path]:
         """What its recording may be called, and where that is."""
-        names = [self.name + suffix for suffix in SUFFIXES]
-        return {name: self.out / name for name in names}
+        paths = [self.out / (self.name + suffix) for suffix in SUFFIXES]
+        return {
+            path.relative_to(self.out).as_posix(): path
+            for path in paths
+            if len(os.fsencode(path.name)) <= LONGEST_NAME
+        }
 
 
 def record_folder(
@@ -187,13 +199,15 @@ def _record(
     if not teacher.live:
         raise ValueError("This teacher does not run: there is nothing to do.")
     made_with = _described(teacher)
-    out.mkdir(parents=True, exist_ok=True)
+    writable_folder(out)
     with _alone(out):
         jobs = _examined(noisy, out, teacher.sample_rate)
         note = _kept(jobs, out, made_with, force)
         left = [job for job in jobs if not job.files.keys() & note["files"]]
         if not left:
             return 0, len(jobs)
+        seconds = sum(job.seconds for job in left)
+        writable_folder(out, seconds * teacher.sample_rate * LEAST_BYTES)
         start = functools.partial(_loaded, load, device)
         outcomes = _outcomes(teacher.to(device), start, left, workers, device)
         problems = _noted(outcomes, left, note, out)
@@ -322,14 +336,17 @@ def _noted(outcomes, jobs: list, note: dict, out: Path) -> list[str]:
     noted = time.monotonic()
     _write_note(note, out)
     try:
-        for index, outcome in outcomes:
-            if isinstance(outcome, str):
-                problems.append(f"{jobs[index].noisy}: {outcome}")
-                continue
-            note["files"].update(outcome)
-            if time.monotonic() - noted > NOTE_SECONDS:
-                _write_note(note, out)
-                noted = time.monotonic()
+        with contextlib.closing(outcomes):
+            for index, outcome in outcomes:
+                if isinstance(outcome, OSError):
+                    raise outcome
+                if isinstance(outcome, str):
+                    problems.append(f"{jobs[index].noisy}: {outcome}")
+                    continue
+                note["files"].update(outcome)
+                if time.monotonic() - noted > NOTE_SECONDS:
+                    _write_note(note, out)
+                    noted = time.monotonic()
     finally:
         _write_note(note, out)
     return problems
@@ -374,8 +391,9 @@ def _loaded(load: Callable[[], Teacher], device: str) -> Teacher:
     return load().to(device)
 
 
-def _do(teacher, job: Recording, device: str, advance) -> dict | str:
-    """Records a file: what the note says of it, or the problem."""
+def _do(teacher, job: Recording, device: str, advance) -> dict | str | OSError:
+    """Records a file: what the note says of it, or the problem; as it is, if
+    it would be that of all files."""
     try:
         noisy = read_audio(job.noisy, teacher.sample_rate)
         batch = torch.as_tensor(noisy, device=device)[None]
@@ -384,7 +402,9 @@ def _do(teacher, job: Recording, device: str, advance) -> dict | str:
             return "the teacher's answer is not finite."
         path = write_recording(job.out / job.name, answer, teacher.sample_rate)
     except (OSError, ValueError, RuntimeError) as error:
-        return " ".join(str(error).split())
+        if getattr(error, "errno", None) in FOR_ALL:
+            return error
+        return " ".join(in_words(error).split())
     finally:
         advance(job.seconds)
     for other in set(job.files.values()) - {path}:

@@ -15,6 +15,7 @@ import soundfile
 import soxr
 
 from dispatch_sb.data.audio import probe
+from dispatch_sb.data.disk import Told
 from dispatch_sb.data.files import atomic_path
 from dispatch_sb.data.formats import Layout
 
@@ -188,6 +189,8 @@ def audio_writer(
         if isinstance(target, PATH):
             Path(target).parent.mkdir(parents=True, exist_ok=True)
             target = stack.enter_context(atomic_path(target, listed=False))
+            target = stack.enter_context(open(target, "w+b", buffering=0))
+        target = stack.enter_context(Told(target))
         try:
             file = soundfile.SoundFile(
                 target, "w", sample_rate, channels, subtype, format=name

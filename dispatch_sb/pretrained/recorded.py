@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from dispatch_sb.data.audio import read_channels, resample, write_audio
-from dispatch_sb.data.files import audio_files, sha256_of
+from dispatch_sb.data.files import LONGEST_NAME, audio_files, sha256_of
 from dispatch_sb.data.formats import SUFFIXES
 from dispatch_sb.pretrained.teacher import Teacher
 
@@ -235,7 +235,8 @@ def write_recording(
     """Writes a teacher's answer so that nothing of it is lost.
 
     24-bit FLAC, off by at most 2**-24 of full scale (144 dB below it); a
-    signal that passes full scale becomes 32-bit float WAV.
+    signal that passes full scale becomes 32-bit float WAV, and so does one
+    whose name leaves no room for the suffix.
 
     Arguments
     ---------
@@ -258,7 +259,8 @@ def write_recording(
     'loud.wav'
     """
     suffix, subtype = ".flac", "PCM_24"
-    if signal.size and np.abs(signal).max() >= 1:
+    loud = signal.size and np.abs(signal).max() >= 1
+    if loud or len(os.fsencode(path.name + suffix)) > LONGEST_NAME:
         suffix, subtype = ".wav", "FLOAT"
     path = path.with_name(path.name + suffix)
     write_audio(path, signal, sample_rate, subtype)

@@ -4,6 +4,7 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from dispatch_sb.data import (
     write_audio,
     write_pair_manifest,
 )
+from dispatch_sb.data.disk import in_words, writable_folder
 from dispatch_sb.data.words import read_words
 from dispatch_sb.losses.all_processes import from_all, own_part
 from dispatch_sb.pretrained import load
@@ -28,6 +30,8 @@ from dispatch_sb.runs.run import Run
 from dispatch_sb.scoring import chosen_metrics, score_systems
 from dispatch_sb.scoring.word_errors import check_word_errors, score_words
 from dispatch_sb.scoring.word_settings import word_error_settings
+
+logger = logging.getLogger(__name__)
 
 SAMPLE_RATE = 16000  # Hz
 
@@ -54,8 +58,11 @@ def recordings_of(
     files = {}
     for key, entry in entries.items():
         path = teacher.recording_of(entry["noisy_wav"])
-        if path is None or probe(path) != probe(entry["noisy_wav"]):
-            return None
+        try:
+            if path is None or probe(path) != probe(entry["noisy_wav"]):
+                return None
+        except (OSError, ValueError):
+            pass  # one that cannot be read is told where it is read
         files[key] = Path(path)
     return files
 
@@ -68,7 +75,8 @@ def enhance_entries(
     device: str = "cpu",
     name: str = "model",
 ) -> dict[str, Path]:
-    """Enhances noisy utterances, whole, one at a time.
+    """Enhances noisy utterances, whole, one at a time. One that cannot be
+    read is named in a warning, and left out.
 
     Arguments
     ---------
@@ -94,14 +102,16 @@ def enhance_entries(
     files = {}
     for key, entry in tqdm(entries.items(), f"enhancing: {name}", disable=None):
         files[key] = Path(folder) / f"{key}.wav"
+        try:
+            signal = read_audio((recorded or {}).get(key, entry["noisy_wav"]))
+        except (OSError, ValueError) as error:
+            logger.warning("%s is not enhanced: %s", key, in_words(error))
+            files[key].unlink(missing_ok=True)  # of an earlier scoring
+            continue
         if recorded is None:
-            noisy = torch.as_tensor(
-                read_audio(entry["noisy_wav"]), device=device
-            )
-            enhanced = model(noisy[None])[0].float().cpu().numpy()
-        else:
-            enhanced = read_audio(recorded[key])
-        write_audio(files[key], enhanced)
+            noisy = torch.as_tensor(signal, device=device)
+            signal = model(noisy[None])[0].float().cpu().numpy()
+        write_audio(files[key], signal)
     return files
 
 
@@ -239,7 +249,7 @@ def evaluate_folders(
         says what the words are of which the errors are wanted.
     """
     metrics = chosen_metrics(metrics)
-    folder = Path(output_folder)
+    folder = writable_folder(output_folder)
     manifest = folder / "manifests" / "test.json"
     root = Path(clean_folder).resolve().parent
     texts = {} if words is None else read_words(words)

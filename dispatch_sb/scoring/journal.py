@@ -5,14 +5,17 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
+import errno
 import hashlib
 import json
 import logging
+import os
 from pathlib import Path
 
 import soundfile
 
 from dispatch_sb import __version__
+from dispatch_sb.data.disk import naming
 from dispatch_sb.scoring.catalogue import flavours
 
 logger = logging.getLogger(__name__)
@@ -79,9 +82,14 @@ class ScoreJournal:
         self._scores.setdefault(key, {}).update(scores)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         line = json.dumps({"key": key, "scores": scores}, allow_nan=False)
-        with self.path.open("ab", buffering=0) as file:
-            # The leading line break ends what an interruption cut off.
-            file.write(f"\n{line}\n".encode())
+        # The leading line break ends what an interruption cut off.
+        content = f"\n{line}\n".encode()
+        with naming(self.path), self.path.open("ab", buffering=0) as file:
+            done = file.write(content)
+            if done < len(content):
+                if file.tell() == os.path.getsize(self.path):
+                    file.truncate(file.tell() - done)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def _remember(self, line):
         try:

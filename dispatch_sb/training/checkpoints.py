@@ -4,6 +4,7 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
+import contextlib
 import logging
 import os
 import shutil
@@ -20,6 +21,7 @@ from speechbrain.utils.distributed import (
     run_on_main,
 )
 
+from dispatch_sb.data.disk import PROBE, writable_folder
 from dispatch_sb.data.files import flush
 from dispatch_sb.runs.checkpoint_seal import seal, set_damaged_aside
 
@@ -89,13 +91,15 @@ class AtomicCheckpointer(Checkpointer):
             shutil.rmtree(building, ignore_errors=True)
         self.checkpoints_dir = building
         try:
-            saved = super().save_checkpoint(
-                meta or {}, end_of_epoch, name, logging.DEBUG
-            )
+            with _told(building):
+                saved = super().save_checkpoint(
+                    meta or {}, end_of_epoch, name, logging.DEBUG
+                )
+                if saved is not None:
+                    saved = _in_place(saved, folder / saved.path.name)
         finally:
             self.checkpoints_dir = folder
         if saved is not None:
-            saved = _in_place(saved, folder / saved.path.name)
             logger.log(verbosity, "Saved a checkpoint in %s", saved.path)
         # All processes list the folder next, and have to find the same in it.
         ddp_barrier()
@@ -167,6 +171,23 @@ class AtomicCheckpointer(Checkpointer):
         """See `set_damaged_aside`."""
         for sentence in set_damaged_aside(self.checkpoints_dir):
             logger.warning(sentence)
+
+
+@contextlib.contextmanager
+def _told(building: Path):
+    """Says of a disk that refuses a checkpoint what torch does not say; no
+    half of it is left."""
+    try:
+        try:
+            yield
+        except RuntimeError:
+            sizes = [path.stat().st_size for path in building.rglob("*")]
+            writable_folder(building, probe=max(sizes, default=0) + PROBE)
+            raise
+    except OSError as error:
+        error.filename = os.fspath(building.parent)
+        shutil.rmtree(building, ignore_errors=True)
+        raise
 
 
 def _in_place(saved: Checkpoint, target: Path) -> Checkpoint:

@@ -16,7 +16,12 @@ from speechbrain.utils.distributed import (
 )
 from torch import nn
 
-from dispatch_sb.data import located_manifest, manifest_hash, sha256_of
+from dispatch_sb.data import (
+    located_manifest,
+    manifest_hash,
+    probe,
+    sha256_of,
+)
 from dispatch_sb.data.freshness import digest
 from dispatch_sb.losses.all_processes import from_all
 from dispatch_sb.report import build_report, save_overview
@@ -31,6 +36,7 @@ from dispatch_sb.training.ranks import share_of_workers
 logger = logging.getLogger(__name__)
 
 DEBUG_UTTERANCES = 2
+LOST = "unreadable"  # in scores.json: test files to be scored once they are
 
 
 def leave_process_group() -> bool:
@@ -97,11 +103,12 @@ def evaluate_run(brain: Any, hparams: Mapping, data_root: str) -> dict:
     about = {
         "method": hparams["method"],
         "seed": hparams["seed"],
-        "teacher_hash": digest([learned_from, *map(sha256_of, heard)]),
-        **_what_decides(hparams),
+        "teacher_hash": digest([learned_from, *map(_hash_of, heard)]),
+        **_what_decides(hparams, entries),
         **describe_models(models),
     }
     scored = about.items() <= run.scores.items()
+    scored = scored and about.get(LOST) == run.scores.get(LOST)
     scores = None
     if not from_all(scored, patient=True)[0]:
         scores = score_models(
@@ -171,11 +178,34 @@ def _teacher(
     return {}, []
 
 
-def _what_decides(hparams: Mapping) -> dict:
+def _hash_of(path: Path) -> str:
+    """Of a recording; empty if it cannot be read."""
+    try:
+        return sha256_of(path)
+    except OSError:
+        return ""
+
+
+def _lost(entries: Mapping) -> dict[str, list[str]]:
+    """The test files that cannot be scored now, if there are any."""
+    lost = [key for key, entry in entries.items() if not _readable(entry)]
+    return {LOST: lost} if lost else {}
+
+
+def _readable(entry: Mapping) -> bool:
+    """Whether the headers of a test file's noisy and clean version are."""
+    try:
+        return bool([probe(entry[key]) for key in ("noisy_wav", "clean_wav")])
+    except (OSError, ValueError):
+        return False
+
+
+def _what_decides(hparams: Mapping, entries: Mapping) -> dict:
     """What of a recipe decides its scores, so that stale ones are noticed."""
     wer = word_error_settings(hparams.get("wer"))
     return {
         "test_manifest_hash": manifest_hash(hparams["test_manifest"]),
         "metrics": list(chosen_metrics(hparams["metrics"])),
+        **_lost(entries),
         "wer_settings": None if wer is None else wer.describe(),
     }

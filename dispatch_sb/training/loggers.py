@@ -15,6 +15,7 @@ from speechbrain.utils.train_logger import (
     TrainLogger,
 )
 
+from dispatch_sb.data.disk import naming
 from dispatch_sb.data.files import atomic_path
 from dispatch_sb.runs.run import SPEED, Run
 
@@ -60,7 +61,8 @@ class TrainLoggers(TrainLogger):
         stats = (train_stats, valid_stats, test_stats)
         same = {k: v for k, v in stats_meta.items() if k != SPEED}
         self._forget(stats_meta["epoch"])
-        self._text.log_stats(same, *stats, verbose=verbose)
+        with naming(self._text.save_file):
+            self._text.log_stats(same, *stats, verbose=verbose)
         parts = {"train": train_stats or {}, "valid": valid_stats or {}}
         self._run.write_epoch({**stats_meta, **parts})
         if importlib.util.find_spec("tensorboard"):

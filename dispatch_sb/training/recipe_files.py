@@ -9,8 +9,9 @@ Authors
 
 import difflib
 import io
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from dispatch_sb.training.settings_check import find_problems
 MINI = "mini"
 # Blocks that are one value: the taps of one network are not those of another.
 WHOLE = ("taps",)
+REFERENCE = re.compile(r"<[^>]*>")  # as HyperPyYAML writes them
 TUPLE = re.compile(r"\(.*\)")  # as HyperPyYAML writes tuples
 
 
@@ -162,6 +164,48 @@ def _refuse(problems: list[str]) -> None:
     """Raises ValueError if there are problems, with all of them."""
     if problems:
         raise ValueError("\n".join(problems))
+
+
+def quoted_paths(words: Sequence[str]) -> list[str]:
+    """Paths on a command line as YAML's text, so that every character in
+    them stands for itself.
+
+    Arguments
+    ---------
+    words : sequence of str
+        A command line. What begins with ``/``, ``./`` or ``../`` is a path;
+        the first word, the recipe file, stays.
+
+    Returns
+    -------
+    list of str
+        For `speechbrain.parse_arguments`.
+
+    Raises
+    ------
+    ValueError
+        If HyperPyYAML would take a part of a path for a reference.
+
+    Example
+    -------
+    >>> quoted_paths(["a.yaml", "--data_folder", "/a #1", "--x=./b", "--y=c"])
+    ['a.yaml', '--data_folder', '"/a #1"', '--x="./b"', '--y=c']
+    """
+    quoted = list(words[:1])
+    for word in words[1:]:
+        option, equals, value = "", "", word
+        if word.startswith("--"):
+            option, equals, value = word.partition("=")
+        if value.startswith(("/", "./", "../")):
+            if found := REFERENCE.search(value):
+                raise ValueError(
+                    f"{value}: HyperPyYAML takes {found[0]} for a reference to "
+                    "a key. Rename that folder, or give it by a symbolic link."
+                )
+            # Of SpeechBrain's parser: it would take = for a blank.
+            value = json.dumps(value, ensure_ascii=False).replace("=", "\\x3d")
+        quoted.append(f"{option}{equals}{value}")
+    return quoted
 
 
 def plain_values(resolved: str) -> dict[str, Any]:

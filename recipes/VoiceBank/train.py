@@ -26,6 +26,7 @@ Authors
 """
 
 import functools
+import logging
 import os
 import sys
 from pathlib import Path
@@ -44,6 +45,7 @@ from dispatch_sb.data import (
     pair_dataset,
     read_manifest,
 )
+from dispatch_sb.data.disk import DataError, in_words, writable_folder
 from dispatch_sb.data.own_speech import (
     PARTS,
     prepare_own,
@@ -76,7 +78,7 @@ from dispatch_sb.training.last_stage import evaluate_run, leave_process_group
 from dispatch_sb.training.memory import keep_freed_memory
 from dispatch_sb.training.rank_watch import RankWatch
 from dispatch_sb.training.ranks import check_seen_by_all
-from dispatch_sb.training.recipe_files import MINI, load_recipe
+from dispatch_sb.training.recipe_files import MINI, load_recipe, quoted_paths
 
 # Data of which only a person knows the licence, and what they are for.
 OWN_DATA = {
@@ -541,6 +543,24 @@ def mixtures(hparams: dict) -> DynamicMixture:
     )
 
 
+def written_folders(hparams: dict) -> list:
+    """Where a training writes, at once or hours later.
+
+    Arguments
+    ---------
+    hparams : dict
+        The recipe.
+
+    Returns
+    -------
+    list of str or Path
+        Folders.
+    """
+    folders = [hparams["output_folder"], hparams["save_folder"]]
+    cache = hparams["scores_cache"]
+    return folders + [Path(cache).parent] * (cache is not None)
+
+
 def set_up(arguments: list):
     """Everything that can fail for a reason the user can mend.
 
@@ -554,9 +574,13 @@ def set_up(arguments: list):
     tuple
         The recipe, its Brain, the training and the validation set.
     """
-    hparams_file, run_opts, overrides = sb.parse_arguments(arguments)
+    hparams_file, run_opts, overrides = sb.parse_arguments(
+        quoted_paths(arguments)
+    )
     given = {name: run_opts[name] for name in run_opts.overridden_args}
     hparams, resolved = load_recipe(hparams_file, overrides, given)
+    for folder in written_folders(hparams):
+        writable_folder(folder)
     ddp_init_group(run_opts)
     brain = DistillationBrain(
         modules=hparams["modules"],
@@ -600,12 +624,13 @@ def main(arguments: list) -> None:
         print(__doc__.split("Authors")[0])
         sb.parse_arguments(["--help"])
     keep_freed_memory()
+    logging.raiseExceptions = False  # a full disk is told once, not by each log
     try:
         hparams, brain, train, valid = set_up(arguments)
     except SETUP_ERRORS as error:
         if "--debug" in arguments:
             raise
-        sys.exit(f"{type(error).__name__}: {error}")
+        leave(error)
     try:
         brain.fit(
             hparams["epoch_counter"],
@@ -614,15 +639,23 @@ def main(arguments: list) -> None:
             train_loader_kwargs=hparams["train_loader_kwargs"],
             valid_loader_kwargs=hparams["valid_loader_kwargs"],
         )
-    except ShardError as error:  # a worker's holds its traceback too
-        sys.exit(f"ShardError: {str(error).rpartition('ShardError: ')[2]}")
-    if hparams["score"]:
-        try:
+        if hparams["score"]:
             evaluate_run(brain, hparams, data_root(hparams))
-        except FileNotFoundError as error:
-            sys.exit(f"FileNotFoundError: {error}")
-    else:
-        leave_process_group()
+        else:
+            leave_process_group()
+    except (DataError, ShardError, OSError) as error:
+        leave(error)
+
+
+def leave(error: Exception) -> None:
+    """Ends the program with one sentence.
+
+    Arguments
+    ---------
+    error : Exception
+        What went wrong.
+    """
+    sys.exit(f"{type(error).__name__}: {in_words(error)}")
 
 
 if __name__ == "__main__":

@@ -2,13 +2,13 @@
 
 import struct
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 from sounds import cut, noise, tone
 
-from dispatch_sb.data import audio as audio_module
 from dispatch_sb.data import probe, read_audio, resample, write_audio
 from dispatch_sb.data.files import atomic_path, audio_files, map_files
 
@@ -51,13 +51,13 @@ def test_interrupted_writing_leaves_the_old_file(tmp_path, monkeypatch):
     write_audio(path, noise(0.1))
     before = path.read_bytes()
 
-    def interrupted(file, *args, **kwargs):
-        file.write_bytes(b"RIFF")
+    def interrupted(file, content):
+        file.write_text("RIFF")
         assert audio_files(tmp_path) == [path]
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(audio_module.soundfile, "write", interrupted)
-    with pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Path, "write_bytes", interrupted)
         write_audio(path, noise(0.2))
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]

@@ -127,3 +127,11 @@ def test_a_run_is_scored_again_only_if_something_changed(
     write_audio(teacher.folder / "a.flac", np.ones(RATE), subtype="PCM_16")
     other = run_of(entries, tmp_path, monkeypatch, teacher, "si_sdr, stoi")
     assert other["teacher"]["si_sdr"]["failed"] == 1  # it is constant
+    noisy = Path(entries["a"]["noisy_wav"])
+    away = noisy.rename(tmp_path / "away.wav")
+    lost = run_of(entries, tmp_path, monkeypatch, Control())
+    assert lost["noisy"]["si_sdr"]["failed"] == 1
+    assert lost["student"]["si_sdr"]["n"] == 1
+    away.rename(noisy)
+    again = run_of(entries, tmp_path, monkeypatch, Control())
+    assert again["student"] == alone["student"]
