@@ -244,8 +244,8 @@ class FastEnhancer(MaskingModel):
         x = x.transpose(0, 1).flatten(0, 1)
         x = self.leave((self.expand.T @ x).mT)
         for layer in self.decoder:
-            x = layer(beside(x, skips.pop()))
-        mask = self.head(beside(x, skips.pop()))
+            x = layer(beside(x, skips.pop(), self))
+        mask = self.head(beside(x, skips.pop(), self))
         return mask.unflatten(0, (batch, frames)), torch.stack(states)
 
     def enhance_spectrum(
