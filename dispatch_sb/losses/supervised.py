@@ -138,17 +138,17 @@ class EnhancementLoss(torch.nn.Module):
         }
 
     @staticmethod
-    def _distances(estimate: Spectrum, target: Spectrum):
+    def _distances(estimate, target):
         """Squared distances per bin, `[batch, frames, bins]`."""
         real, imaginary, magnitude = (
             (a - b).square() for a, b in zip(estimate, target)
         )
         return magnitude, real + imaginary
 
-    def _compress(self, spectrum: Spectrum) -> Spectrum:
+    def _compress(self, spectrum: Spectrum) -> tuple[torch.Tensor, ...]:
+        """Real part, imaginary part and magnitude."""
         magnitude = spectrum.magnitude + self.FLOOR
         # On a CPU, a logarithm and an exponential are quicker than `pow`.
         gain = (magnitude.log() * (self.power - 1)).exp()
-        return Spectrum(
-            spectrum.real * gain, spectrum.imaginary * gain, magnitude * gain
-        )
+        real, imaginary = spectrum.real * gain, spectrum.imaginary * gain
+        return real, imaginary, magnitude * gain
