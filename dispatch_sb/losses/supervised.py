@@ -5,6 +5,7 @@ Authors
 """
 
 import torch
+from torch.nn import functional
 
 from dispatch_sb.losses.lengths import (
     frame_counts,
@@ -132,16 +133,19 @@ class EnhancementLoss(torch.nn.Module):
         magnitude, parts = self._distances(self._compress(estimate), target)
         difference = (enhanced - clean.detach()).abs()
         return {
-            "magnitude": mean_inside(magnitude.mean(2), frames).mean(),
-            "complex": mean_inside(parts.mean(2), frames).mean(),
+            "magnitude": mean_inside(magnitude, frames).mean(),
+            "complex": mean_inside(parts, frames).mean(),
             "waveform": mean_inside(difference, samples).mean(),
         }
 
     @staticmethod
     def _distances(estimate, target):
-        """Squared distances per bin, `[batch, frames, bins]`."""
+        """Squared distances of magnitudes and of spectra, means over bins,
+        `[batch, frames]`."""
+        # As (a - b)^2, with a gradient in one pass over memory, not three.
         real, imaginary, magnitude = (
-            (a - b).square() for a, b in zip(estimate, target)
+            functional.mse_loss(a, b, reduction="none").sum(2) / a.shape[2]
+            for a, b in zip(estimate, target)
         )
         return magnitude, real + imaginary
 
