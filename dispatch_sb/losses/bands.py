@@ -84,8 +84,16 @@ class SplitBand(Band):
         """See `Band`."""
         return self.grid.sum(plane * self.mask)
 
-    def spread(self, total, plane):
-        """See `Band`."""
+    def spread(self, total: torch.Tensor, plane: torch.Tensor) -> None:
+        """The adjoint of `sum`, added to a plane.
+
+        Arguments
+        ---------
+        total : torch.Tensor
+            `[..., batch, rows, patches]`.
+        plane : torch.Tensor
+            `[..., batch, frames, bins]`, changed in place.
+        """
         spread = self.grid.spread(total, plane.shape[-2])
         plane.addcmul_(spread, self.mask)
 
