@@ -67,56 +67,22 @@ class SplitBand(Band):
     Arguments
     ---------
     name, grid, sizes, candidate : see `Band`
-    split : torch.Tensor
-        The bin at the border, `[batch, frames, 1]` int64.
-    side : int
-        -1 for the bins up to the border, 1 for those from it on.
+    mask : torch.Tensor
+        1 for the bins of the band, 0 for others, `[batch, frames, bins]`.
 
     Example
     -------
     >>> grid = PatchGrid(first_bin=0, last_bin=5, patch_bins=4)
-    >>> border = torch.tensor([[[2]]])
-    >>> low = SplitBand("low", grid, None, None, border, side=-1)
-    >>> low.sum(torch.ones(1, 1, 6))
+    >>> low = torch.tensor([[[1.0, 1.0, 1.0, 0.0, 0.0, 0.0]]])
+    >>> SplitBand("low", grid, None, None, low).sum(torch.ones(1, 1, 6))
     tensor([[[3., 0.]]])
     """
 
-    split: torch.Tensor
-    side: int
+    mask: torch.Tensor
 
     def sum(self, plane):
         """See `Band`."""
-        # The patches beside the border are summed as they are, the one that
-        # holds it by itself: far less to mask than all bins.
-        cut, here, holding, whole = self._parts(plane.dtype)
-        total = self.grid.sum_bins(plane) * whole
-        here = here.expand(*plane.shape[:-1], -1)
-        part = (plane.gather(-1, here) * cut).sum(-1, keepdim=True)
-        return self.grid.sum_frames(total.addcmul_(part, holding))
-
-    def _parts(self, dtype):
-        """Of the patch that holds the border, which of its bins count and
-        where they stand; which patch it is; which patches count wholly."""
-        size, last = self.grid.patch_bins, self.grid.last_bin
-        patch = self.split // size
-        here = patch * size + torch.arange(size, device=patch.device)
-        beyond = self.side * (here - self.split)
-        cut = ((beyond >= 0) & (here <= last)).to(dtype)
-        patches = self.grid.first_bins(patch.device) // size
-        whole = self.side * (patches - patch)
-        return (
-            cut,
-            here.clamp(max=last),
-            (whole == 0).to(dtype),
-            (whole > 0).to(dtype),
-        )
-
-    def mask(self, plane: torch.Tensor) -> torch.Tensor:
-        """1 for the bins of the band, `[batch, frames, bins]` like a plane."""
-        # Arithmetic on floats: comparing integers takes ten times as long.
-        bins = torch.arange(plane.shape[-1], device=plane.device)
-        beyond = bins.to(plane) - self.split.to(plane)
-        return beyond.mul_(self.side).add_(1).clamp_(0, 1)
+        return self.grid.sum(plane * self.mask)
 
     def spread(self, total: torch.Tensor, plane: torch.Tensor) -> None:
         """The adjoint of `sum`, added to a plane.
@@ -129,7 +95,7 @@ class SplitBand(Band):
             `[..., batch, frames, bins]`, changed in place.
         """
         spread = self.grid.spread(total, plane.shape[-2])
-        plane.addcmul_(spread, self.mask(plane))
+        plane.addcmul_(spread, self.mask)
 
 
 def band_names(count: int) -> list[str]:
@@ -265,15 +231,19 @@ def adaptive_bands(
         Low, high.
     """
     split = split_bins(teacher_magnitude)[:, :, None]
-    total = teacher_magnitude.shape[1]
+    total, bins = teacher_magnitude.shape[1:]
     inside = inside_mask(frames, total)[:, :, None]
     held = (
         grids[0].first_bins(split.device) <= split,
         grids[1].last_bins(split.device) >= split,
     )
+    every = teacher_magnitude.new_ones(bins, bins)
+    sides = every.tril(), every.triu()  # row: border, column: bin
     bands = []
-    for name, grid, holds, side in zip(band_names(2), grids, held, (-1, 1)):
+    for name, grid, holds, side in zip(band_names(2), grids, held, sides):
         candidate = grid.sum_frames((holds & inside).float()) > 0
         sizes = grid.sizes(frames, total)
-        bands.append(SplitBand(name, grid, sizes, candidate, split, side))
+        mask = side.index_select(0, split.flatten())
+        mask = mask.view_as(teacher_magnitude)
+        bands.append(SplitBand(name, grid, sizes, candidate, mask))
     return bands

@@ -13,7 +13,7 @@ Authors
 import torch
 
 from dispatch_sb.losses.bands import adaptive_bands
-from dispatch_sb.losses.dfkd import DFKD, inner_product
+from dispatch_sb.losses.dfkd import DFKD
 from dispatch_sb.losses.distances import MagnitudeL2
 from dispatch_sb.losses.precision import full_precision, without_autocast
 from dispatch_sb.losses.selection import TopGap, top_gap
@@ -151,10 +151,10 @@ class _PublishedDFKD(_Published):
             (band.sum(x.magnitude.square()) + self.FLOOR).sqrt()
             for x in (first, second)
         ]
-        product = band.sum(inner_product(first, second))
+        product = band.sum(first.product(second))
         cosine = product / (norms[0] * norms[1] + self.FLOOR)
         square = (first.magnitude - second.magnitude).square()
-        square = square * band.mask(square)
+        square = square * band.mask
         mean = _padded_mean(square, band.grid)
         return beta * (1 - cosine) + (1 - beta) * mean
 

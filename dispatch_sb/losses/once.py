@@ -62,7 +62,7 @@ def once(function: Callable) -> Callable:
         if results is None:
             return function(*args, **kwargs)
         given = (*args, *sorted(kwargs.items()))
-        key = (function, torch.is_grad_enabled(), *map(_identity, given))
+        key = (function, *map(_identity, given))
         if key not in results:
             # Arguments are kept too: while they live, nothing has their id.
             results[key] = given, function(*args, **kwargs)
@@ -74,5 +74,6 @@ def once(function: Callable) -> Callable:
 def _identity(argument):
     """What tells an argument from others."""
     if isinstance(argument, torch.Tensor):
-        return id(argument), argument._version, argument.requires_grad
+        tracked = argument.requires_grad and torch.is_grad_enabled()
+        return id(argument), argument._version, tracked
     return argument

@@ -5,6 +5,7 @@ Authors
 """
 
 import torch
+from torch.nn import functional
 
 from dispatch_sb.losses.lengths import (
     frame_counts,
@@ -132,23 +133,26 @@ class EnhancementLoss(torch.nn.Module):
         magnitude, parts = self._distances(self._compress(estimate), target)
         difference = (enhanced - clean.detach()).abs()
         return {
-            "magnitude": mean_inside(magnitude.mean(2), frames).mean(),
-            "complex": mean_inside(parts.mean(2), frames).mean(),
+            "magnitude": mean_inside(magnitude, frames).mean(),
+            "complex": mean_inside(parts, frames).mean(),
             "waveform": mean_inside(difference, samples).mean(),
         }
 
     @staticmethod
-    def _distances(estimate: Spectrum, target: Spectrum):
-        """Squared distances per bin, `[batch, frames, bins]`."""
+    def _distances(estimate, target):
+        """Squared distances of magnitudes and of spectra, means over bins,
+        `[batch, frames]`."""
+        # As (a - b)^2, with a gradient in one pass over memory, not three.
         real, imaginary, magnitude = (
-            (a - b).square() for a, b in zip(estimate, target)
+            functional.mse_loss(a, b, reduction="none").sum(2) / a.shape[2]
+            for a, b in zip(estimate, target)
         )
         return magnitude, real + imaginary
 
-    def _compress(self, spectrum: Spectrum) -> Spectrum:
+    def _compress(self, spectrum: Spectrum) -> tuple[torch.Tensor, ...]:
+        """Real part, imaginary part and magnitude."""
         magnitude = spectrum.magnitude + self.FLOOR
         # On a CPU, a logarithm and an exponential are quicker than `pow`.
         gain = (magnitude.log() * (self.power - 1)).exp()
-        return Spectrum(
-            spectrum.real * gain, spectrum.imaginary * gain, magnitude * gain
-        )
+        real, imaginary = spectrum.real * gain, spectrum.imaginary * gain
+        return real, imaginary, magnitude * gain

@@ -244,8 +244,8 @@ class FastEnhancer(MaskingModel):
         x = x.transpose(0, 1).flatten(0, 1)
         x = self.leave((self.expand.T @ x).mT)
         for layer in self.decoder:
-            x = layer(beside(x, skips.pop()))
-        mask = self.head(beside(x, skips.pop()))
+            x = layer(beside(x, skips.pop(), self))
+        mask = self.head(beside(x, skips.pop(), self))
         return mask.unflatten(0, (batch, frames)), torch.stack(states)
 
     def enhance_spectrum(
@@ -271,14 +271,14 @@ class FastEnhancer(MaskingModel):
         power = x.real.square() + x.imag.square()
         # On a CPU, a logarithm and an exponential are quicker than `pow`.
         gain = (power.clamp(min=1e-10).log() * ((COMPRESSION - 1) / 2)).exp()
-        x = torch.view_as_real(x * gain).mT  # [batch, frames, 2, bins]
-        mask, state = self.estimate_mask(x, state)
+        x = x * gain
+        # [batch, frames, 2, bins], real and imaginary part, in and out.
+        mask, state = self.estimate_mask(torch.view_as_real(x).mT, state)
         mask = mask.float()  # low precision stays inside the network
-        real = x[:, :, 0] * mask[:, :, 0] - x[:, :, 1] * mask[:, :, 1]
-        imag = x[:, :, 0] * mask[:, :, 1] + x[:, :, 1] * mask[:, :, 0]
-        power = real.square() + imag.square()
-        gain = power.pow((1 / COMPRESSION - 1) / 2)
-        enhanced = torch.complex(real * gain, imag * gain).transpose(1, 2)
+        masked = x * torch.view_as_complex(mask.mT.contiguous())
+        power = masked.real.square() + masked.imag.square()
+        enhanced = masked * power.pow((1 / COMPRESSION - 1) / 2)
+        enhanced = enhanced.transpose(1, 2)
         return nn.functional.pad(enhanced, (0, 0, 0, 1)), state
 
     def fused(self) -> "FastEnhancer":

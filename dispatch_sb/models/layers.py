@@ -13,7 +13,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from dispatch_sb.models.recurrence import GRU
+from dispatch_sb.models.recurrence import GRU, trained_on_cpu
+
+aten = torch.ops.aten
 
 COMPRESSION = 0.3  # power that the magnitude is raised to inside the network
 
@@ -86,6 +88,7 @@ def _channels_adjacent(x: torch.Tensor) -> bool:
 class Convolution(nn.Conv1d):
     """Convolution along frequency. As in two dimensions, the output has its
     channels adjacent in memory if the input has: on a CPU twice as fast.
+    With kernel 1 the input may be a pair, see `beside`.
 
     Arguments
     ---------
@@ -99,8 +102,10 @@ class Convolution(nn.Conv1d):
     (torch.Size([5, 20, 64]), True)
     """
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: torch.Tensor | tuple) -> torch.Tensor:
         """``[frames, channels, bins]`` in and out."""
+        if isinstance(x, tuple):
+            return self._of_both(*x)
         if not _channels_adjacent(x):
             return super().forward(x)
         return functional.conv2d(
@@ -110,6 +115,15 @@ class Convolution(nn.Conv1d):
             stride=(1, self.stride[0]),
             padding=(0, self.padding[0]),
         ).squeeze(2)
+
+    def _of_both(self, first, second):
+        """A sum of two products: nothing is copied to be in one tensor."""
+        sizes = first.shape[1], second.shape[1]
+        weights = self.weight.squeeze(2).split(sizes, dim=1)
+        rows = [x.mT.flatten(0, 1) for x in (first, second)]
+        total = functional.linear(rows[0], weights[0], self.bias)
+        total.addmm_(rows[1], weights[1].t())
+        return total.unflatten(0, (len(first), -1)).mT
 
 
 class Upsampling(nn.ConvTranspose1d):
@@ -164,46 +178,79 @@ class BinNorm(nn.BatchNorm1d):
         return super().forward(rows.flatten(0, 1)).view_as(rows).mT
 
 
-class _Beside(torch.autograd.Function):
-    """Two tensors ``[frames, channels, bins]`` as one with the channels of
-    both; adjacent channels stay so, in the gradients too."""
-
-    @staticmethod
-    def forward(ctx, first, second):
-        ctx.channels = first.shape[1], second.shape[1]
-        if first.is_contiguous():
-            return torch.cat([first, second], dim=1)
-        return torch.cat([first.mT, second.mT], dim=2).mT
-
-    @staticmethod
-    def backward(ctx, grad):
-        grads = grad.split(ctx.channels, dim=1)
-        if grad.is_contiguous():
-            return grads
-        return tuple(part.mT.contiguous().mT for part in grads)
-
-
-def beside(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
-    """The channels of two tensors, in the order in memory of the first.
+def beside(
+    first: torch.Tensor, second: torch.Tensor, model: nn.Module
+) -> torch.Tensor | tuple[torch.Tensor, torch.Tensor]:
+    """The channels of two tensors, for a `Convolution` of kernel 1: as one
+    tensor, or as a pair where that trains quicker.
 
     Arguments
     ---------
     first, second : torch.Tensor
         ``[frames, channels, bins]``.
+    model : torch.nn.Module
+        Whose layers they are.
 
     Returns
     -------
-    torch.Tensor
-        ``[frames, channels of both, bins]``.
+    torch.Tensor or tuple
+        ``[frames, channels of both, bins]``, or both.
 
     Example
     -------
-    >>> x = torch.randn(5, 64, 24).mT
-    >>> both = beside(x, x)
-    >>> both.shape, both.mT.is_contiguous()
-    (torch.Size([5, 48, 64]), True)
+    >>> x, layer = torch.randn(5, 24, 64), Convolution(48, 24, 1)
+    >>> beside(x, x, layer).shape
+    torch.Size([5, 48, 64])
+    >>> layer(beside(x.mT.contiguous().mT, x, layer)).shape
+    torch.Size([5, 24, 64])
     """
-    return _Beside.apply(first, second)
+    if _channels_adjacent(first) and trained_on_cpu(model, first):
+        return first, second
+    if first.is_contiguous():
+        return torch.cat([first, second], dim=1)
+    return torch.cat([first.mT, second.mT], dim=2).mT
+
+
+class _Attention(torch.autograd.Function):
+    """Queries, keys and values ``[frames, bands, 3, heads, size]`` -> softmax
+    of query @ key.T / sqrt(size) @ value, ``[frames, bands, heads * size]``.
+
+    Torch's own kernel is made for long sequences: on a CPU it takes twice as
+    long for sixteen bands as these products of many small matrices.
+    """
+
+    @staticmethod
+    def forward(ctx, qkv):
+        ctx.scale = qkv.shape[-1] ** -0.5
+        query, key, value = qkv.permute(2, 0, 3, 1, 4)
+        query, value = query.flatten(0, 1), value.flatten(0, 1)
+        key = key.mT.flatten(0, 1)
+        weight = torch.bmm(query * ctx.scale, key).softmax(-1)
+        ctx.save_for_backward(query, key, value, weight)
+        mixed = torch.bmm(weight, value).unflatten(0, (len(qkv), -1))
+        return mixed.transpose(1, 2).flatten(2)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, grad):
+        query, key, value, weight = ctx.saved_tensors
+        size = query.shape[-1]
+        grad = grad.unflatten(-1, (-1, size)).transpose(1, 2)
+        heads = grad.shape[:2]
+        grad = grad.flatten(0, 1)
+        score = aten._softmax_backward_data(
+            torch.bmm(grad, value.mT), weight, -1, weight.dtype
+        )
+        score *= ctx.scale
+        parts = (
+            torch.bmm(score, key.mT),
+            torch.bmm(query.mT, score).mT,
+            torch.bmm(weight.mT, grad),
+        )
+        total = grad.new_empty(heads[0], grad.shape[1], 3, heads[1], size)
+        for place, part in zip(total.permute(2, 0, 3, 1, 4), parts):
+            place.copy_(part.unflatten(0, heads))
+        return total
 
 
 class FrequencyAttention(nn.Module):
@@ -241,6 +288,8 @@ class FrequencyAttention(nn.Module):
         """Mixes bands: ``[frames, bands, channels]`` in and out."""
         frames, bands, channels = x.shape
         qkv = self.project(x).view(frames, bands, 3, self.heads, -1)
+        if trained_on_cpu(self, x):
+            return _Attention.apply(qkv)
         query, key, value = qkv.permute(2, 0, 3, 1, 4)
         mixed = functional.scaled_dot_product_attention(query, key, value)
         return mixed.transpose(1, 2).reshape(frames, bands, channels)

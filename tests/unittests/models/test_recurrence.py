@@ -1,12 +1,18 @@
-"""Our GRU is torch's, forward and backward; convolutions keep channels
-adjacent in memory, forward and backward."""
+"""Our GRU and attention are torch's, forward and backward; convolutions keep
+channels adjacent in memory, forward and backward."""
 
 import pytest
 import torch
 from torch import nn
 
 from dispatch_sb.models import FastEnhancer
-from dispatch_sb.models.layers import BinNorm, Convolution, Upsampling
+from dispatch_sb.models.layers import (
+    BinNorm,
+    Convolution,
+    FrequencyAttention,
+    Upsampling,
+    beside,
+)
 from dispatch_sb.models.recurrence import GRU
 
 
@@ -33,6 +39,34 @@ def test_gru_is_torchs(steps):
         torch.testing.assert_close(mine, torchs)
     with torch.no_grad():
         torch.testing.assert_close(ours(*inputs)[0], pairs[0][0])
+
+
+def test_attention_is_torchs():
+    torch.manual_seed(0)
+    layer = FrequencyAttention(12, heads=3).double()
+    bands = torch.randn(4, 7, 12).double().requires_grad_()
+    weights = [torch.randn(4, 7, 12)]
+    ours = outputs_and_gradients(layer.train(), [bands], weights)
+    torchs = outputs_and_gradients(layer.eval(), [bands], weights)
+    for mine, theirs in zip(ours, torchs):
+        torch.testing.assert_close(mine, theirs)
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_a_pair_is_as_one_tensor(bias):
+    torch.manual_seed(0)
+    layer = Convolution(10, 4, 1, bias=bias).double()
+    pair = [torch.randn(5, 16, n).double().mT.requires_grad_() for n in (6, 4)]
+    weights, results = torch.randn(5, 4, 16).double(), []
+    for training in (True, False):
+        given = beside(*pair, layer.train(training))
+        assert isinstance(given, tuple) == training
+        output = layer(given)
+        wanted = [*pair, *layer.parameters()]
+        total = (output * weights).sum()
+        results.append([output, *torch.autograd.grad(total, wanted)])
+    for ours, theirs in zip(*results):
+        torch.testing.assert_close(ours, theirs)
 
 
 @pytest.mark.parametrize(
