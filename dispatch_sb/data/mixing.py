@@ -19,7 +19,11 @@ import torch
 from dispatch_sb.data.audio import write_audio
 from dispatch_sb.data.files import atomic_path, audio_files, map_files
 from dispatch_sb.data.levels import mix
-from dispatch_sb.data.manifest import located_manifest, manifest_hash
+from dispatch_sb.data.manifest import (
+    SINGLE,
+    located_manifest,
+    manifest_hash,
+)
 from dispatch_sb.data.pipeline import EpochDataset, SharedEpoch
 from dispatch_sb.data.segments import (
     check_choice,
@@ -79,7 +83,7 @@ class DynamicMixture(EpochDataset):
         check_choice("snr_db", snr_db)
         check_choice("level_db", tuple(level_db))
         speech, noise = (
-            located_manifest(manifest, data_root).values()
+            located_manifest(manifest, data_root, SINGLE).values()
             for manifest in (speech_manifest, noise_manifest)
         )
         self.speech = [entry["wav"] for entry in speech]
@@ -188,7 +192,7 @@ def write_mixtures(
         ``".wav"`` or ``".flac"``.
     """
     check_choice("snr_db", snr_db)
-    speech = located_manifest(speech_manifest, data_root)
+    speech = located_manifest(speech_manifest, data_root, (*SINGLE, "speaker"))
     noise = _paths(noise_manifest, data_root)
     plan = _plan(speech, count, seed, suffix)
     made_with = {
@@ -225,7 +229,7 @@ def write_mixtures(
 
 def _paths(manifest, data_root) -> list[str]:
     """The files of a manifest of single files."""
-    entries = located_manifest(manifest, data_root).values()
+    entries = located_manifest(manifest, data_root, SINGLE).values()
     return [entry["wav"] for entry in entries]
 
 

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from speechbrain.dataio.dataset import DynamicItemDataset
 
-from dispatch_sb.data.manifest import located_manifest
+from dispatch_sb.data.manifest import PAIR, located_manifest
 from dispatch_sb.data.segments import (
     random_generator,
     read_segment,
@@ -239,7 +239,7 @@ def pair_dataset(
         If the teacher has no answer to a noisy file.
     """
     kinds = ["noisy", "clean"]
-    entries = located_manifest(manifest_json, data_root)
+    entries = located_manifest(manifest_json, data_root, PAIR)
     recorded = (
         [] if teacher is None else getattr(teacher, "recorded", [teacher])
     )

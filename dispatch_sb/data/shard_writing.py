@@ -21,10 +21,10 @@ from dispatch_sb.data.audio import BITS, StoredFile, check_format, probe
 from dispatch_sb.data.files import atomic_path, sha256_of
 from dispatch_sb.data.freshness import digest, stamps
 from dispatch_sb.data.segments import random_generator
-from dispatch_sb.data.shards import INDEX, VERSION
+from dispatch_sb.data.shards import INDEX, ROW, SIGNALS, VERSION, read_index
 from dispatch_sb.data.urls import import_webdataset
+from dispatch_sb.data.value_checks import parse_json
 
-SIGNALS = ("noisy", "clean", "teacher")
 JOURNAL = ".shards.jsonl"  # shards that are done, while others are not
 CHUNK = 64  # files that are packed side by side
 
@@ -127,7 +127,7 @@ def _known(output: Path, state: str) -> list[dict]:
     """What was written of these shards before; begins a journal of them."""
     path, journal = output / INDEX, output / JOURNAL
     if path.is_file():
-        index = json.loads(path.read_text(encoding="utf-8"))
+        index = read_index(str(path))
         if index.get("state") == state:
             return index["shards"]
         raise ValueError(
@@ -137,11 +137,23 @@ def _known(output: Path, state: str) -> list[dict]:
     first, *rows = [{}]
     if journal.is_file():
         lines = journal.read_text(encoding="utf-8").split("\n")[:-1]
-        first, *rows = [json.loads(line) for line in lines] or [{}]
+        first, *rows = list(_whole_lines(lines)) or [{}]
     if first != {"state": state}:
         journal.write_text(json.dumps({"state": state}) + "\n")
         return []
     return rows
+
+
+def _whole_lines(lines: list[str]) -> Iterator[dict]:
+    """What a journal holds, as far as nothing in it is damaged."""
+    for number, line in enumerate(lines):
+        try:
+            entry = parse_json(line)
+        except ValueError:
+            return
+        if number and ROW(entry):
+            return
+        yield entry
 
 
 def _is_whole(path: Path, row: Mapping) -> bool:
