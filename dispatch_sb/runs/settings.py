@@ -13,6 +13,7 @@ from typing import Any
 
 import ruamel.yaml
 from hyperpyyaml import load_hyperpyyaml
+from ruamel.yaml.constructor import DuplicateKeyError
 
 CHOICE = "!apply:dispatch_sb.training.recipe_files.choose"
 # Where the modules that recipes of earlier versions name are today.
@@ -49,7 +50,7 @@ class Settings:
         text = self.text
         for old, new in MOVED.items():
             text = text.replace(old, new)
-        return ruamel.yaml.YAML().load(text) or {}
+        return parse_yaml(text, "hyperparams.yaml")
 
     @property
     def plain(self) -> dict[str, Any]:
@@ -67,6 +68,47 @@ class Settings:
         text = io.StringIO()
         ruamel.yaml.YAML().dump({key: self.tree[key]}, text)
         return load_hyperpyyaml(text.getvalue())[key]
+
+
+def parse_yaml(text: str | bytes, name: str) -> Mapping[str, Any]:
+    """Parses keys and values; tags are kept, not executed.
+
+    Arguments
+    ---------
+    text : str or bytes
+        YAML.
+    name : str
+        Of the file, or of what else it is, for messages.
+
+    Returns
+    -------
+    Mapping
+        As ruamel.yaml gives it; nothing for an empty text.
+
+    Raises
+    ------
+    ValueError
+        If it is no YAML, or holds no keys.
+
+    Example
+    -------
+    >>> parse_yaml("- 3", "a.yaml")
+    Traceback (most recent call last):
+    ...
+    ValueError: a.yaml holds no keys and values: write `key: value`.
+    """
+    try:
+        text = text if isinstance(text, str) else text.decode("utf-8")
+        tree = ruamel.yaml.YAML().load(text)
+    except DuplicateKeyError as error:
+        raise ValueError(f"{name}: a key is given twice: {error}") from error
+    except Exception as error:  # ruamel.yaml's, and what its types raise
+        raise ValueError(f"{name} is not YAML: {error}") from error
+    if not isinstance(tree, Mapping | None):
+        raise ValueError(
+            f"{name} holds no keys and values: write `key: value`."
+        )
+    return tree or {}
 
 
 def tag_of(node: Any) -> str | None:

@@ -35,7 +35,7 @@ def root(tmp_path_factory):
 
 
 def texts_of(path):
-    """All texts of a JSON file: a message may name one of them, a file."""
+    """All texts of a manifest: a message may name one of them, a file."""
     try:
         tree = [json.loads(path.read_bytes())]
     except (ValueError, RecursionError):
@@ -43,16 +43,16 @@ def texts_of(path):
     for node in tree:
         inside = node.values() if isinstance(node, dict) else ()
         tree += node if isinstance(node, list) else inside
-    return [node.strip() for node in tree if isinstance(node, str)]
+    texts = [node.strip() for node in tree if isinstance(node, str)]
+    root = str(path.parent)
+    return [text.replace("{data_root}", root) for text in texts]
 
 
 @share(1)
 @given(data=st.data())
 def test_a_manifest_of_pairs(root, data):
-    path, good = (
-        root / "damaged.json",
-        json.loads((root / "all.json").read_text()),
-    )
+    path, good = root / "damaged.json", root / "all.json"
+    good = json.loads(good.read_text())
     path.write_bytes(data.draw(damaged_json(good)))
 
     def read():

@@ -75,14 +75,14 @@ def test_a_damaged_checkpoint_is_never_loaded(saved, data):
         )
 
 
-def test_no_bit_of_the_manifest_changes_unnoticed(saved):
+def test_no_byte_of_the_manifest_changes_unnoticed(saved):
     folder, (_, newest) = saved
     place = folder.with_name("bits")
     shutil.copytree(folder / newest, place)
     manifest = place / "CKPT.yaml"
     good = manifest.read_bytes()
-    for bit in range(8 * len(good)):
+    for number in range(len(good)):
         content = bytearray(good)
-        content[bit // 8] ^= 1 << bit % 8
+        content[number] ^= 1 << number % 8
         manifest.write_bytes(content)
-        assert damage_of(place), bit
+        assert damage_of(place), content
