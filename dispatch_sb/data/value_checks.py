@@ -290,7 +290,7 @@ def read_json(
     return content
 
 
-def parse_json(text: str | bytes) -> Any:
+def parse_json(text: str | bytes, finite: bool = True) -> Any:
     """Reads JSON that another program can rely on: no key twice, no number
     that is not finite or wider than 64 bits, no half of a character.
 
@@ -298,6 +298,8 @@ def parse_json(text: str | bytes) -> Any:
     ---------
     text : str or bytes
         UTF-8.
+    finite : bool
+        Whether NaN and infinity are refused.
 
     Returns
     -------
@@ -321,8 +323,8 @@ def parse_json(text: str | bytes) -> Any:
         content = json.loads(
             text,
             object_pairs_hook=_once_each,
-            parse_constant=_finite,
-            parse_float=_finite,
+            parse_constant=_finite if finite else float,
+            parse_float=_finite if finite else float,
             parse_int=_not_huge,
         )
         # A surrogate without its other half: no file could have that name.

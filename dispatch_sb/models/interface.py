@@ -11,6 +11,8 @@ import os
 import torch
 from torch import nn
 
+SHOWN = 10  # keys of one kind
+
 
 class WaveformModel(nn.Module):
     """SpeechBrain's form of an ``enhance_model``: (waveforms, features) out.
@@ -133,7 +135,8 @@ def load_weights(model: nn.Module, path: str | os.PathLike) -> None:
         If there is no such file.
     ValueError
         If it is no state dict, or not one of this model: the message lists
-        the missing and unexpected keys and the tensors of another shape.
+        the missing and unexpected keys and the tensors of another shape or
+        type.
 
     Example
     -------
@@ -204,14 +207,24 @@ def _differences(model: nn.Module, state) -> list[str]:
         for key in own
         if key in state and _shape(state[key]) != _shape(own[key])
     ]
+    retyped = [
+        f"{key} is {state[key].dtype} instead of {own[key].dtype}"
+        for key in own
+        if getattr(state.get(key), "dtype", own[key].dtype) != own[key].dtype
+    ]
     found = {
         "missing keys": missing,
         "unexpected keys": unexpected,
         "other shapes": reshaped,
+        "other types": retyped,
     }
-    return [
-        f"{what}: {', '.join(keys)}" for what, keys in found.items() if keys
-    ]
+    return [f"{what}: {_listed(keys)}" for what, keys in found.items() if keys]
+
+
+def _listed(keys: list[str]) -> str:
+    """Keys with commas between, not hundreds of them."""
+    more = f", and {len(keys) - SHOWN} more" if len(keys) > SHOWN else ""
+    return ", ".join(f"{key:.200}" for key in keys[:SHOWN]) + more
 
 
 def _shape(value) -> object:

@@ -115,21 +115,36 @@ def read_description(path: Path, metadata: Mapping[str, str]) -> dict:
     """
     own = {}
     if {"sample_rate", "hop", "latency", "states"} <= set(metadata):
-        own["sample_rate"] = int(metadata["sample_rate"])
-        own["delay"] = int(metadata["latency"]) - int(metadata["hop"])
+        own = _written_by_us(path, metadata)
     beside = path.with_suffix(".yaml")
     if not beside.is_file():
         return own
     try:
-        said = yaml.safe_load(beside.read_text(encoding="utf-8")) or {}
+        said = yaml.safe_load(beside.read_bytes()) or {}
         _check(said, Signature, ("sample_rate", "hop", "window", "delay"))
         if not isinstance(said.get("states", {}), dict):
             raise ValueError("states must map names of inputs to outputs")
         if said.get("spectral") is not None:
             said["spectral"] = _spectral(said["spectral"])
-    except (ValueError, TypeError, yaml.YAMLError) as error:
+    except Exception as error:  # the parser's, and what its types raise
         raise ValueError(f"{beside} cannot be used: {error}.") from error
     return {**own, **said}
+
+
+def _written_by_us(path: Path, metadata: Mapping[str, str]) -> dict:
+    """What the metadata of ``dispatch-sb onnx`` say."""
+    try:
+        rate, latency, hop = (
+            int(metadata[key]) for key in ("sample_rate", "latency", "hop")
+        )
+        said = {"sample_rate": rate, "delay": latency - hop}
+        _check(said, Signature, ("sample_rate", "delay"))
+    except ValueError as error:
+        raise ValueError(
+            f"{path} is damaged (its metadata: {error}): download or export "
+            "it again."
+        ) from error
+    return said
 
 
 def find_signature(

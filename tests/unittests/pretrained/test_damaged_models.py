@@ -39,11 +39,6 @@ def whole(tmp_path_factory):
     return save(FastEnhancer(**TINY), folder, "# Tiny")
 
 
-@pytest.fixture(scope="module")
-def tensors(whole):
-    return FastEnhancer(**TINY).state_dict().keys(), load(whole).state_dict()
-
-
 def damaged(whole, name, content):
     """A copy of the folder with another file of that name."""
     folder = whole.with_name("damaged")
@@ -88,7 +83,7 @@ def damaged_safetensors(draw, content):
 
 @share(2)
 @given(data=st.data())
-def test_weights_are_those_of_the_model_or_refused(whole, tensors, data):
+def test_weights_are_those_of_the_model_or_refused(whole, data):
     content = (whole / SAFE).read_bytes()
     kinds = damaged_safetensors(content) | damaged_bytes(content)
     content = data.draw(kinds)
@@ -109,15 +104,17 @@ def test_weights_are_those_of_the_model_or_refused(whole, tensors, data):
 
 @share(2)
 @given(data=st.data())
-def test_a_description_is_that_of_the_weights_or_refused(whole, tensors, data):
+def test_a_description_is_that_of_the_weights_or_refused(whole, data):
     good = json.loads((whole / "config.json").read_text())
     # A folder without our "model" is one of SpeechBrain's.
     content = data.draw(damaged_json(good) | deep(good["model"]))
     folder = damaged(whole, "config.json", content)
-    model = attempt(lambda: load(folder), folder)
-    if model is not REFUSED:
-        own = getattr(model, "model", model)
-        assert own.state_dict().keys() == tensors[0] or model is not own
+
+    def run():
+        return load(folder)(torch.zeros(1, 1000))
+
+    enhanced = attempt(run, folder)
+    assert enhanced is REFUSED or enhanced.shape == (1, 1000)
 
 
 def deep(model):

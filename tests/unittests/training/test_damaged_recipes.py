@@ -89,7 +89,7 @@ def flow(value):
     return text.removesuffix("...\n").strip()
 
 
-@share(1)
+@share(0.3)
 @given(data=st.data())
 def test_a_recipe_file(texts, folder, data):
     path = folder / "damaged.yaml"
@@ -114,7 +114,7 @@ def test_a_recipe_file(texts, folder, data):
         logging.disable(logging.NOTSET)
 
 
-@share(1)
+@share(0.3)
 @given(data=st.data())
 def test_a_command_line(texts, folder, data):
     path = folder / "whole.yaml"
