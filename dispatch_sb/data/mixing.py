@@ -32,7 +32,12 @@ from dispatch_sb.data.segments import (
     random_generator,
     segment_samples,
 )
+from dispatch_sb.data.value_checks import block, list_of, read_json, when
 
+FILE = when(
+    lambda name: isinstance(name, str) and re.fullmatch(r"\w+\.\w+", name),
+    "the name of a file beside it",
+)
 MARKER = "mixtures.json"
 
 
@@ -253,7 +258,8 @@ def _make_room(folders: tuple, note: dict) -> None:
     clean_folder, noisy_folder = folders
     marker = noisy_folder / MARKER
     if marker.is_file():
-        old = json.loads(marker.read_text())
+        remedy = "delete the mixtures and this file."
+        old = read_json(marker, block({"files": list_of(FILE, 0)}), remedy)
         if old == note:
             return
         for folder in folders:

@@ -13,6 +13,7 @@ from pathlib import Path
 import soundfile
 
 from dispatch_sb import __version__
+from dispatch_sb.data.value_checks import parse_json
 from dispatch_sb.scoring.catalogue import flavours
 
 logger = logging.getLogger(__name__)
@@ -45,7 +46,7 @@ class ScoreJournal:
         self.path = Path(path)
         self._scores = {}
         if self.path.exists():
-            for line in self.path.read_text(encoding="utf-8").splitlines():
+            for line in self.path.read_text("utf-8", "replace").splitlines():
                 self._remember(line)
 
     def get(self, key: str, metrics: tuple[str, ...]) -> dict:
@@ -85,7 +86,7 @@ class ScoreJournal:
 
     def _remember(self, line):
         try:
-            entry = json.loads(line)
+            entry = parse_json(line)
             self._scores.setdefault(entry["key"], {}).update(entry["scores"])
         except (ValueError, KeyError, TypeError):
             if line.strip():

@@ -63,7 +63,7 @@ def test_what_others_read_of_a_run(whole, good, data):
     attempt(read, folder / name)
 
 
-@share(0.2)
+@share(0.1)
 @given(data=st.data())
 def test_its_page_and_its_card(whole, good, data):
     folder, name = damaged(whole, good, data)
