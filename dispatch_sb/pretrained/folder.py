@@ -166,6 +166,9 @@ def load_own(
 ) -> nn.Module:
     """Builds one of our models and loads its weights.
 
+    A file of weights holds no hash: that names, types and shapes are the
+    model's is checked, but not that each number is the one that was saved.
+
     Arguments
     ---------
     description : mapping

@@ -70,9 +70,28 @@ def _device(value: Any) -> str | None:
 # Keys outside blocks that hold a path, and need no line of their own.
 PATH = re.compile(r"\w+_(folder|manifest)")
 
+# No plain value is one, and others are not checked.
+OBJECT = when(lambda value: False, "an object, such as !new:package.Class")
+
 # Of keys in blocks, the path: block.key. A key that is missing, or that is an
 # object (`!new:...`), needs no check: an object checks its own arguments.
 CHECKS: dict[str, Check] = {
+    # Objects
+    "modules": BLOCK,
+    **dict.fromkeys(
+        (
+            "checkpointer",
+            "enhancement_loss",
+            "epoch_counter",
+            "opt_class",
+            "schedule",
+            "student",
+            "train_logger",
+        ),
+        OBJECT,
+    ),
+    "distillation_loss": or_null(OBJECT),
+    "teacher": or_null(OBJECT),
     # Folders and files
     "method": TEXT,
     "data_folder": or_null(TEXT),

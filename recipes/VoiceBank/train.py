@@ -554,6 +554,8 @@ def set_up(arguments: list):
     hparams_file, run_opts, overrides = sb.parse_arguments(arguments)
     given = {name: run_opts[name] for name in run_opts.overridden_args}
     hparams, resolved = load_recipe(hparams_file, overrides, given)
+    for key in DistillationBrain.HPARAMS_NEEDED:
+        _ = hparams[key]  # one that is missing is named now
     ddp_init_group(run_opts)
     brain = DistillationBrain(
         modules=hparams["modules"],

@@ -132,8 +132,10 @@ def onnx_files(draw):
         meta = draw(damaged_tree(META))
     proto = onnx.parser.parse_model(GRAPH)
     for key, value in meta.items() if isinstance(meta, dict) else ():
-        text = str(value).encode("utf-8", "replace").decode()
-        proto.metadata_props.add(key=str(key), value=text)
+        key, text = (
+            str(x).encode("utf-8", "replace").decode() for x in (key, value)
+        )
+        proto.metadata_props.add(key=key, value=text)
     content = proto.SerializeToString()
     damaged = draw(st.integers(0, 3)) > 0
     return draw(damaged_bytes(content)) if damaged else content

@@ -1,5 +1,6 @@
 """Recipe files and command lines, damaged and invented."""
 
+import inspect
 import logging
 import re
 from pathlib import Path
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from speechbrain import parse_arguments
 
 from dispatch_sb.runs.run import Run
+from dispatch_sb.training.brain import DistillationBrain
 from dispatch_sb.training.recipe_files import compose, load_recipe
 
 HPARAMS = Path(__file__).parents[3] / "recipes" / "VoiceBank" / "hparams"
@@ -112,6 +114,18 @@ def test_a_recipe_file(texts, folder, data):
         attempt(lambda: run.settings.plain, "hyperparams.yaml")
     finally:
         logging.disable(logging.NOTSET)
+
+
+def test_keys_that_training_needs_are_named(folder):
+    path = folder / "short.yaml"
+    path.write_text("seed: 1\n")
+    recipe, _ = load_recipe(path)
+    source = Path(inspect.getfile(DistillationBrain)).read_text("utf-8")
+    used = set(re.findall(r"self\.hparams\.(\w+)", source))
+    assert used == set(DistillationBrain.HPARAMS_NEEDED)
+    for key in used:
+        with pytest.raises(ValueError, match=key):
+            _ = recipe[key]
 
 
 @share(0.3)
