@@ -86,8 +86,8 @@ class OnnxEnhancer:
         keep: float | None = None,
     ):
         self._session = open_session(path, threads)
-        meta = self._session.get_modelmeta().custom_metadata_map
         try:
+            meta = self._session.get_modelmeta().custom_metadata_map
             self.sample_rate = int(meta["sample_rate"])
             self.hop = int(meta["hop"])
             self.latency = int(meta["latency"])
