@@ -9,7 +9,7 @@ BIN := $(CURDIR)/$(VENV)/bin
 CHECKED := benchmarks dispatch_sb docs examples recipes tests tools conftest.py setup.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart test test-kernels lint docs format clean
+.PHONY: help setup quickstart test fuzz test-kernels lint docs format clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -28,6 +28,10 @@ test: lint ## Set up, then run all linters and all tests (JOBS=2).
 	export CHROME; OMP_NUM_THREADS=1 "$(BIN)/python" -m pytest \
 		-n $(JOBS) --dist loadfile --no-loadscope-reorder $${without:+-m "not browser"}
 	@$(MAKE) --no-print-directory test-kernels
+
+fuzz: setup ## Damage thousands of inputs, others each time (test: hundreds).
+	@OMP_NUM_THREADS=1 "$(BIN)/python" -m pytest -m hypothesis \
+		--hypothesis-profile long
 
 test-kernels: setup ## Run the numeric tests as on lesser processors.
 	@OMP_NUM_THREADS=1 "$(BIN)/python" tools/restrict_kernels.py -n $(JOBS)

@@ -316,6 +316,15 @@ def write_audio(
         temporary.write_bytes(content.getbuffer())
 
 
+class _Content(io.BytesIO):
+    """Bytes in which a damaged header may point before the beginning."""
+
+    def seek(self, offset, whence=os.SEEK_SET):
+        """Moves, as far as that is inside."""
+        inside = offset if whence else max(offset, 0)
+        return super().seek(inside, whence)
+
+
 def _open(path) -> soundfile.SoundFile:
     """Opens an audio file, or says what is wrong with it."""
     stored = isinstance(path, StoredFile)
@@ -326,7 +335,7 @@ def _open(path) -> soundfile.SoundFile:
     if not (path.content if stored else os.path.getsize(path)):
         raise _damaged(path, "is an empty file (0 bytes)")
     try:
-        source = io.BytesIO(path.content) if stored else os.fspath(path)
+        source = _Content(path.content) if stored else os.fspath(path)
         file = soundfile.SoundFile(source)
     except soundfile.SoundFileError as error:
         reason = str(getattr(error, "error_string", error)).rstrip(".")

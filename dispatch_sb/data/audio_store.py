@@ -17,7 +17,7 @@ import torch
 from speechbrain.dataio.batch import PaddedData
 from speechbrain.utils.logger import get_logger
 
-from dispatch_sb.data.audio import read_audio
+from dispatch_sb.data.audio import probe, read_audio
 from dispatch_sb.data.files import map_files
 from dispatch_sb.data.segments import common_length
 
@@ -221,4 +221,5 @@ def bytes_of(path) -> int:
     int
         2 or 4.
     """
+    probe(path)  # says what is wrong with it
     return 2 if soundfile.info(str(path)).subtype == "PCM_16" else 4

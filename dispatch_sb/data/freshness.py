@@ -96,7 +96,7 @@ def is_current(json_path: Path, state: str) -> bool:
     note = _note_of(json_path)
     if not json_path.is_file() or not note.is_file():
         return False
-    return note.read_text() == f"{state} {sha256_of(json_path)}"
+    return note.read_bytes() == f"{state} {sha256_of(json_path)}".encode()
 
 
 def _note_of(json_path: Path) -> Path:

@@ -8,13 +8,22 @@ Authors
 import functools
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from dispatch_sb.data.checks import check_file
 from dispatch_sb.data.files import atomic_path, map_files
 from dispatch_sb.data.freshness import digest, is_current, remember, stamps
 from dispatch_sb.data.matching import match_pairs, name_files
+from dispatch_sb.data.value_checks import (
+    PATH,
+    POSITIVE,
+    STRING,
+    TEXT,
+    block,
+    block_of,
+    read_json,
+)
 
 VERSION = 1  # of the manifest's content; raise it when that changes
 # Stands for a folder, as in SpeechBrain, which applies `str.format_map` to
@@ -22,6 +31,15 @@ VERSION = 1  # of the manifest's content; raise it when that changes
 PLACEHOLDER = "{data_root}"
 # Kinds of files in an entry's order, and what begins the names of their values.
 KINDS = {"wav": "", "noisy": "noisy_", "clean": "clean_"}
+ENTRY = {
+    **{f"{begin}wav": PATH for begin in KINDS.values()},
+    **{f"{begin}sha256": TEXT for begin in KINDS.values()},
+    "length": POSITIVE,
+    "speaker": STRING,
+    "words": STRING,
+}
+# What an entry needs to be trained on or scored.
+PAIR, SINGLE = ("noisy_wav", "clean_wav", "length"), ("wav", "length")
 
 
 class ManifestError(ValueError):
@@ -161,13 +179,15 @@ def write_single_manifest(
     return _keep_or_build(json_path, files, problems, data_root, limits)
 
 
-def read_manifest(path: str | os.PathLike) -> dict:
+def read_manifest(path: str | os.PathLike, needs: Sequence[str] = ()) -> dict:
     """Reads a manifest; `{data_root}` stays as it is.
 
     Arguments
     ---------
     path : str or os.PathLike
         A JSON file of `write_pair_manifest` or `write_single_manifest`.
+    needs : sequence of str
+        Keys that every entry must have.
 
     Returns
     -------
@@ -179,20 +199,16 @@ def read_manifest(path: str | os.PathLike) -> dict:
     FileNotFoundError
         If it is not there.
     ManifestError
-        If it is damaged or empty.
+        If it is damaged or empty, or lacks something.
     """
     remedy = "prepare the data again (delete the file first)."
     if not os.path.isfile(path):
         raise FileNotFoundError(f"{path} does not exist: {remedy}")
+    entry = block({key: ENTRY[key] for key in needs}, ENTRY)
     try:
-        manifest = json.loads(Path(path).read_text(encoding="utf-8"))
+        manifest = read_json(path, block_of(entry, least=1), remedy)
     except ValueError as error:
-        problem = f"{path} is not valid JSON ({error}): {remedy}"
-        raise ManifestError("No manifest", [problem]) from error
-    entries = manifest.values() if isinstance(manifest, dict) else ()
-    if not entries or not all(isinstance(entry, dict) for entry in entries):
-        problem = f"{path} does not list audio files by id: {remedy}"
-        raise ManifestError("No manifest", [problem])
+        raise ManifestError("No manifest", [str(error)]) from error
     return _with_texts(
         manifest, lambda text: text.replace("{{", "{").replace("}}", "}")
     )
@@ -201,6 +217,7 @@ def read_manifest(path: str | os.PathLike) -> dict:
 def located_manifest(
     manifest_json: str | os.PathLike,
     data_root: str | os.PathLike | None = None,
+    needs: Sequence[str] = (),
 ) -> dict:
     """Reads a manifest and puts a folder in the place of ``{data_root}``.
 
@@ -213,13 +230,15 @@ def located_manifest(
         A manifest of pairs or of single files.
     data_root : str or os.PathLike or None
         The folder; None leaves the paths as they are.
+    needs : sequence of str
+        Keys that every entry must have, such as those in `PAIR`.
 
     Returns
     -------
     dict
         Entries by id.
     """
-    entries = read_manifest(manifest_json)
+    entries = read_manifest(manifest_json, needs)
     if data_root is None:
         return entries
     return _with_texts(

@@ -20,7 +20,11 @@ from dispatch_sb.data.audio import write_audio
 from dispatch_sb.data.disk import reading, writable_folder
 from dispatch_sb.data.files import atomic_path, audio_files, map_files
 from dispatch_sb.data.levels import mix
-from dispatch_sb.data.manifest import located_manifest, manifest_hash
+from dispatch_sb.data.manifest import (
+    SINGLE,
+    located_manifest,
+    manifest_hash,
+)
 from dispatch_sb.data.pipeline import EpochDataset, SharedEpoch
 from dispatch_sb.data.segments import (
     check_choice,
@@ -29,7 +33,12 @@ from dispatch_sb.data.segments import (
     random_generator,
     segment_samples,
 )
+from dispatch_sb.data.value_checks import block, list_of, read_json, when
 
+FILE = when(
+    lambda name: isinstance(name, str) and re.fullmatch(r"\w+\.\w+", name),
+    "the name of a file beside it",
+)
 MARKER = "mixtures.json"
 LEAST_BYTES = 1.5  # of a sample of clean and noisy speech, compressed
 
@@ -81,7 +90,7 @@ class DynamicMixture(EpochDataset):
         check_choice("snr_db", snr_db)
         check_choice("level_db", tuple(level_db))
         speech, noise = (
-            located_manifest(manifest, data_root).values()
+            located_manifest(manifest, data_root, SINGLE).values()
             for manifest in (speech_manifest, noise_manifest)
         )
         self.speech = [entry["wav"] for entry in speech]
@@ -191,7 +200,7 @@ def write_mixtures(
         ``".wav"`` or ``".flac"``.
     """
     check_choice("snr_db", snr_db)
-    speech = located_manifest(speech_manifest, data_root)
+    speech = located_manifest(speech_manifest, data_root, (*SINGLE, "speaker"))
     noise = _paths(noise_manifest, data_root)
     plan = _plan(speech, count, seed, suffix)
     made_with = {
@@ -230,7 +239,7 @@ def write_mixtures(
 
 def _paths(manifest, data_root) -> list[str]:
     """The files of a manifest of single files."""
-    entries = located_manifest(manifest, data_root).values()
+    entries = located_manifest(manifest, data_root, SINGLE).values()
     return [entry["wav"] for entry in entries]
 
 
@@ -263,7 +272,8 @@ def _make_room(folders: tuple, note: dict) -> None:
     clean_folder, noisy_folder = folders
     marker = noisy_folder / MARKER
     if marker.is_file():
-        old = json.loads(marker.read_text())
+        remedy = "delete the mixtures and this file."
+        old = read_json(marker, block({"files": list_of(FILE, 0)}), remedy)
         if old == note:
             return
         for folder in folders:

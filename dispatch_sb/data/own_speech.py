@@ -64,7 +64,7 @@ def prepare_own_training(
     away = {
         entry["speaker"]
         for manifest in held_out
-        for entry in read_manifest(manifest).values()
+        for entry in read_manifest(manifest, ["speaker"]).values()
     }
     kept = {k: v for k, v in speech.items() if v["speaker"] not in away}
     if not kept:

@@ -18,7 +18,7 @@ import torch
 from speechbrain.dataio.dataset import DynamicItemDataset
 
 from dispatch_sb.data.disk import reading
-from dispatch_sb.data.manifest import located_manifest
+from dispatch_sb.data.manifest import PAIR, located_manifest
 from dispatch_sb.data.segments import (
     random_generator,
     read_segment,
@@ -242,7 +242,7 @@ def pair_dataset(
         If the teacher has no answer to a noisy file.
     """
     kinds = ["noisy", "clean"]
-    entries = located_manifest(manifest_json, data_root)
+    entries = located_manifest(manifest_json, data_root, PAIR)
     recorded = (
         [] if teacher is None else getattr(teacher, "recorded", [teacher])
     )

@@ -23,10 +23,10 @@ from dispatch_sb.data.disk import naming, writable_folder
 from dispatch_sb.data.files import atomic_path, sha256_of
 from dispatch_sb.data.freshness import digest, stamps
 from dispatch_sb.data.segments import random_generator
-from dispatch_sb.data.shards import INDEX, VERSION
+from dispatch_sb.data.shards import INDEX, ROW, SIGNALS, VERSION, read_index
 from dispatch_sb.data.urls import import_webdataset
+from dispatch_sb.data.value_checks import parse_json
 
-SIGNALS = ("noisy", "clean", "teacher")
 JOURNAL = ".shards.jsonl"  # shards that are done, while others are not
 LEAST_SHARE = 0.3  # of the files' bytes, once they are compressed
 CHUNK = 64  # files that are packed side by side
@@ -133,7 +133,7 @@ def _known(output: Path, state: str) -> list[dict]:
     """What was written of these shards before; begins a journal of them."""
     path, journal = output / INDEX, output / JOURNAL
     if path.is_file():
-        index = json.loads(path.read_text(encoding="utf-8"))
+        index = read_index(str(path))
         if index.get("state") == state:
             return index["shards"]
         raise ValueError(
@@ -143,15 +143,27 @@ def _known(output: Path, state: str) -> list[dict]:
     known = []
     if journal.is_file():
         # A killed process may have left half a line.
-        lines = journal.read_text("utf-8", "replace").split("\n")[:-1]
-        with contextlib.suppress(ValueError):
-            for line in lines:
-                known.append(json.loads(line))
+        lines = journal.read_text("utf-8", "replace").split("
+")[:-1]
+        known = list(_whole_lines(lines))
     if known[:1] != [{"state": state}]:
         known = [{"state": state}]
     with atomic_path(journal) as temporary:
-        temporary.write_text("".join(f"{json.dumps(x)}\n" for x in known))
+        temporary.write_text("".join(f"{json.dumps(x)}
+" for x in known))
     return known[1:]
+
+
+def _whole_lines(lines: list[str]) -> Iterator[dict]:
+    """What a journal holds, as far as nothing in it is damaged."""
+    for number, line in enumerate(lines):
+        try:
+            entry = parse_json(line)
+        except ValueError:
+            return
+        if number and ROW(entry):
+            return
+        yield entry
 
 
 def _is_whole(path: Path, row: Mapping) -> bool:

@@ -25,12 +25,65 @@ from dispatch_sb.data.urls import (
     size_of,
     wait_or_give_up,
 )
+from dispatch_sb.data.value_checks import (
+    AT_LEAST_0,
+    COUNT,
+    FROM_0,
+    TEXT,
+    block,
+    list_of,
+    or_null,
+    parse_json,
+    when,
+)
 
 INDEX = "index.json"
 VERSION = 1  # of index and shards; raise it when they change
 BLOCK = 1 << 20  # bytes
 SHOWN = 10  # problems of one kind
+SIGNALS = ("noisy", "clean", "teacher")
+NAME = r"[^/\0]+\.tar"
+TAR = 512  # bytes that a tar file needs for each file in it
+FULL = "no more samples than have room in its bytes"
 WRITE_AGAIN = "write the shards again with dispatch-sb shard."
+
+
+ROW = block(
+    {
+        "name": when(
+            lambda name: isinstance(name, str) and re.fullmatch(NAME, name),
+            "the name of a tar file beside the index",
+        ),
+        "samples": COUNT,
+        "bytes": COUNT,
+        "sha256": TEXT,
+    },
+    {"seconds": AT_LEAST_0},
+)
+INDEX_CHECK = block(
+    {
+        "version": FROM_0,
+        "sample_rate": COUNT,
+        "signals": when(
+            lambda kinds: (
+                isinstance(kinds, list)
+                and tuple(kinds) in (SIGNALS, SIGNALS[:2])
+            ),
+            f"some of {', '.join(SIGNALS)}",
+        ),
+        "teacher": or_null(block({"source": or_null(TEXT)})),
+        "manifest_sha256": or_null(TEXT),
+        "shards": list_of(
+            lambda row: (
+                ROW(row)
+                or when(
+                    lambda row: row["samples"] <= row["bytes"] // TAR, FULL
+                )(row)
+            ),
+            least=0,
+        ),
+    }
+)
 
 
 class Shard(NamedTuple):
@@ -144,7 +197,7 @@ def open_shards(source: str) -> ShardIndex:
     """
     import_webdataset()
     url, named = _located(source)
-    content = _index_at(url)
+    content = read_index(url)
     listed = {row["name"]: row for row in content["shards"]}
     if named is None:
         named = {name: _beside(url, name) for name in listed}
@@ -188,24 +241,39 @@ def _beside(url: str, name: str) -> str:
     return f"{folder}{slash}{name}"
 
 
-def _index_at(url: str) -> dict:
-    """The content of an index, checked."""
+def read_index(url: str) -> dict:
+    """Reads an index, and checks what it holds.
+
+    Arguments
+    ---------
+    url : str
+        Of the index itself.
+
+    Returns
+    -------
+    dict
+        Its content.
+
+    Raises
+    ------
+    ShardError
+        If it cannot be read, or is damaged.
+    """
 
     def read(url):
         with opened(url) as stream:
             return stream.read()
 
     try:
-        content = json.loads(retried(read, url))
-        version = content["version"]
-        columns = ("name", *Shard._fields[1:])
-        rows = [[row[key] for key in columns] for row in content["shards"]]
-        _ = content["sample_rate"], content["signals"], content["teacher"]
-    except (ValueError, KeyError, TypeError) as error:
+        content = parse_json(retried(read, url))
+        if wrong := INDEX_CHECK(content):
+            raise ValueError(f"it should hold {wrong}")
+    except ValueError as error:
         raise ShardError(
-            f"{url} is no index of shards ({type(error).__name__}: {error}): "
-            f"copy it again, or {WRITE_AGAIN}"
+            f"{url} is no index of shards ({error}): copy it again, or "
+            f"{WRITE_AGAIN}"
         ) from error
+    version, rows = content["version"], content["shards"]
     if version != VERSION or not rows:
         what = f"is of version {version}" if rows else "lists no shard"
         raise ShardError(f"{url} {what}: {WRITE_AGAIN}")

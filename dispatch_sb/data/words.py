@@ -4,11 +4,11 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
-import json
 import os
 from pathlib import Path
 
 from dispatch_sb.data.files import AUDIO_SUFFIXES
+from dispatch_sb.data.value_checks import STRING, block_of, read_json
 
 
 def read_words(source: str | os.PathLike) -> dict[str, str]:
@@ -69,12 +69,7 @@ def _read_file(path: Path) -> dict[str, str]:
     """Texts by name, of JSON or of lines that begin with the name."""
     text = path.read_text("utf-8", "replace")
     if path.suffix.lower() == ".json":
-        try:
-            words = dict(json.loads(text))
-        except (TypeError, ValueError) as error:
-            raise ValueError(
-                f"{path} does not map names to texts ({error}): repair it."
-            ) from error
+        words = read_json(path, block_of(STRING), "map names to texts.")
     else:
         parts = [line.split(maxsplit=1) for line in text.splitlines()]
         words = dict(part for part in parts if len(part) == 2)

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 SLACK = 1 << 24  # bytes that a file of weights may have besides
+SHOWN = 10  # keys of one kind
 
 
 class WaveformModel(nn.Module):
@@ -136,7 +137,8 @@ def load_weights(model: nn.Module, path: str | os.PathLike) -> None:
         If there is no such file.
     ValueError
         If it is no state dict, or not one of this model: the message lists
-        the missing and unexpected keys and the tensors of another shape.
+        the missing and unexpected keys and the tensors of another shape or
+        type.
 
     Example
     -------
@@ -253,9 +255,13 @@ def _differences(model: nn.Module, state) -> list[str]:
         "other shapes": reshaped,
         "other contents": others,
     }
-    return [
-        f"{what}: {', '.join(keys)}" for what, keys in found.items() if keys
-    ]
+    return [f"{what}: {_listed(keys)}" for what, keys in found.items() if keys]
+
+
+def _listed(keys: list[str]) -> str:
+    """Keys with commas between, not hundreds of them."""
+    more = f", and {len(keys) - SHOWN} more" if len(keys) > SHOWN else ""
+    return ", ".join(f"{key:.200}" for key in keys[:SHOWN]) + more
 
 
 def _shape(value) -> object:

@@ -19,11 +19,26 @@ from typing import Any
 import safetensors.torch
 import torch
 import yaml
-from safetensors import SafetensorError
 from torch import nn
+from torch.nn.modules.module import (
+    register_module_parameter_registration_hook,
+)
 
 from dispatch_sb.data.audio import write_audio
 from dispatch_sb.data.files import abandoned, flush, held
+from dispatch_sb.data.value_checks import (
+    COUNT,
+    FLAG,
+    NUMBER,
+    STRING,
+    block,
+    block_of,
+    either,
+    list_of,
+    number,
+    or_null,
+    read_json,
+)
 from dispatch_sb.models.interface import load_state, load_weights
 from dispatch_sb.pretrained.sources import Finder
 
@@ -39,6 +54,20 @@ FILES = (
     "README.md",
     "example.wav",
 )
+
+LARGEST = 8192  # channels, blocks, samples of a frame
+SIZE = either(number(f"[0, {LARGEST}]", whole=True), FLAG)
+DESCRIPTION = block(
+    {"class": STRING},
+    {
+        "arguments": either(
+            block_of(either(SIZE, list_of(SIZE))),
+            block({"sample_rate": COUNT}),
+        ),
+        "recommended_keep": or_null(either(NUMBER, STRING)),
+    },
+)
+CONFIG = block({}, {"speechbrain_interface": or_null(STRING)})
 
 HYPERPARAMS = """\
 # Written by dispatch-sb. To load this folder with SpeechBrain:
@@ -148,6 +177,9 @@ def load_own(
 ) -> nn.Module:
     """Builds one of our models and loads its weights.
 
+    A file of weights holds no hash: that names, types and shapes are the
+    model's is checked, but not that each number is the one that was saved.
+
     Arguments
     ---------
     description : mapping
@@ -178,28 +210,49 @@ def load_own(
     ...
     ValueError: ...'os.system' is not a model of dispatch_sb.models...
     """
-    if not isinstance(description, Mapping):
-        raise ValueError('config.json: "model" must hold "class", "arguments"')
+    if wrong := DESCRIPTION(description):
+        raise ValueError(f'config.json: "model" should hold {wrong}')
     path = next(filter(None, map(find, files)), None)
     if path is None:
         raise FileNotFoundError(
             f"{' or '.join(files)} is missing: download the model again, or "
             "export it again with today's dispatch-sb, which writes it."
         )
-    model = _built(description)
+    model = _built(description, path.stat().st_size)
     model.recommended_keep = description.get("recommended_keep")
     if path.name == CHECKPOINT:
         load_weights(model, path)
-        return model
+    else:
+        load_state(model, _tensors(path), path)
+    _try_out(model)
+    return model
+
+
+def _tensors(path: Path) -> dict[str, torch.Tensor]:
+    """The content of a safetensors file."""
     try:
-        state = safetensors.torch.load_file(path)
-    except SafetensorError as error:
+        return safetensors.torch.load_file(path)
+    except Exception as error:  # the library's, and what lies in a header
         raise ValueError(
             f"{path} is damaged or no safetensors file ({error}): download or "
             "export it again."
         ) from error
-    load_state(model, state, path)
-    return model
+
+
+@torch.no_grad()
+def _try_out(model: nn.Module) -> None:
+    """Refuses arguments that fit the weights, but make no model that runs."""
+    silence = torch.zeros(1, 1000)
+    try:
+        fits = model.eval()(silence).shape == silence.shape
+    except Exception as error:  # arguments of any kind
+        raise ValueError(
+            f"config.json: the model does not run with these arguments "
+            f"({error})"
+        ) from error
+    if not fits:
+        raise ValueError("config.json: its output is not as long as its input")
+    model.train()
 
 
 def read_config(path: Path | None) -> dict:
@@ -213,12 +266,12 @@ def read_config(path: Path | None) -> dict:
     Returns
     -------
     dict
-        Nothing if there is no file, or no object in it.
+        Nothing if there is no file.
 
     Raises
     ------
     ValueError
-        If it is not JSON.
+        If it is damaged.
 
     Example
     -------
@@ -227,11 +280,7 @@ def read_config(path: Path | None) -> dict:
     """
     if path is None:
         return {}
-    try:
-        config = json.loads(Path(path).read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is not JSON ({error}): repair it") from error
-    return config if isinstance(config, dict) else {}
+    return read_json(path, CONFIG)
 
 
 def _tidy_up(folder: Path) -> None:
@@ -265,8 +314,9 @@ def _described(model: nn.Module) -> dict:
     return json.loads(json.dumps(said))
 
 
-def _built(description: Mapping) -> nn.Module:
-    """One of our models, with fresh weights."""
+def _built(description: Mapping, size: int) -> nn.Module:
+    """One of our models, with fresh weights: no more than a file of so many
+    bytes holds, so that a wrong number does not fill the memory."""
     path = str(description.get("class"))
     model_class = _own_class(path)
     if model_class is None:
@@ -275,12 +325,23 @@ def _built(description: Mapping) -> nn.Module:
             "update dispatch-sb, or load a SpeechBrain folder without "
             '"model" in its config.json'
         )
+    held = 0
+
+    def count(module, name, parameter):
+        nonlocal held  # made, but not filled yet
+        held += 0 if parameter is None else parameter.nbytes
+        if held > size:
+            raise ValueError("they make a larger model than the weights are")
+
+    counting = register_module_parameter_registration_hook(count)
     try:
         return model_class(**description.get("arguments", {}))
-    except (TypeError, RuntimeError, ArithmeticError, MemoryError) as error:
+    except Exception as error:  # arguments of any kind
         raise ValueError(
             f"config.json: {path} does not take these arguments ({error})"
         ) from error
+    finally:
+        counting.remove()
 
 
 def _own_class(path: str) -> type | None:

@@ -15,12 +15,23 @@ from typing import Protocol
 import torch
 import yaml
 
+from dispatch_sb.data.value_checks import STRING, block, block_of, or_null
+
 AUDIO_WORDS = set(
     "audio clean denoised enh enhanced input mix mixture noisy output sample "
     "samples sig signal spec spectrum speech stft wav wave waveform x y".split()
 )
 DIRECTIONS = set(
     "in input last new next old out output prev previous updated".split()
+)
+MOST = 1 << 22  # samples, or Hz
+NAMES = block(
+    {},
+    {
+        "audio_input": or_null(STRING),
+        "audio_output": or_null(STRING),
+        "states": or_null(block_of(STRING)),
+    },
 )
 AXES = ("batch", "bins", "frames", "parts")
 WINDOWS = {
@@ -115,21 +126,36 @@ def read_description(path: Path, metadata: Mapping[str, str]) -> dict:
     """
     own = {}
     if {"sample_rate", "hop", "latency", "states"} <= set(metadata):
-        own["sample_rate"] = int(metadata["sample_rate"])
-        own["delay"] = int(metadata["latency"]) - int(metadata["hop"])
+        own = _written_by_us(path, metadata)
     beside = path.with_suffix(".yaml")
     if not beside.is_file():
         return own
     try:
-        said = yaml.safe_load(beside.read_text(encoding="utf-8")) or {}
+        said = yaml.safe_load(beside.read_bytes()) or {}
         _check(said, Signature, ("sample_rate", "hop", "window", "delay"))
-        if not isinstance(said.get("states", {}), dict):
-            raise ValueError("states must map names of inputs to outputs")
+        if wrong := NAMES(said):
+            raise ValueError(f"it should hold {wrong}")
         if said.get("spectral") is not None:
             said["spectral"] = _spectral(said["spectral"])
-    except (ValueError, TypeError, yaml.YAMLError) as error:
+    except Exception as error:  # the parser's, and what its types raise
         raise ValueError(f"{beside} cannot be used: {error}.") from error
     return {**own, **said}
+
+
+def _written_by_us(path: Path, metadata: Mapping[str, str]) -> dict:
+    """What the metadata of ``dispatch-sb onnx`` say."""
+    try:
+        rate, latency, hop = (
+            int(metadata[key]) for key in ("sample_rate", "latency", "hop")
+        )
+        said = {"sample_rate": rate, "delay": latency - hop}
+        _check(said, Signature, ("sample_rate", "delay"))
+    except ValueError as error:
+        raise ValueError(
+            f"{path} is damaged (its metadata: {error}): download or export "
+            "it again."
+        ) from error
+    return said
 
 
 def find_signature(
@@ -193,8 +219,8 @@ def _check(said, kind: type, numbers: Sequence[str]) -> None:
             raise ValueError(f"{key} is none of {', '.join(allowed)}")
         if value is None or key not in numbers:
             continue
-        if type(value) is not int or value < least:
-            raise ValueError(f"{key} must be an integer of at least {least}")
+        if type(value) is not int or not least <= value <= MOST:
+            raise ValueError(f"{key} must be an integer from {least} to {MOST}")
 
 
 def _spectral(said) -> Spectral:

@@ -82,10 +82,16 @@ class OnnxTeacher(nn.Module):
         self.register_buffer("file_hash", torch.tensor(list(digest)).byte())
         self._sessions = {}  # by kind of device; not pickled
         session = self._session("cpu")
-        metadata = session.get_modelmeta().custom_metadata_map
-        said = read_description(self.path, metadata)
-        ports = session.get_inputs()
         try:
+            metadata = session.get_modelmeta().custom_metadata_map
+        except ValueError as error:  # no UTF-8
+            raise ValueError(
+                f"{path} is damaged (its metadata: {error}): download or "
+                "export it again."
+            ) from error
+        said = read_description(self.path, metadata)
+        try:
+            ports = session.get_inputs()
             self.signature = find_signature(ports, session.get_outputs(), said)
             self._ports = {p.name: (_sizes(p), TYPES[p.type]) for p in ports}
             # Samples or frames that a run takes, None for all of an utterance;

@@ -5,7 +5,6 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
-import json
 import os
 from collections import defaultdict
 from pathlib import Path
@@ -16,9 +15,17 @@ import torch
 from dispatch_sb.data.audio import read_channels, resample, write_audio
 from dispatch_sb.data.files import LONGEST_NAME, audio_files, sha256_of
 from dispatch_sb.data.formats import SUFFIXES
+from dispatch_sb.data.value_checks import (
+    BLOCK,
+    TEXT,
+    block,
+    block_of,
+    read_json,
+)
 from dispatch_sb.pretrained.teacher import Teacher
 
 NOTE = "recording.json"  # what `dispatch-sb record` tells of its folder
+HASHES = block({"sha256": TEXT, "noisy_sha256": TEXT})  # of one file
 # What makes a folder a pretrained model rather than a recording.
 MODEL_FILES = ("hyperparams.yaml", "config.json")
 
@@ -219,14 +226,12 @@ def read_note(folder: Path) -> dict:
     path = folder / NOTE
     if not path.is_file():
         return {}
-    try:
-        note = json.loads(path.read_text(encoding="utf-8"))
-        return {"made_with": note["made_with"], "files": note["files"]}
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(
-            f"{path} is damaged ({type(error).__name__}: {error}): record "
-            "into another folder, or delete it if the recordings are good."
-        ) from error
+    note = read_json(
+        path,
+        block({"made_with": BLOCK, "files": block_of(HASHES)}),
+        "record into another folder, or delete it if the recordings are good.",
+    )
+    return {"made_with": note["made_with"], "files": note["files"]}
 
 
 def write_recording(

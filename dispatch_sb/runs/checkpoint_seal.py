@@ -7,6 +7,7 @@ Authors
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from dispatch_sb.data.files import flush, sha256_of
 MANIFEST = "CKPT.yaml"  # SpeechBrain's name
 SEAL = "# Sealed: the lines below have the SHA-256 "
 SUMS = "sha256"  # key of the manifest: hashes by file name
+HASH = re.compile(rb"[0-9a-f]{32}")  # half of one
+WRITTEN = {"end-of-epoch", "unixtime"}  # keys that SpeechBrain writes
 PREFIX, ASIDE = "CKPT", "damaged-"  # of folders
 
 
@@ -118,12 +121,14 @@ def set_damaged_aside(folder: str | os.PathLike) -> Iterator[str]:
 
 
 def _damage_without_seal(content: bytes) -> str | None:
-    """See `damage_of`."""
+    """See `damage_of`; what holds hashes had a seal."""
+    if HASH.search(content):
+        return f"{MANIFEST} is not what was saved"
     try:
-        readable = isinstance(yaml.safe_load(content), dict)
-    except (yaml.YAMLError, UnicodeDecodeError):
-        readable = False
-    return None if readable else f"{MANIFEST} cannot be read"
+        whole = WRITTEN <= yaml.safe_load(content).keys()
+    except Exception:  # the parser's, and what its types raise
+        whole = False
+    return None if whole else f"{MANIFEST} cannot be read"
 
 
 def _hash(content: str | bytes) -> str:

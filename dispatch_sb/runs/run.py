@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,17 +19,23 @@ from torch import nn
 
 from dispatch_sb.data import located_manifest, manifest_hash
 from dispatch_sb.data.files import atomic_path
+from dispatch_sb.data.value_checks import parse_json, read_json
 from dispatch_sb.models.interface import load_weights, state_hash
 from dispatch_sb.runs.checkpoint_seal import damage_of
+from dispatch_sb.runs.run_checks import (
+    EPOCH,
+    RECORD,
+    SYSTEMS,
+    TEACHER,
+    check_scores,
+)
 from dispatch_sb.runs.settings import Settings
 
 PARTS = ("train", "valid", "test")
-SYSTEMS = ("noisy", "student", "teacher")
 # The key of an epoch under which stands what no two trainings share.
 SPEED = "speed"
 # Keys of scores.json that hold scores; all others describe the run.
 TABLES = (*SYSTEMS, "files", "flavours", "differences", "wer_settings")
-TEACHER = re.compile(r"teacher(_[1-9]\d*)?")  # the one, or one of several
 
 
 @dataclass(frozen=True)
@@ -99,13 +104,12 @@ class Run:
         path = self.folder / "run.json"
         if not path.is_file():
             return {}
-        try:
-            return dict(json.loads(path.read_text(encoding="utf-8")))
-        except (ValueError, TypeError) as error:
-            raise ValueError(
-                f"{path} cannot be read ({error}): give the training's command "
-                "again with --test_only, and it is written anew."
-            ) from error
+        return read_json(
+            path,
+            RECORD,
+            "give the training's command again with --test_only, and it is "
+            "written anew.",
+        )
 
     def note(self, **facts: Any) -> None:
         """Writes into ``run.json``, whole or not at all; what stands there
@@ -213,10 +217,13 @@ class Run:
         epochs, damaged = {}, 0
         for line in self.log.read_text("utf-8", "replace").splitlines():
             try:
-                entry = json.loads(line)
-                epochs[entry["epoch"]] = entry
-            except (ValueError, KeyError, TypeError):
+                entry = parse_json(line, finite=False)
+            except ValueError:
+                entry = None
+            if EPOCH(entry):
                 damaged += bool(line.strip())
+            else:
+                epochs[entry["epoch"]] = entry
         wrong = [f"Training: {damaged} damaged lines of {name} left out."]
         none = [f"Training: {name} holds no epoch."]
         problems = wrong * bool(damaged) + none * (not epochs)
@@ -231,11 +238,10 @@ class Run:
                 f"Scores: there is no {path.name}, the run was not evaluated."
             ]
         try:
-            scores = dict(json.loads(path.read_text(encoding="utf-8")))
-        except (ValueError, TypeError) as error:
-            return {}, [
-                f"Scores: {path.name} cannot be read ({error}), evaluate again."
-            ]
+            scores = read_json(path, check_scores, "evaluate again.")
+        except ValueError as error:
+            short = str(error).replace(str(path), path.name)
+            return {}, [f"Scores: {short}"]
         absent = "Teacher: it has no scores, as in a run without distillation."
         taught = any(map(TEACHER.fullmatch, scores))
         return scores, [] if taught else [absent]
@@ -342,7 +348,7 @@ class Run:
     def best(self) -> dict[str, Any] | None:
         """The epoch that validation chose: the one with the highest PESQ
         (the first of equals); None before PESQ was computed."""
-        scored = [e for e in self.epochs if "pesq" in e["valid"]]
+        scored = [e for e in self.epochs if "pesq" in e.get("valid", {})]
         return max(scored, key=lambda e: e["valid"]["pesq"], default=None)
 
     @cached_property

@@ -13,6 +13,7 @@ from typing import Any
 
 import ruamel.yaml
 from hyperpyyaml import load_hyperpyyaml
+from ruamel.yaml.constructor import DuplicateKeyError
 
 from dispatch_sb.runs.allow_list import RUN, build_allowed
 
@@ -51,7 +52,7 @@ class Settings:
         text = self.text
         for old, new in MOVED.items():
             text = text.replace(old, new)
-        return ruamel.yaml.YAML().load(text) or {}
+        return parse_yaml(text, "hyperparams.yaml")
 
     @property
     def plain(self) -> dict[str, Any]:
@@ -89,6 +90,47 @@ class Settings:
             return load_hyperpyyaml(text.getvalue())[key]
         where = f"{key} in hyperparams.yaml"
         return build_allowed(text.getvalue(), RUN, where)[key]
+
+
+def parse_yaml(text: str | bytes, name: str) -> Mapping[str, Any]:
+    """Parses keys and values; tags are kept, not executed.
+
+    Arguments
+    ---------
+    text : str or bytes
+        YAML.
+    name : str
+        Of the file, or of what else it is, for messages.
+
+    Returns
+    -------
+    Mapping
+        As ruamel.yaml gives it; nothing for an empty text.
+
+    Raises
+    ------
+    ValueError
+        If it is no YAML, or holds no keys.
+
+    Example
+    -------
+    >>> parse_yaml("- 3", "a.yaml")
+    Traceback (most recent call last):
+    ...
+    ValueError: a.yaml holds no keys and values: write `key: value`.
+    """
+    try:
+        text = text if isinstance(text, str) else text.decode("utf-8")
+        tree = ruamel.yaml.YAML().load(text)
+    except DuplicateKeyError as error:
+        raise ValueError(f"{name}: a key is given twice: {error}") from error
+    except Exception as error:  # ruamel.yaml's, and what its types raise
+        raise ValueError(f"{name} is not YAML: {error}") from error
+    if not isinstance(tree, Mapping | None):
+        raise ValueError(
+            f"{name} holds no keys and values: write `key: value`."
+        )
+    return tree or {}
 
 
 def tag_of(node: Any) -> str | None:

@@ -16,6 +16,7 @@ import soundfile
 
 from dispatch_sb import __version__
 from dispatch_sb.data.disk import naming
+from dispatch_sb.data.value_checks import parse_json
 from dispatch_sb.scoring.catalogue import flavours
 
 logger = logging.getLogger(__name__)
@@ -48,7 +49,7 @@ class ScoreJournal:
         self.path = Path(path)
         self._scores = {}
         if self.path.exists():
-            for line in self.path.read_text(encoding="utf-8").splitlines():
+            for line in self.path.read_text("utf-8", "replace").splitlines():
                 self._remember(line)
 
     def get(self, key: str, metrics: tuple[str, ...]) -> dict:
@@ -93,7 +94,7 @@ class ScoreJournal:
 
     def _remember(self, line):
         try:
-            entry = json.loads(line)
+            entry = parse_json(line)
             self._scores.setdefault(entry["key"], {}).update(entry["scores"])
         except (ValueError, KeyError, TypeError):
             if line.strip():

@@ -86,23 +86,37 @@ class OnnxEnhancer:
         keep: float | None = None,
     ):
         self._session = open_session(path, threads)
-        meta = self._session.get_modelmeta().custom_metadata_map
         try:
+            meta = self._session.get_modelmeta().custom_metadata_map
             self.sample_rate = int(meta["sample_rate"])
             self.hop = int(meta["hop"])
             self.latency = int(meta["latency"])
             self._shapes = json.loads(meta["states"])
             said = float(meta.get("keep", "-inf"))
-        except (KeyError, ValueError) as error:
+            self._try_out(said)
+        except Exception as error:  # onnxruntime's own classes, by version
             raise ValueError(
-                "The ONNX file has no metadata of dispatch-sb "
-                f"({error!r}): write it with `dispatch-sb onnx`."
+                f"{_name(path)} has no metadata of dispatch-sb, or does not "
+                f"run as they say ({error!r}): write it with "
+                "`dispatch-sb onnx`."
             ) from error
         self.metadata = dict(meta)
         keep = said if keep is None else keep
         if not keep <= 0:  # nor NaN
             raise ValueError(f"keep is {keep}: give dB, 0 or less, as in -12.")
         self.gain = 10 ** (keep / 20)
+
+    def _try_out(self, keep: float) -> None:
+        """Raises an error unless one hop runs as the metadata say."""
+        self.gain = 10 ** (keep / 20)
+        if not (0 < self.hop <= self.latency and self.sample_rate > 0):
+            raise ValueError("numbers that no stream has")
+        state = self.initial_state()
+        silence = np.zeros((1, self.hop), np.float32)
+        after = self.step(silence, *state.tensors)
+        shapes = [silence.shape, *(x.shape for x in state.tensors)]
+        if [x.shape for x in after] != shapes or not keep <= 0:
+            raise ValueError(f"it gives {[x.shape for x in after]}")
 
     def initial_state(self) -> OnnxState:
         """The state before the first sample.
@@ -255,8 +269,12 @@ def open_session(
             path, options, providers=["CPUExecutionProvider"]
         )
     except Exception as error:  # onnxruntime's own classes, by version
-        name = "the content" if isinstance(path, bytes) else path
         raise ValueError(
-            f"{name} is no ONNX file that this onnxruntime reads "
+            f"{_name(path)} is no ONNX file that this onnxruntime reads "
             f"({type(error).__name__}: {error})."
         ) from error
+
+
+def _name(path: str | os.PathLike | bytes) -> str:
+    """What messages call a file."""
+    return "the content" if isinstance(path, bytes) else os.fspath(path)

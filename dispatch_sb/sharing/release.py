@@ -100,11 +100,13 @@ def export_run(
 
 def _check_recorded(run: Run) -> None:
     """Refuses a run that does not know what it was made of."""
-    if not run.corpus:
+    needed = {"method", "seed", "command", "corpus"} - run.record.keys()
+    needed |= {"data", "test_set"} - run.corpus.keys()
+    if needed:
         raise ValueError(
-            f"{run.folder / 'run.json'} is missing, or does not name data, "
-            "teacher and command: give the training's command (of an earlier "
-            "version, the first line of hyperparams.yaml) again with "
+            f"{run.folder / 'run.json'} is missing, or does not name "
+            f"{', '.join(sorted(needed))}: give the training's command (of an "
+            "earlier version, the first line of hyperparams.yaml) again with "
             "--test_only, which writes it without training again."
         )
 

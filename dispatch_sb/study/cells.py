@@ -4,12 +4,12 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
-import json
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from dispatch_sb.data.value_checks import read_json
 from dispatch_sb.study.paired import mean_and_spread
 from dispatch_sb.study.study_plan import MAIN, SWEEP
 
@@ -310,10 +310,7 @@ def methods_of(cells: Iterable[Mapping]) -> list[str]:
 
 def _read(path: Path) -> dict:
     """One cell, complete."""
-    try:
-        cell = json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path} is no JSON ({error}): remove it.") from error
+    cell = read_json(path, remedy="remove it.")
     lacking = [key for key in NEEDED if key not in cell]
     if lacking:
         raise ValueError(f"{path} lacks {', '.join(lacking)}: remove it.")

@@ -51,6 +51,15 @@ class DistillationBrain(DistillationMixin, sb.Brain):
     relative lengths, and ``teacher_sig`` where the teacher was recorded.
     """
 
+    HPARAMS_NEEDED = (
+        "enhancement_loss",
+        "number_of_epochs",
+        "pesq_every",
+        "schedule",
+        "train_logger",
+        "workers",
+    )
+
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.averages = TermAverages()

@@ -23,6 +23,7 @@ from dispatch_sb.data import (
     sha256_of,
 )
 from dispatch_sb.data.freshness import digest
+from dispatch_sb.data.manifest import PAIR
 from dispatch_sb.losses.all_processes import from_all
 from dispatch_sb.report import build_report, save_overview
 from dispatch_sb.runs.provenance import describe_models, provenance
@@ -89,7 +90,7 @@ def evaluate_run(brain: Any, hparams: Mapping, data_root: str) -> dict:
     run = Run(Path(hparams["output_folder"]))
     _take_best(brain, run)
     learned_from = run.record.get("teacher")
-    entries = located_manifest(hparams["test_manifest"], data_root)
+    entries = located_manifest(hparams["test_manifest"], data_root, PAIR)
     if brain.debug:
         run = Run(run.folder / "debug")
         entries = dict(list(entries.items())[:DEBUG_UTTERANCES])

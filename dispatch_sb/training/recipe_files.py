@@ -7,20 +7,20 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
+import contextlib
 import difflib
 import io
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import ruamel.yaml
 from hyperpyyaml import load_hyperpyyaml, resolve_references
-from ruamel.yaml.constructor import DuplicateKeyError
-from ruamel.yaml.error import YAMLError
 
-from dispatch_sb.runs.settings import tag_of
+from dispatch_sb.data.value_checks import TEXT
+from dispatch_sb.runs.settings import parse_yaml, tag_of
 from dispatch_sb.training.settings_check import find_problems
 
 MINI = "mini"
@@ -61,23 +61,15 @@ def _tree_of(path: Path, below: list) -> Mapping:
     if not path.is_file():
         needed = f" (extended by {below[-1]})" if below else ""
         raise FileNotFoundError(f"There is no recipe file {path}{needed}.")
-    tree = _parsed(path.read_text(encoding="utf-8"), str(path))
+    tree = parse_yaml(path.read_bytes(), str(path))
     base_name = tree.pop("extends", None)
     if base_name is None:
         return tree
+    if wrong := TEXT(base_name):
+        raise ValueError(f"{path}: extends is {base_name!r}: give {wrong}.")
     base = _tree_of(path.parent / base_name, [*below, path.resolve()])
     _lay_over(base, tree)
     return base
-
-
-def _parsed(text: str, name: str) -> Any:
-    """Parses YAML; an error says of which file or option it is."""
-    try:
-        return ruamel.yaml.YAML().load(text)
-    except DuplicateKeyError as error:
-        raise ValueError(f"{name}: a key is given twice: {error}") from error
-    except YAMLError as error:
-        raise ValueError(f"{name} is not YAML: {error}") from error
 
 
 def _written(tree: Mapping) -> str:
@@ -135,22 +127,54 @@ def load_recipe(
         it has, and every value that is not allowed.
     """
     if isinstance(overrides, str):
-        overrides = _parsed(overrides, "The command line")
+        overrides = parse_yaml(overrides, "The command line")
     overrides = overrides or {}
-    if not isinstance(overrides, Mapping):
-        raise ValueError(
-            f"{str(overrides)!r} is no option: options are written --key value."
-        )
     tree = _tree_of(Path(path), [])
-    unknown = [_unknown(x, tree, path) for x in overrides if x not in tree]
-    _lay_over(tree, overrides)
-    text = _written(tree)
-    resolved = resolve_references(text).getvalue()
-    settings = {**plain_values(resolved), **(run_options or {})}
-    _refuse(unknown + find_problems(settings))
-    hparams = load_hyperpyyaml(text)
-    _refuse(find_problems(hparams))  # what functions of the file returned
-    return hparams, resolved
+    problems = [_unknown(x, tree, path) for x in overrides if x not in tree]
+    with _said_of(path):
+        _lay_over(tree, overrides)
+        text = _written(tree)
+        resolved = resolve_references(text).getvalue()
+        settings = {**plain_values(resolved), **(run_options or {})}
+        problems += find_problems(settings)
+    _refuse(problems)
+    with _said_of(path):
+        hparams = load_hyperpyyaml(text)
+        problems += find_problems(hparams)  # what functions of it returned
+    _refuse(problems)
+    return Recipe(hparams), resolved
+
+
+class Recipe(dict):
+    """Hyperparameters by key; one that is not there is named.
+
+    Example
+    -------
+    >>> Recipe(seed=1)["lr"]
+    Traceback (most recent call last):
+    ...
+    ValueError: The recipe file has no key 'lr', which is needed.
+    """
+
+    def __missing__(self, key):
+        raise ValueError(
+            f"The recipe file has no key {key!r}, which is needed."
+        )
+
+
+@contextlib.contextmanager
+def _said_of(path) -> Iterator[None]:
+    """Says of whatever goes wrong within in which file it stands; what is
+    missing on this machine is named by itself."""
+    try:
+        yield
+    except OSError:
+        raise
+    except ImportError as error:
+        raise ImportError(f"{path}: {error}") from error
+    except Exception as error:  # a recipe can name any code
+        told = "; ".join(map(str, error.args)) or type(error).__name__
+        raise ValueError(f"{path} cannot be built: {told}") from error
 
 
 def _unknown(key: str, known: Mapping, path) -> str:

@@ -5,78 +5,33 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
-import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
 
+from dispatch_sb.data.value_checks import (
+    AT_LEAST_0,
+    BLOCK,
+    COUNT,
+    FLAG,
+    FROM_0,
+    POSITIVE,
+    TEXT,
+    Check,
+    either,
+    list_of,
+    number,
+    one_of,
+    or_null,
+    when,
+)
 from dispatch_sb.models.families import FAMILIES, SIZES
 from dispatch_sb.scoring.catalogue import ALL, GROUPS, chosen_metrics
 from dispatch_sb.scoring.word_settings import word_error_settings
 
-# Takes a plain value; says what to give instead, or None if it may stay.
-Check = Callable[[Any], str | None]
-
 PLAIN = (type(None), bool, int, float, str)
-
-
-def _when(fits: Callable[[Any], bool], allowed: str) -> Check:
-    """Makes the check of a condition."""
-    return lambda value: None if fits(value) else allowed
-
-
-def _number(interval: str = "(-inf, inf)", whole: bool = False) -> Check:
-    """Makes the check of a finite number in an interval such as "[0, 1)"."""
-    least, most = map(float, interval[1:-1].split(","))
-    ends = [least] * (interval[0] == "[") + [most] * (interval[-1] == "]")
-
-    def fits(value: Any) -> bool:
-        right = isinstance(value, int if whole else (int, float))
-        right = right and not isinstance(value, bool)
-        return right and (least < value < most or value in ends)
-
-    return _when(fits, f"a {'whole ' * whole}number in {interval}")
-
-
-def _one_of(*choices: str) -> Check:
-    """Makes the check of a choice among texts."""
-    return _when(lambda value: value in choices, f"one of {', '.join(choices)}")
-
-
-def _list_of(
-    check: Check, least: int = 1, most: float = math.inf, rising: bool = False
-) -> Check:
-    """Makes the check of a list or tuple."""
-    size = f"{least}{' or more' if most > least else ''}"
-
-    def check_all(value: Any) -> str | None:
-        listed = isinstance(value, (list, tuple))
-        if not listed or not least <= len(value) <= most:
-            return f"a list of {size}, such as [a, b]"
-        wrong = next(filter(None, map(check, value)), None)
-        if wrong:
-            return f"a list; in it, {wrong}"
-        falls = rising and list(value) != sorted(value)
-        return "a list that rises" if falls else None
-
-    return check_all
-
-
-def _or_null(check: Check) -> Check:
-    """Makes the check of what may be left unset."""
-    return _either(_when(lambda value: value is None, "null"), check)
-
-
-def _either(first: Check, second: Check) -> Check:
-    """Makes the check of what may be of two kinds."""
-
-    def check(value: Any) -> str | None:
-        wrong = [first(value), second(value)]
-        return ", or ".join(wrong) if all(wrong) else None
-
-    return check
 
 
 def _taken_by(function: Callable, allowed: str) -> Check:
@@ -112,42 +67,50 @@ def _device(value: Any) -> str | None:
     )
 
 
-TEXT = _when(
-    lambda value: isinstance(value, str) and value.strip(),
-    "a text; in quotes, if it looks like a number",
-)
-FLAG = _when(lambda value: isinstance(value, bool), "True or False")
-BLOCK = _when(
-    lambda value: isinstance(value, Mapping), "a block of keys and values"
-)
-COUNT, FROM_0 = (_number(f"[{least}, inf)", whole=True) for least in (1, 0))
-POSITIVE, AT_LEAST_0 = _number("(0, inf)"), _number("[0, inf)")
-
 # Keys outside blocks that hold a path, and need no line of their own.
 PATH = re.compile(r"\w+_(folder|manifest)")
+
+# No plain value is one, and others are not checked.
+OBJECT = when(lambda value: False, "an object, such as !new:package.Class")
 
 # Of keys in blocks, the path: block.key. A key that is missing, or that is an
 # object (`!new:...`), needs no check: an object checks its own arguments.
 CHECKS: dict[str, Check] = {
+    # Objects
+    "modules": BLOCK,
+    **dict.fromkeys(
+        (
+            "checkpointer",
+            "enhancement_loss",
+            "epoch_counter",
+            "opt_class",
+            "schedule",
+            "student",
+            "train_logger",
+        ),
+        OBJECT,
+    ),
+    "distillation_loss": or_null(OBJECT),
+    "teacher": or_null(OBJECT),
     # Folders and files
     "method": TEXT,
-    "data_folder": _or_null(TEXT),
-    "train_pairs": _or_null(TEXT),
-    "valid_pairs": _or_null(TEXT),
-    "test_pairs": _or_null(TEXT),
-    "train_shards": _or_null(TEXT),
+    "data_folder": or_null(TEXT),
+    "train_pairs": or_null(TEXT),
+    "valid_pairs": or_null(TEXT),
+    "test_pairs": or_null(TEXT),
+    "train_shards": or_null(TEXT),
     "shuffle_buffer": FROM_0,
-    "clean_folders": _or_null(_list_of(TEXT, 0)),
-    "noise_folders": _or_null(_list_of(TEXT, 0)),
-    "valid_speakers": _either(TEXT, _list_of(_either(FROM_0, TEXT))),
+    "clean_folders": or_null(list_of(TEXT, 0)),
+    "noise_folders": or_null(list_of(TEXT, 0)),
+    "valid_speakers": either(TEXT, list_of(either(FROM_0, TEXT))),
     "skip_prep": FLAG,
     # Training
-    "seed": _number(f"[0, {2**32})", whole=True),  # numpy's
+    "seed": number(f"[0, {2**32})", whole=True),  # numpy's
     "number_of_epochs": COUNT,
     "batch_size": COUNT,
     "num_workers": FROM_0,
     "score": FLAG,
-    "audio_in_memory": _either(FLAG, _one_of("auto")),
+    "audio_in_memory": either(FLAG, one_of("auto")),
     "train_loader_kwargs": BLOCK,
     "train_loader_kwargs.batch_size": COUNT,
     "train_loader_kwargs.num_workers": FROM_0,
@@ -156,61 +119,61 @@ CHECKS: dict[str, Check] = {
     "valid_loader_kwargs": BLOCK,
     "valid_loader_kwargs.batch_size": COUNT,
     "lr": POSITIVE,
-    "schedule.warmup": _number("[0, 1)"),
-    "schedule.final": _number("[0, 1]"),
-    "opt_class.betas": _list_of(_number("[0, 1)"), 2, 2),
+    "schedule.warmup": number("[0, 1)"),
+    "schedule.final": number("[0, 1]"),
+    "opt_class.betas": list_of(number("[0, 1)"), 2, 2),
     "opt_class.weight_decay": AT_LEAST_0,
-    "segment_seconds": _or_null(_number("[0.1, inf)")),
+    "segment_seconds": or_null(number("[0.1, inf)")),
     "own_pairs": COUNT,
-    "mixtures_per_epoch": _or_null(COUNT),
-    "mixing_snr_db": _list_of(_number("[-100, 100]"), 2, 2, rising=True),
-    "mixing_level_db": _list_of(_number("[-100, 0]"), 2, 2, rising=True),
-    "student_model": _one_of(*FAMILIES),
-    "student_size": _one_of(*SIZES),
+    "mixtures_per_epoch": or_null(COUNT),
+    "mixing_snr_db": list_of(number("[-100, 100]"), 2, 2, rising=True),
+    "mixing_level_db": list_of(number("[-100, 0]"), 2, 2, rising=True),
+    "student_model": one_of(*FAMILIES),
+    "student_size": one_of(*SIZES),
     # Scores
     "pesq_every": COUNT,
-    "workers": _or_null(COUNT),
+    "workers": or_null(COUNT),
     "examples": FROM_0,
     "metrics": _taken_by(
         chosen_metrics, f"null, or a list of {', '.join((*ALL, *GROUPS))}"
     ),
-    "scores_cache": _or_null(TEXT),
+    "scores_cache": or_null(TEXT),
     "wer": _taken_by(word_error_settings, "what it can be ({error})"),
     # Distillation
-    "teacher_source": _either(TEXT, _list_of(TEXT)),
-    "teacher_revision": _or_null(_either(TEXT, _list_of(_or_null(TEXT)))),
-    "teacher_savedir": _or_null(TEXT),
+    "teacher_source": either(TEXT, list_of(TEXT)),
+    "teacher_revision": or_null(either(TEXT, list_of(or_null(TEXT)))),
+    "teacher_savedir": or_null(TEXT),
     "trust_remote_code": FLAG,
-    "teacher_delay": _either(FROM_0, _list_of(FROM_0)),
+    "teacher_delay": either(FROM_0, list_of(FROM_0)),
     "record_teacher": FLAG,
-    "distillation_weight": _or_null(AT_LEAST_0),
-    "distillation_share": _or_null(_number("(0, 1)")),
+    "distillation_weight": or_null(AT_LEAST_0),
+    "distillation_share": or_null(number("(0, 1)")),
     "supervised_weight": AT_LEAST_0,
     "supervised_weight.before": AT_LEAST_0,
     "supervised_weight.after": AT_LEAST_0,
     "distillation_weight.before": AT_LEAST_0,
     "distillation_weight.after": AT_LEAST_0,
-    "first_step": _number("(0, 1)"),
+    "first_step": number("(0, 1)"),
     "taps": BLOCK,
-    "similarity_axis": _one_of("time", "frequency", "both"),
+    "similarity_axis": one_of("time", "frequency", "both"),
     "host": TEXT,
     "selection": TEXT,
     "temperature": POSITIVE,
     "log_details": FLAG,
-    "ratio": _number("(0, 1]"),
-    "beta": _number("[0, 1]"),
-    "patch_bins": _either(COUNT, _list_of(COUNT)),
+    "ratio": number("(0, 1]"),
+    "beta": number("[0, 1]"),
+    "patch_bins": either(COUNT, list_of(COUNT)),
     "patch_frames": COUNT,
-    "band_edges_hz": _or_null(_list_of(POSITIVE, rising=True)),
-    "floor_db": _number("[-120, 0]"),
+    "band_edges_hz": or_null(list_of(POSITIVE, rising=True)),
+    "floor_db": number("[-120, 0]"),
     # SpeechBrain's run options that it does not check itself
-    "device": _or_null(_device),
-    "compile_mode": _one_of("default", "reduce-overhead", "max-autotune"),
-    "max_grad_norm": _number(),
+    "device": or_null(_device),
+    "compile_mode": one_of("default", "reduce-overhead", "max-autotune"),
+    "max_grad_norm": number(),
     "grad_accumulation_factor": COUNT,
     "nonfinite_patience": FROM_0,
-    "optimizer_step_limit": _or_null(
-        _when(
+    "optimizer_step_limit": or_null(
+        when(
             lambda value: not COUNT(value),
             "a whole number above 0 as a key of the YAML file: on the command "
             "line, SpeechBrain reads it as a text",

@@ -579,6 +579,8 @@ def set_up(arguments: list):
     )
     given = {name: run_opts[name] for name in run_opts.overridden_args}
     hparams, resolved = load_recipe(hparams_file, overrides, given)
+    for key in DistillationBrain.HPARAMS_NEEDED:
+        _ = hparams[key]  # one that is missing is named now
     for folder in written_folders(hparams):
         writable_folder(folder)
     ddp_init_group(run_opts)
