@@ -7,6 +7,7 @@ Authors
 import logging
 import os
 import shutil
+import time
 from pathlib import Path
 
 from speechbrain.utils.checkpoints import Checkpoint, Checkpointer
@@ -80,12 +81,13 @@ class AtomicCheckpointer(Checkpointer):
         folder = Path(self.checkpoints_dir)
         building = folder / ".saving"
         name = name or self._new_checkpoint_dirpath().name.split("+", 1)[1]
+        meta = {"unixtime": self._later(), **(meta or {})}
         if if_main_process():
             shutil.rmtree(building, ignore_errors=True)
         self.checkpoints_dir = building
         try:
             saved = super().save_checkpoint(
-                meta or {}, end_of_epoch, name, logging.DEBUG
+                meta, end_of_epoch, name, logging.DEBUG
             )
         finally:
             self.checkpoints_dir = folder
@@ -95,6 +97,12 @@ class AtomicCheckpointer(Checkpointer):
         # All processes list the folder next, and have to find the same in it.
         ddp_barrier()
         return saved
+
+    def _later(self):
+        """The time, but after all checkpoints that are there, which a clock
+        that was set back would put before them: the newest is looked for."""
+        times = [x.meta["unixtime"] for x in self.list_checkpoints()]
+        return max([time.time(), *(known + 1e-3 for known in times)])
 
     def recover_if_possible(self, *args, **kwargs):
         """Goes on from a checkpoint that is whole; see SpeechBrain's.
