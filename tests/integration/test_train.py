@@ -229,4 +229,4 @@ def test_a_step_that_is_no_number_is_repeated(options, tmp_path):
     again = training("dispatch", tmp_path / "b", *options)
     printed = run(*again, "--replay", path, folder=RECIPE)
     assert "came again" in printed and "supervised: " in printed
-    assert not (tmp_path / "b").exists()
+    assert not (tmp_path / "b" / "hyperparams.yaml").exists()
