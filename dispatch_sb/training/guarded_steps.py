@@ -50,10 +50,13 @@ class GuardedSteps:
     and optimizer as they were before the step, see `save_step`.
     """
 
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.at_once: dict[sb.Stage, int] = {}  # samples that fit, by stage
+
     def on_fit_start(self) -> None:
         """As the Brain's; watches what is trained."""
         super().on_fit_start()
-        self.at_once: dict[sb.Stage, int] = {}  # samples that fit, by stage
         trained = [
             module
             for module in self.modules.values()
@@ -175,7 +178,7 @@ class GuardedSteps:
         int
             From 1 to all.
         """
-        known = self.at_once.get(stage) if hasattr(self, "at_once") else None
+        known = self.at_once.get(stage)
         return total if known is None else min(total, max(1, known // width))
 
     def _undo(self) -> Callable[[], None]:

@@ -61,34 +61,7 @@ def save_step(
     if process_count() > 1:
         name += f"-rank{torch.distributed.get_rank()}"
     path = Path(folder) / f"{name}.pt"
-    training = stage == sb.Stage.TRAIN
-    held = {k: v for k, v in vars(batch).items() if not k.startswith("_")}
-    content = {
-        "about": {
-            "epoch": brain.epoch,
-            "step": brain.step,
-            "stage": stage.name,
-            "steps_per_epoch": brain.steps_per_epoch,
-            "progress": brain.distillation_progress,
-            "seed": getattr(brain.hparams, "seed", None),
-            "at_once": brain.rows_at_once(
-                stage, batch.noisy_sig.data.shape[1], size_of(batch)
-            ),
-            "loss": float(loss),
-            "norm": None if norm is None else float(norm),
-        },
-        "batch": {
-            key: [*value] if isinstance(value, PaddedData) else value
-            for key, value in held.items()
-        },
-        "random": brain.before.random
-        if training
-        else random_state(brain.device),
-        "modules": {
-            key: module.state_dict() for key, module in _trained(brain).items()
-        },
-        "optimizer": brain.optimizer.state_dict(),
-    }
+    content = _content(brain, batch, stage, loss, norm)
     try:
         with atomic_path(path) as temporary:
             torch.save(content, temporary)
@@ -98,6 +71,34 @@ def save_step(
         f"{path} holds the step: the same command with --replay "
         f"{shlex.quote(str(path))} repeats it."
     )
+
+
+def _content(brain, batch, stage, loss, norm):
+    """See `save_step`."""
+    training = stage == sb.Stage.TRAIN
+    random = brain.before.random if training else random_state(brain.device)
+    width = batch.noisy_sig.data.shape[1]
+    held = {k: v for k, v in vars(batch).items() if not k.startswith("_")}
+    return {
+        "about": {
+            "epoch": brain.epoch,
+            "step": brain.step,
+            "stage": stage.name,
+            "steps_per_epoch": brain.steps_per_epoch,
+            "progress": brain.distillation_progress,
+            "seed": getattr(brain.hparams, "seed", None),
+            "at_once": brain.rows_at_once(stage, width, size_of(batch)),
+            "loss": float(loss),
+            "norm": None if norm is None else float(norm),
+        },
+        "batch": {
+            key: [*value] if isinstance(value, PaddedData) else value
+            for key, value in held.items()
+        },
+        "random": random,
+        "modules": {k: m.state_dict() for k, m in _trained(brain).items()},
+        "optimizer": brain.optimizer.state_dict(),
+    }
 
 
 def _trained(brain):

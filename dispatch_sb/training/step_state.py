@@ -33,11 +33,11 @@ class StepState:
     >>> optimizer = torch.optim.AdamW(net.parameters())
     >>> state = StepState([net], optimizer)
     >>> state.keep()
-    >>> before = float(net.bias)
+    >>> before = net.bias.item()
     >>> net(torch.ones(1, 1)).sum().backward()
     >>> optimizer.step()
     >>> state.restore()
-    >>> float(net.bias) == before, len(optimizer.state)
+    >>> net.bias.item() == before, len(optimizer.state)
     (True, 0)
     """
 
