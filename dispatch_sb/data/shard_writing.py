@@ -143,14 +143,12 @@ def _known(output: Path, state: str) -> list[dict]:
     known = []
     if journal.is_file():
         # A killed process may have left half a line.
-        lines = journal.read_text("utf-8", "replace").split("
-")[:-1]
+        lines = journal.read_text("utf-8", "replace").split("\n")[:-1]
         known = list(_whole_lines(lines))
     if known[:1] != [{"state": state}]:
         known = [{"state": state}]
     with atomic_path(journal) as temporary:
-        temporary.write_text("".join(f"{json.dumps(x)}
-" for x in known))
+        temporary.write_text("".join(f"{json.dumps(x)}\n" for x in known))
     return known[1:]
 
 

@@ -140,6 +140,8 @@ class SimilarityPreserving(FeatureLoss):
     0.0
     """
 
+    compares_utterances = True  # a batch cannot be split
+
     def compare(self, student, teacher, inside):
         """See `FeatureLoss`.
 

@@ -5,10 +5,16 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+
 import torch
 
 from dispatch_sb.losses.all_processes import gathered
 from dispatch_sb.losses.precision import without_autocast
+
+_norms: ContextVar[tuple | None] = ContextVar("norms", default=None)
 
 
 def at_gradient_share(
@@ -70,7 +76,7 @@ def at_gradient_share(
     g_s = _gradient(supervised, enhanced, "supervised")
     g_d = _gradient(loss, enhanced, "distillation")
     with without_autocast(enhanced):
-        norms = gathered(torch.stack([g_s.norm(), g_d.norm()])[None])
+        norms = _of_whole_batch(torch.stack([g_s.norm(), g_d.norm()]), g_s)
         norm, size = torch.linalg.vector_norm(norms, dim=0)
         weight = share / (1 - share) * norm / size
         usable = weight.isfinite() & size.isfinite()
@@ -83,6 +89,52 @@ def at_gradient_share(
         pull = (enhanced * gradient).sum()
         # The pull brings its gradient and takes its value away.
         return value + (pull - pull.detach()), weight
+
+
+@contextmanager
+def norms_of_batch(known: Sequence[torch.Tensor] | None = None) -> Iterator:
+    """A context for a batch that comes in parts, of one process: its parts
+    pass once within ``norms_of_batch()``, which notes their norms, and then
+    within ``norms_of_batch(norms)``, where all have the weight of the batch.
+
+    Arguments
+    ---------
+    known : sequence of torch.Tensor, optional
+        What the first pass noted; an empty one changes nothing.
+
+    Yields
+    ------
+    list
+        The norms, each times the utterances of its part.
+
+    Example
+    -------
+    >>> parts = torch.ones(2, 1, 4, requires_grad=True).unbind()
+    >>> def loss(part):
+    ...     return part.sum(), part.square().sum(), part, 0.5
+    >>> with norms_of_batch() as norms:
+    ...     _ = [at_gradient_share(*loss(part)) for part in parts]
+    >>> with norms_of_batch(norms):
+    ...     [float(at_gradient_share(*loss(part))[1]) for part in parts]
+    [2.0, 2.0]
+    """
+    noted: list = []
+    token = _norms.set(([], known) if known else (noted, None))
+    try:
+        yield noted
+    finally:
+        _norms.reset(token)
+
+
+def _of_whole_batch(own, rows):
+    """Norms of all parts, or processes, that make a batch, `[parts, 2]`."""
+    context = _norms.get()
+    if context is None:
+        return gathered(own[None])
+    noted, known = context
+    # A loss is a mean: of a small part it weighs less.
+    noted.append(len(rows) * own)
+    return own[None] if known is None else torch.stack([*known])
 
 
 def _gradient(loss, enhanced, name):

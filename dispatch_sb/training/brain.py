@@ -24,6 +24,7 @@ from dispatch_sb.training.distillation_mixin import (
     DistillationMixin,
     TermAverages,
 )
+from dispatch_sb.training.guarded_steps import GuardedSteps
 from dispatch_sb.training.ranks import (
     one_order,
     own_share,
@@ -37,7 +38,7 @@ logger = get_logger(__name__)
 KEPT = ["pesq"]  # the highest of these, and the newest checkpoint, are kept
 
 
-class DistillationBrain(DistillationMixin, sb.Brain):
+class DistillationBrain(GuardedSteps, DistillationMixin, sb.Brain):
     """Trains ``modules.student``, helped by ``modules.teacher`` if there.
 
     The hyperparameters it reads: ``enhancement_loss``, ``schedule``,
@@ -218,12 +219,11 @@ class DistillationBrain(DistillationMixin, sb.Brain):
         self.clock.arrived(batch.noisy_sig)
         loss = super().fit_batch(batch)
         self.clock.stepped()
-        super().check_loss_isfinite(loss)
         return loss
 
     def check_loss_isfinite(self, loss) -> None:
         """Nothing before the backward pass, where the device would be waited
-        for: `fit_batch` checks the loss when it has been read."""
+        for: `GuardedSteps` checks the loss when it has been read."""
 
     def on_fit_batch_end(self, batch, outputs, loss, should_step) -> None:
         """Tells the clock that the host has done its part.

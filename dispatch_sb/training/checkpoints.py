@@ -8,6 +8,7 @@ import contextlib
 import logging
 import os
 import shutil
+import time
 from pathlib import Path
 
 from speechbrain.utils.checkpoints import (
@@ -87,13 +88,14 @@ class AtomicCheckpointer(Checkpointer):
         folder = Path(self.checkpoints_dir)
         building = folder / ".saving"
         name = name or self._new_checkpoint_dirpath().name.split("+", 1)[1]
+        meta = {"unixtime": self._later(), **(meta or {})}
         if if_main_process():
             shutil.rmtree(building, ignore_errors=True)
         self.checkpoints_dir = building
         try:
             with _told(building):
                 saved = super().save_checkpoint(
-                    meta or {}, end_of_epoch, name, logging.DEBUG
+                    meta, end_of_epoch, name, logging.DEBUG
                 )
                 if saved is not None:
                     saved = _in_place(saved, folder / saved.path.name)
@@ -150,6 +152,12 @@ class AtomicCheckpointer(Checkpointer):
             os.replace(checkpoint.path, going / checkpoint.path.name)
             logger.log(verbosity, "Deleted checkpoint in %s", checkpoint.path)
         shutil.rmtree(going, ignore_errors=True)  # also of one that was killed
+
+    def _later(self):
+        """The time, but after all checkpoints that are there, which a clock
+        that was set back would put before them: the newest is looked for."""
+        times = [x.meta["unixtime"] for x in self.list_checkpoints()]
+        return max([time.time(), *(known + 1e-3 for known in times)])
 
     def recover_if_possible(self, *args, **kwargs):
         """Goes on from a checkpoint that is whole; see SpeechBrain's.

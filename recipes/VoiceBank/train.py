@@ -18,6 +18,8 @@ Shards (dispatch-sb shard) that some server holds:
         --train_shards 'http://host/shards'
 Score a finished run again:
     python train.py hparams/dispatch.yaml --test_only
+Repeat a step whose loss was not finite, from the file it was kept in:
+    python train.py hparams/dispatch.yaml --replay FILE
 Every key of the YAML file is an option. An interrupted run goes on when the
 same command is given again.
 
@@ -25,6 +27,7 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
+import argparse
 import functools
 import logging
 import os
@@ -76,9 +79,11 @@ from dispatch_sb.sharing.card import read_head
 from dispatch_sb.training.brain import DistillationBrain
 from dispatch_sb.training.last_stage import evaluate_run, leave_process_group
 from dispatch_sb.training.memory import keep_freed_memory
+from dispatch_sb.training.portions import TrainingStopped
 from dispatch_sb.training.rank_watch import RankWatch
 from dispatch_sb.training.ranks import check_seen_by_all
 from dispatch_sb.training.recipe_files import MINI, load_recipe, quoted_paths
+from dispatch_sb.training.replay import repeat_step
 
 # Data of which only a person knows the licence, and what they are for.
 OWN_DATA = {
@@ -561,8 +566,8 @@ def written_folders(hparams: dict) -> list:
     return folders + [Path(cache).parent] * (cache is not None)
 
 
-def set_up(arguments: list):
-    """Everything that can fail for a reason the user can mend.
+def make_brain(arguments: list):
+    """What trains.
 
     Arguments
     ---------
@@ -572,7 +577,7 @@ def set_up(arguments: list):
     Returns
     -------
     tuple
-        The recipe, its Brain, the training and the validation set.
+        The recipe, its resolved YAML, the Brain, SpeechBrain's run options.
     """
     hparams_file, run_opts, overrides = sb.parse_arguments(
         quoted_paths(arguments)
@@ -591,6 +596,23 @@ def set_up(arguments: list):
         run_opts=run_opts,
         checkpointer=hparams["checkpointer"],
     )
+    return hparams, resolved, brain, run_opts
+
+
+def set_up(arguments: list):
+    """Everything that can fail for a reason the user can mend.
+
+    Arguments
+    ---------
+    arguments : list of str
+        The command line.
+
+    Returns
+    -------
+    tuple
+        The recipe, its Brain, the training and the validation set.
+    """
+    hparams, resolved, brain, run_opts = make_brain(arguments)
     sb.create_experiment_directory(hparams["output_folder"])
     run = Run(Path(hparams["output_folder"]))
     run_on_main(run.write_settings, args=[resolved])
@@ -627,7 +649,13 @@ def main(arguments: list) -> None:
         sb.parse_arguments(["--help"])
     keep_freed_memory()
     logging.raiseExceptions = False  # a full disk is told once, not by each log
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--replay", metavar="FILE")
+    asked, arguments = parser.parse_known_args(arguments)
     try:
+        if asked.replay is not None:
+            print(repeat_step(make_brain(arguments)[2], asked.replay))
+            return
         hparams, brain, train, valid = set_up(arguments)
     except SETUP_ERRORS as error:
         if "--debug" in arguments:
@@ -642,6 +670,12 @@ def main(arguments: list) -> None:
             valid_loader_kwargs=hparams["valid_loader_kwargs"],
         )
         if hparams["score"]:
+    except TrainingStopped as error:
+        sys.exit(str(error))
+    except ShardError as error:  # a worker's holds its traceback too
+        sys.exit(f"ShardError: {str(error).rpartition('ShardError: ')[2]}")
+    if hparams["score"]:
+        try:
             evaluate_run(brain, hparams, data_root(hparams))
         else:
             leave_process_group()

@@ -220,3 +220,16 @@ def test_a_mistake_costs_seconds(options, tmp_path, wrong, message):
     assert re.search(message, printed)
     assert "Traceback" not in printed
     assert not list(tmp_path.glob("save/CKPT*"))
+
+
+def test_a_step_that_is_no_number_is_repeated(options, tmp_path):
+    """It ends the run with a sentence; the file shows it again."""
+    options = *options, "--lr", 1e30
+    printed = train("dispatch", tmp_path / "a run", *options, status=1)
+    assert "not finite" in printed and "Traceback" not in printed
+    (path,) = (tmp_path / "a run").glob("replay-*.pt")
+    assert str(path) in printed
+    again = training("dispatch", tmp_path / "b", *options)
+    printed = run(*again, "--replay", path, folder=RECIPE)
+    assert "came again" in printed and "supervised: " in printed
+    assert not (tmp_path / "b" / "hyperparams.yaml").exists()

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 
 import pytest
 import torch
@@ -132,3 +133,24 @@ def test_a_half_deleted_one_is_not_taken_for_damaged(
     assert not [x for x in caplog.records if x.levelname == "WARNING"]
     checkpointer.delete_checkpoints()
     assert {kept[2], tmp_path / ".saving"} == set(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("jump", [-400, 4000])
+def test_a_clock_that_jumps_does_not_change_their_order(
+    tmp_path, monkeypatch, jump
+):
+    """Set back by a year, or for one checkpoint years ahead: the newest is
+    the last that was written, and the last to be deleted."""
+    checkpointer, model, _ = saved_thrice(tmp_path)
+    real, jumps = time.time, iter([jump * 86400, 0, 0])
+    for number in (4.0, 5.0):
+        now = real() + next(jumps)
+        monkeypatch.setattr(time, "time", lambda now=now: now)
+        torch.nn.init.constant_(model.weight, number)
+        checkpointer.save_and_keep_only({"epoch": number}, num_to_keep=2)
+    monkeypatch.undo()
+    kept = [x.meta["epoch"] for x in checkpointer.find_checkpoints()]
+    assert kept == [5.0, 4.0]
+    assert len(list(tmp_path.glob("CKPT*"))) == 2
+    AtomicCheckpointer(tmp_path, {"model": model}).recover_if_possible()
+    assert model.weight.eq(5).all()
