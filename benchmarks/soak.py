@@ -14,7 +14,9 @@ is downloaded; it takes Linux, whose /proc is read.
 
 A slope is that of a line through the means of twenty stretches of time, the
 first quarter left out; its interval is Student's of 95 %, for as many means as
-are independent by the correlation of neighbours.
+are independent by the correlation of neighbours. In simulation it holds the
+true slope in 95 to 98 % of cases for noise and for saws, in 88 % where
+neighbouring samples are alike by 0.99, in 72 % of random walks.
 
 Authors
  * The dispatch-sb contributors, 2026
@@ -53,9 +55,8 @@ HOUR = (
     *(["speech"] * 30 + ["silence"] * 10 + ["faint"] * 3),
     *(["clicks"] * 3 + ["loud"] * 4 + ["speech"] * 10),
 )
-# Compared with offline: after the begin, every six hours, and just after the
-# long silence of an early and of the last hour.
-CHECKS = (0, 60, 110, 360, 720, 1080, 1430, 1439)
+# Compared with offline, with speech in the minute before.
+CHECKS = (0, 60, 360, 720, 1080, 1439)
 ENGINES = {"torch": RATE, "onnx": RATE, "hops": 256}  # samples of a block
 
 
@@ -96,6 +97,8 @@ def trend(times, values, warm_up: float = 0.25, stretches: int = 20) -> Trend:
     times, values = times[times >= begin], values[times >= begin]
     parts = np.array_split(np.arange(len(times)), min(stretches, len(times)))
     x, y = (np.array([v[p].mean() for p in parts]) for v in (times, values))
+    if np.ptp(y) == 0:
+        return Trend(0.0, 0.0, 0.0)
     line = stats.linregress(x, y)
     rest = y - line.intercept - line.slope * x
     power = float((rest**2).sum())
@@ -357,7 +360,6 @@ def difference(model, number: int, made: np.ndarray, late: int) -> dict:
 
 def stream(options) -> None:
     """Streams a day; a sample after each minute of it."""
-    torch.set_num_threads(1)
     model = opened(options.model)
     take, block = stream_of(model, options.engine), ENGINES[options.engine]
     name = f"stream-{options.engine}"
@@ -465,7 +467,6 @@ def files(options) -> None:
     """Enhances many short files in every way; a sample after each."""
     from dispatch_sb.pretrained import save
 
-    torch.set_num_threads(1)
     (options.folder / "files.jsonl").unlink(missing_ok=True)
     model = opened(options.model)
     saved = save(model, options.folder / "model", "# Soak\n")
@@ -503,7 +504,9 @@ def alive() -> dict[str, int]:
     }
     gc.collect()
     every = gc.get_objects()
-    return {k: sum(isinstance(x, v) for x in every) for k, v in kinds.items()}
+    return {
+        k: sum(issubclass(type(x), v) for x in every) for k, v in kinds.items()
+    }
 
 
 def things(options) -> dict:
@@ -564,7 +567,6 @@ def finished_run(folder: Path) -> Path:
 def repeat(options) -> None:
     """Does each thing many times; a sample after each time."""
     (options.folder / "repeat.jsonl").unlink(missing_ok=True)
-    torch.set_num_threads(1)
     for name, do in things(options).items():
         for number in range(options.rounds):
             do()
@@ -579,170 +581,150 @@ def repeat(options) -> None:
 # What was found.
 
 
-def words(values, unit: str, scale: float = 1.0) -> str:
-    """A slope in words."""
-    each, low, high = (scale * value for value in values)
-    return f"{each:+.2f} {unit} [{low:+.2f}, {high:+.2f}]"
+class Panel(NamedTuple):
+    """Curves that are drawn together.
+
+    Arguments
+    ---------
+    title, across, up : str
+        Above it, and on its axes.
+    mark : str
+        How matplotlib draws it.
+    curves : dict
+        Places and heights by name.
+    """
+
+    title: str
+    across: str
+    up: str
+    mark: str
+    curves: dict
 
 
-def verdict(values: Trend, limit: float) -> str:
-    """Whether something stays as it is, by the whole interval."""
-    if np.isnan(values.each):
-        return "too short"
-    if values.low > limit:
-        return "GROWS"
-    return "flat" if values.high < limit else "undecided"
+def changing(name: str, times, values, unit: str, limit: float) -> str:
+    """What something is, how it changes, and whether that is much, by the
+    whole interval."""
+    each, low, high = trend(times, values)
+    said = "undecided" if high == high else "too short"
+    if low > limit:
+        said = "GROWS"
+    elif high < limit:
+        said = "flat"
+    return (
+        f"  {name}: median {np.median(values):.4g}, {each:+.2f} {unit} "
+        f"[{low:+.2f}, {high:+.2f}]: {said}"
+    )
 
 
-def ends(values) -> str:
+def ends(name: str, values) -> str:
     """The range in the second and in the last quarter."""
-    if len(values) < 4:
-        return f"{min(values)} to {max(values)}"
-    second, last = np.array_split(values, 4)[1::2]
-    return f"{min(second)} to {max(second)}, then {min(last)} to {max(last)}"
+    quarters = np.array_split(values, 4) if len(values) > 3 else [values] * 4
+    first, last = (f"{min(q)} to {max(q)}" for q in quarters[1::2])
+    return f"  {name}: {first}, in the end {last}"
 
 
-def about_training(folder: Path) -> dict:
-    """Slopes over the longest time without interruption."""
+def found_in_training(folder: Path) -> tuple[list[str], list[Panel]]:
+    """About the longest time without interruption."""
     taken = samples(folder, "train")
-    if len(taken) < 8:
-        return {}
+    if not taken:
+        return [], []
     pids = [sample.get("pid") for sample in taken]
-    pid = max(set(pids), key=pids.count)
-    taken = [s for s in taken if s.get("pid") == pid]
+    longest = max(set(pids), key=pids.count)
+    taken = [s for s in taken if s.get("pid") == longest]
     hours = [s["seconds"] / 3600 for s in taken]
     log = folder / "run" / "training.jsonl"
     epochs = [json.loads(line) for line in log.read_text().splitlines()]
-    speeds = [e["speed"] for e in epochs]
-    steps = epochs[-1]["step"] / epochs[-1]["epoch"]
-    cpu = [1000 * s["cpus"] * s["seconds"] / steps for s in speeds]
+    last, speeds = epochs[-1], [epoch["speed"] for epoch in epochs]
+    steps = last["step"] / last["epoch"]
+    step = [1000 * s["cpus"] * s["seconds"] / steps for s in speeds]
     clock = np.cumsum([s["seconds"] for s in speeds])
     clock = clock / clock[-1] * hours[-1]
-    found = {
-        "minutes": (taken[-1]["seconds"] - taken[0]["seconds"]) / 60,
-        "samples": len(taken),
-        "epochs": epochs[-1]["epoch"],
-        "steps": epochs[-1]["step"],
-        "hours": hours,
-        "epoch_hours": clock.tolist(),
-        "cpu_ms_per_step": cpu,
-    }
-    for key in ("rss", "uss"):
-        found[key] = [s["main"][key] / MB for s in taken]
-        found[f"{key}_trend"] = trend(hours, found[key])
-    found["workers_uss"] = [
-        sum(w["uss"] for w in s["workers"]) / MB for s in taken
-    ]
-    found["workers_trend"] = trend(hours, found["workers_uss"])
-    speed = trend(clock, cpu)
-    found["speed_trend"] = Trend(*(100 * v / np.median(cpu) for v in speed))
-    for key in ("files", "threads"):
-        found[key] = [s["main"][key] for s in taken]
-    found["output_files"] = [s["output_files"] for s in taken]
-    found["output_bytes"] = [s["output_bytes"] for s in taken]
-    return found
-
-
-def training_lines(found: dict) -> list[str]:
-    """About the training, in words."""
-    lines = [
-        f"training: {found['minutes']:.0f} minutes, {found['epochs']} epochs, "
-        f"{found['steps']} steps, {found['samples']} samples"
-    ]
-    for key, name in (
-        ("rss", "resident memory, main"),
-        ("uss", "unshared memory, main"),
-        ("workers", "unshared memory, all workers"),
-    ):
-        slope = found[f"{key}_trend"]
-        lines.append(
-            f"  {name}: {words(slope, 'MB per hour')}, {verdict(slope, 10)}"
-        )
-    slope = found["speed_trend"]
-    lines.append(
-        "  processor time of a step, median "
-        f"{np.median(found['cpu_ms_per_step']):.0f} ms: "
-        f"{words(slope, '% per hour')}, {verdict(slope, 3)}"
-    )
-    for key, name in (
-        ("files", "open files, main"),
-        ("threads", "threads, main"),
-        ("output_files", "files in the folder"),
-    ):
-        lines.append(f"  {name}: {ends(found[key])}")
-    grown = (found["output_bytes"][-1] - found["output_bytes"][0]) / MB
-    return [*lines, f"  the folder has grown by {grown:.2f} MB"]
-
-
-def about_stream(folder: Path, engine: str) -> dict:
-    """Slopes over hours of sound, time by kind, differences by hour."""
-    taken = samples(folder, f"stream-{engine}")
-    if not taken:
-        return {}
-    hours = [s["minute"] / 60 for s in taken]
-    rss = [s["rss"] / MB for s in taken]
-    kinds = {kind: [] for kind in dict.fromkeys(HOUR)}
-    for sample in taken:
-        kinds[sample["kind"]].append(sample["ms_per_hop"])
-    spoken = [(s["minute"], s["ms_per_hop"]) for s in taken]
-    spoken = [x for x in spoken if HOUR[x[0] % 60] == "speech"]
-    times = [minute / 60 for minute, _ in spoken]
-    return {
-        "hours_of_audio": len(taken) / 60,
-        "hours": hours,
-        "rss": rss,
-        "rss_trend": trend(hours, rss),
-        "ms_per_hop": {k: float(np.median(v)) for k, v in kinds.items() if v},
-        "speed_trend": Trend(
-            *(
-                100 * v / np.median([ms for _, ms in spoken])
-                for v in trend(times, [ms for _, ms in spoken])
-            )
-        ),
-        "files": [s["files"] for s in taken],
-        "threads": [s["threads"] for s in taken],
-        "memory": max(s["memory"] for s in taken),
-        "finite": all(s["finite"] for s in taken),
-        "differences": [
-            [(s["minute"] + 1) / 60, s["difference_db"], s["largest"]]
-            for s in taken
-            if "difference_db" in s
+    memory = {
+        "resident, main": [s["main"]["rss"] / MB for s in taken],
+        "unshared, main": [s["main"]["uss"] / MB for s in taken],
+        "unshared, its workers": [
+            sum(w["uss"] for w in s["workers"]) / MB for s in taken
         ],
     }
+    counts = {
+        "open files, main": [s["main"]["files"] for s in taken],
+        "threads, main": [s["main"]["threads"] for s in taken],
+        "files in the folder": [s["output_files"] for s in taken],
+    }
+    grown = (taken[-1]["output_bytes"] - taken[0]["output_bytes"]) / MB
+    lines = [
+        f"training: {60 * (hours[-1] - hours[0]):.0f} minutes, "
+        f"{last['epoch']} epochs, {last['step']} steps, {len(taken)} samples",
+        *(changing(k, hours, v, "MB/h", 10) for k, v in memory.items()),
+        changing("ms of processor a step", clock, step, "ms/h", 3),
+        *(ends(k, v) for k, v in counts.items()),
+        f"  the folder has grown by {grown:.2f} MB",
+    ]
 
+    def panel(title, up, curves, mark="-"):
+        curves = {k: (hours, v) for k, v in curves.items()}
+        return Panel(f"Training: {title}", "hours", up, mark, curves)
 
-def stream_lines(engine: str, found: dict) -> list[str]:
-    """About a day of sound, in words."""
-    times = ", ".join(f"{k} {v:.3f}" for k, v in found["ms_per_hop"].items())
-    off = ", ".join(f"{h:.2f} h {db:.1f}" for h, db, _ in found["differences"])
-    largest = max((x for _, _, x in found["differences"]), default=0.0)
-    slope = found["rss_trend"]
-    return [
-        f"stream, {engine}: {found['hours_of_audio']:.1f} hours of sound",
-        f"  resident memory: {words(slope, 'MB per hour of sound')}, "
-        f"{verdict(slope, 1)}",
-        f"  ms of processor per hop: {times}",
-        f"  the same over time: {words(found['speed_trend'], '% per hour')}",
-        f"  open files: {ends(found['files'])}",
-        f"  threads: {ends(found['threads'])}",
-        f"  largest number in the network's memory: {found['memory']:.2f}, "
-        f"all samples finite: {found['finite']}",
-        f"  difference from offline in dB, by hour: {off}",
-        f"  largest difference of a sample: {largest:.1e}",
+    panels = [panel("memory", "MB", memory), panel("open", "number", counts)]
+    curves = {"mean of an epoch": (clock.tolist(), step)}
+    title = "Training: a step"
+    return lines, [
+        *panels,
+        Panel(title, "hours", "ms of processor", ".", curves),
     ]
 
 
-def file_lines(taken: list[dict]) -> list[str]:
+def found_in_streams(folder: Path) -> tuple[list[str], list[Panel]]:
+    """About the day of sound, for each engine."""
+    lines, across = [], "hours of sound"
+    memory = Panel("A day of sound: memory", across, "MB", "-", {})
+    hop = Panel("A hop, by what it holds", "", "ms of processor", "o", {})
+    off = Panel("Difference from offline", across, "dB", "o-", {})
+    for engine in ENGINES:
+        taken = samples(folder, f"stream-{engine}")
+        if not taken:
+            continue
+        hours = [s["minute"] / 60 for s in taken]
+        rss = [s["rss"] / MB for s in taken]
+        by_kind = {
+            kind: [s["ms_per_hop"] for s in taken if s["kind"] == kind]
+            for kind in dict.fromkeys(HOUR)
+        }
+        times = {k: float(np.median(v)) for k, v in by_kind.items() if v}
+        checked = [s for s in taken if s["minute"] in CHECKS]
+        ended = [(s["minute"] + 1) / 60 for s in checked]
+        decibels = [s["difference_db"] for s in checked]
+        memory.curves[engine] = (hours, rss)
+        hop.curves[engine] = (list(times), list(times.values()))
+        off.curves[engine] = (ended, decibels)
+        pairs = zip(ended, decibels)
+        lines += [
+            f"stream, {engine}: {len(taken) / 60:.1f} hours of sound",
+            changing("resident MB", hours, rss, "MB/h of sound", 1),
+            "  ms of processor a hop: "
+            + ", ".join(f"{k} {v:.3f}" for k, v in times.items()),
+            ends("open files", [s["files"] for s in taken]),
+            ends("threads", [s["threads"] for s in taken]),
+            "  largest number in the network's memory: "
+            f"{max(s['memory'] for s in taken):.2f}; all samples finite: "
+            f"{all(s['finite'] for s in taken)}",
+            "  difference from offline: "
+            + ", ".join(f"{h:.1f} h {db:.1f} dB" for h, db in pairs),
+            f"  largest of a sample: {max(s['largest'] for s in checked):.1e}",
+        ]
+    return lines, [memory, hop, off] if lines else []
+
+
+def found_in_files(folder: Path) -> list[str]:
     """About many files, in words."""
-    lines = [f"files: {taken[0]['files_made']}"]
-    for sample in taken:
+    lines = []
+    for sample in samples(folder, "files"):
         before, after = sample["before"], sample["after"]
         changes = ", ".join(
-            f"{key} {before[key]} -> {after[key]}"
-            for key in ("files", "threads")
+            f"{k} {before[k]} -> {after[k]}" for k in ("files", "threads")
         )
         lines.append(
-            f"  {sample['way']}: {sample['equal']} of {sample['files_made']} "
+            f"{sample['way']}: {sample['equal']} of {sample['files_made']} "
             f"equal, {sample['hidden']} unfinished, {changes}, memory "
             f"{before['rss'] / MB:.0f} -> {after['rss'] / MB:.0f} MB, "
             f"{sample['seconds']:.0f} s"
@@ -750,128 +732,65 @@ def file_lines(taken: list[dict]) -> list[str]:
     return lines
 
 
-def repeat_lines(taken: list[dict]) -> list[str]:
+def found_in_repeats(folder: Path) -> list[str]:
     """About things done again and again, in words."""
     kinds = ("files", "threads", "processes", "modules", "sessions", "figures")
-    lines = ["again and again:"]
-    for name in dict.fromkeys(s["thing"] for s in taken):
-        mine = [s for s in taken if s["thing"] == name]
-        slope = trend(range(len(mine)), [s["rss"] / MB for s in mine])
+    lines, things = [], {}
+    for sample in samples(folder, "repeat"):
+        things.setdefault(sample["thing"], []).append(sample)
+    for name, mine in things.items():
+        rss = [s["rss"] / MB for s in mine]
+        first, last = mine[min(1, len(mine) - 1)], mine[-1]
         grown = [
-            f"{key} {mine[1][key]} -> {mine[-1][key]}"
+            f"{key} {first[key]} -> {last[key]}"
             for key in kinds
-            if mine[1][key] != mine[-1][key]
+            if first[key] != last[key]
         ]
-        lines.append(
-            f"  {name}, {len(mine)} times: "
-            f"{words(slope, 'MB each')}, {verdict(slope, 0.2)}; "
-            f"{', '.join(grown) or 'nothing left behind'}"
-        )
+        lines += [
+            f"{name}, {len(mine)} times: "
+            f"{', '.join(grown) or 'nothing left behind'}",
+            changing("resident MB", range(len(mine)), rss, "MB each", 0.2),
+        ]
     return lines
 
 
 def report(options) -> None:
     """Prints what all samples say; writes it, and draws it."""
-    folder, lines, found = options.folder, [], {}
-    found["training"] = about_training(folder)
-    if found["training"]:
-        lines += training_lines(found["training"])
-    for engine in ENGINES:
-        found[engine] = about_stream(folder, engine)
-        if found[engine]:
-            lines += stream_lines(engine, found[engine])
-    for name, say in (("files", file_lines), ("repeat", repeat_lines)):
-        found[name] = samples(folder, name)
-        if found[name]:
-            lines += say(found[name])
+    folder = options.folder
+    lines, panels = found_in_training(folder)
+    more, others = found_in_streams(folder)
+    lines += more + found_in_files(folder) + found_in_repeats(folder)
+    panels += others
     print("\n".join(lines))
+    found = {"said": lines, "curves": {p.title: p.curves for p in panels}}
     (folder / "soak.json").write_text(json.dumps(found, indent=1))
-    if options.picture:
-        draw(found, options.picture)
+    if options.picture and panels:
+        draw(panels, options.picture)
 
 
-def draw(found: dict, path: str) -> None:
-    """The training above, the day of sound below."""
+def draw(panels: list[Panel], path: str) -> None:
+    """Three panels in a row."""
     from dispatch_sb.report import canvas
 
     @canvas.styled
     def picture():
-        figure = canvas.new_figure(9.0, 4.8)
-        panels = figure.subplots(2, 3)
-        draw_training(panels[0], found["training"], canvas.SERIES)
-        streams = {engine: found[engine] for engine in ENGINES}
-        draw_streams(panels[1], streams, canvas.SERIES)
-        for axes in panels.flat:
+        rows = len(panels) // 3
+        figure = canvas.new_figure(9.0, 2.5 * rows)
+        for axes, panel in zip(figure.subplots(rows, 3).flat, panels):
+            for colour, (name, (x, y)) in zip(
+                canvas.SERIES, panel.curves.items()
+            ):
+                style = {"color": colour, "label": name, "lw": 1, "ms": 4}
+                axes.plot(x, y, panel.mark, **style)
+            axes.set(title=panel.title, xlabel=panel.across, ylabel=panel.up)
+            lowest = min(min(y) for _, y in panel.curves.values())
+            highest = max(max(y) for _, y in panel.curves.values())
+            axes.set_ylim(min(0, 1.1 * lowest), max(0, 1.4 * highest))
             axes.grid(axis="y")
-            axes.set_xlim(0)
+            axes.legend(loc="best", fontsize=7)
         return figure
 
     canvas.save_png(picture(), path)
-
-
-def draw_training(panels, found: dict, colours) -> None:
-    """Memory; open files and threads; processor time of a step."""
-    for axes, title, label in zip(
-        panels,
-        ("Training: memory", "Training: open", "Training: a step"),
-        ("MB", "number", "ms of processor"),
-    ):
-        axes.set(title=title, ylabel=label, xlabel="hours", ylim=(0, None))
-    if not found:
-        return
-    lines = (("rss", "resident, main"), ("uss", "unshared, main"))
-    lines += (("workers_uss", "unshared, workers"),)
-    for colour, (key, name) in zip(colours, lines):
-        panels[0].plot(
-            found["hours"], found[key], color=colour, lw=0.8, label=name
-        )
-    lines = (("files", "files, main"), ("threads", "threads, main"))
-    lines += (("output_files", "files in the folder"),)
-    for colour, (key, name) in zip(colours, lines):
-        panels[1].plot(
-            found["hours"], found[key], color=colour, lw=0.8, label=name
-        )
-    panels[2].plot(
-        found["epoch_hours"],
-        found["cpu_ms_per_step"],
-        ".",
-        ms=2,
-        color=colours[0],
-        label="mean of an epoch",
-    )
-    panels[2].set_ylim(0, 2 * np.median(found["cpu_ms_per_step"]))
-    for axes in panels:
-        axes.margins(y=0.35)
-        axes.set_ylim(0)
-        axes.legend(loc="upper right", fontsize=7)
-
-
-def draw_streams(panels, streams: dict, colours) -> None:
-    """Memory; processor time of a hop by kind; distance from offline."""
-    for axes, title, label in zip(
-        panels,
-        ("A day of sound: memory", "A hop, by what it holds", "From offline"),
-        ("MB", "ms of processor", "dB"),
-    ):
-        axes.set(title=title, ylabel=label, xlabel="hours of sound")
-    kinds = list(dict.fromkeys(HOUR))
-    for colour, (engine, found) in zip(colours, streams.items()):
-        if not found:
-            continue
-        panels[0].plot(found["hours"], found["rss"], color=colour, label=engine)
-        values = [found["ms_per_hop"].get(kind, 0) for kind in kinds]
-        panels[1].plot(
-            range(len(kinds)), values, "o", color=colour, label=engine
-        )
-        hours, decibels, _ = zip(*found["differences"])
-        panels[2].plot(hours, decibels, "o-", color=colour, label=engine)
-    panels[1].set_xticks(range(len(kinds)), kinds)
-    panels[1].set_xlabel("")
-    for axes, low in zip(panels, (0, 0, None)):
-        axes.margins(0.1, 0.35)
-        axes.set_ylim(low)
-        if axes.lines:
-            axes.legend(loc="upper right", fontsize=7)
 
 
 def arguments(words=None):
@@ -908,6 +827,7 @@ def main() -> None:
     options = arguments()
     options.folder = options.folder.resolve()
     options.folder.mkdir(parents=True, exist_ok=True)
+    torch.set_num_threads(1)
     try:
         if options.part != "report":
             globals()[options.part](options)

@@ -8,6 +8,7 @@ Authors
 import contextlib
 import hashlib
 import os
+import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -89,12 +90,20 @@ def atomic_path(path: str | os.PathLike):
     'complete'
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    temporary = path.with_name(f".{path.name}.{_writer()}.partial")
     try:
         yield temporary
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _writer() -> str:
+    """Who writes: the process and, unless it is the main one, the thread."""
+    process = str(os.getpid())
+    if threading.current_thread() is threading.main_thread():
+        return process
+    return f"{process}-{threading.get_ident()}"
 
 
 def sha256_of(path: str | os.PathLike) -> str:
