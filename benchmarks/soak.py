@@ -119,6 +119,7 @@ def look(pid: int) -> dict:
     }
     return {
         "rss": size["Rss"],
+        "pss": size["Pss"],
         "uss": size["Private_Clean"] + size["Private_Dirty"],
         "files": len(os.listdir(place / "fd")),
         "threads": len(os.listdir(place / "task")),
@@ -639,38 +640,43 @@ def found_in_training(folder: Path) -> tuple[list[str], list[Panel]]:
     step = [1000 * s["cpus"] * s["seconds"] / steps for s in speeds]
     clock = np.cumsum([s["seconds"] for s in speeds])
     clock = clock / clock[-1] * hours[-1]
+    rss = [s["main"]["rss"] / MB for s in taken]
+    together = [
+        sum(process["pss"] for process in (s["main"], *s["workers"])) / MB
+        for s in taken
+    ]
+    # Without the forks that share its memory, all of it is unshared.
+    most = max(len(s["workers"]) for s in taken)
+    forked = [s for s in taken if len(s["workers"]) == most]
+    unshared = [s["main"]["uss"] / MB for s in forked]
+    then = [s["seconds"] / 3600 for s in forked]
     memory = {
-        "resident, main": [s["main"]["rss"] / MB for s in taken],
-        "unshared, main": [s["main"]["uss"] / MB for s in taken],
-        "unshared, its workers": [
-            sum(w["uss"] for w in s["workers"]) / MB for s in taken
-        ],
+        "main, resident": (hours, rss),
+        "all processes": (hours, together),
+        "main, unshared": (then, unshared),
     }
     counts = {
-        "open files, main": [s["main"]["files"] for s in taken],
-        "threads, main": [s["main"]["threads"] for s in taken],
+        "main, open files": [s["main"]["files"] for s in taken],
+        "main, threads": [s["main"]["threads"] for s in taken],
         "files in the folder": [s["output_files"] for s in taken],
     }
     grown = (taken[-1]["output_bytes"] - taken[0]["output_bytes"]) / MB
     lines = [
         f"training: {60 * (hours[-1] - hours[0]):.0f} minutes, "
         f"{last['epoch']} epochs, {last['step']} steps, {len(taken)} samples",
-        *(changing(k, hours, v, "MB/h", 10) for k, v in memory.items()),
+        *(changing(k, *v, "MB/h", 10) for k, v in memory.items()),
         changing("ms of processor a step", clock, step, "ms/h", 3),
         *(ends(k, v) for k, v in counts.items()),
         f"  the folder has grown by {grown:.2f} MB",
     ]
 
-    def panel(title, up, curves, mark="-"):
-        curves = {k: (hours, v) for k, v in curves.items()}
-        return Panel(f"Training: {title}", "hours", up, mark, curves)
-
-    panels = [panel("memory", "MB", memory), panel("open", "number", counts)]
-    curves = {"mean of an epoch": (clock.tolist(), step)}
-    title = "Training: a step"
+    title = "Training: "
+    step = {"mean of an epoch": (clock.tolist(), step)}
+    counts = {k: (hours, v) for k, v in counts.items()}
     return lines, [
-        *panels,
-        Panel(title, "hours", "ms of processor", ".", curves),
+        Panel(title + "memory", "hours", "MB", "-", memory),
+        Panel(title + "open", "hours", "number", "-", counts),
+        Panel(title + "a step", "hours", "ms of processor", ".", step),
     ]
 
 
