@@ -684,7 +684,7 @@ def found_in_streams(folder: Path) -> tuple[list[str], list[Panel]]:
     """About the day of sound, for each engine."""
     lines, across = [], "hours of sound"
     memory = Panel("A day of sound: memory", across, "MB", "-", {})
-    hop = Panel("A hop, by what it holds", "", "ms of processor", "o", {})
+    hop = Panel("A hop, median of an hour", across, "ms of processor", "o-", {})
     off = Panel("Difference from offline", across, "dB", "o-", {})
     for engine in ENGINES:
         taken = samples(folder, f"stream-{engine}")
@@ -701,7 +701,13 @@ def found_in_streams(folder: Path) -> tuple[list[str], list[Panel]]:
         ended = [(s["minute"] + 1) / 60 for s in checked]
         decibels = [s["difference_db"] for s in checked]
         memory.curves[engine] = (hours, rss)
-        hop.curves[engine] = (list(times), list(times.values()))
+        for kind in ("speech", "silence"):
+            by_hour = {}
+            for sample in (s for s in taken if s["kind"] == kind):
+                hour = by_hour.setdefault(sample["minute"] // 60, [])
+                hour.append(sample["ms_per_hop"])
+            medians = [float(np.median(hour)) for hour in by_hour.values()]
+            hop.curves[f"{engine}, {kind}"] = ([*by_hour], medians)
         off.curves[engine] = (ended, decibels)
         pairs = zip(ended, decibels)
         lines += [
