@@ -9,6 +9,7 @@ import contextlib
 import functools
 import hashlib
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -106,7 +107,7 @@ def atomic_path(path: str | os.PathLike, listed: bool = True):
     """
     path = Path(path)
     _remove_abandoned(os.path.abspath(path.parent))
-    temporary = partial_of(path, os.getpid())
+    temporary = partial_of(path, _writer())
     try:
         # Where that fails, whoever writes there says why.
         with contextlib.suppress(OSError):
@@ -121,15 +122,15 @@ def atomic_path(path: str | os.PathLike, listed: bool = True):
         temporary.unlink(missing_ok=True)
 
 
-def partial_of(target: str | os.PathLike, process: int) -> Path:
+def partial_of(target: str | os.PathLike, process: int | str) -> Path:
     """The unfinished file of a process, see `atomic_path`.
 
     Arguments
     ---------
     target : str or os.PathLike
         What it is to become.
-    process : int
-        Its id.
+    process : int or str
+        Its id, and that of a thread if several write.
 
     Returns
     -------
@@ -236,6 +237,14 @@ def _remove_abandoned(folder: str) -> None:
     for path in abandoned(folder, f".*{PARTIAL}"):
         with contextlib.suppress(OSError):
             path.unlink()
+
+
+def _writer() -> str:
+    """Who writes: the process and, unless it is the main one, the thread."""
+    process = str(os.getpid())
+    if threading.current_thread() is threading.main_thread():
+        return process
+    return f"{process}-{threading.get_ident()}"
 
 
 def sha256_of(path: str | os.PathLike) -> str:

@@ -670,15 +670,11 @@ def main(arguments: list) -> None:
             valid_loader_kwargs=hparams["valid_loader_kwargs"],
         )
         if hparams["score"]:
-    except TrainingStopped as error:
-        sys.exit(str(error))
-    except ShardError as error:  # a worker's holds its traceback too
-        sys.exit(f"ShardError: {str(error).rpartition('ShardError: ')[2]}")
-    if hparams["score"]:
-        try:
             evaluate_run(brain, hparams, data_root(hparams))
         else:
             leave_process_group()
+    except TrainingStopped as error:
+        sys.exit(str(error))
     except (DataError, ShardError, OSError) as error:
         leave(error)
 

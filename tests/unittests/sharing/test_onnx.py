@@ -50,6 +50,17 @@ def test_a_minute_of_speech_equals_torch(written, model):
     assert 0 < difference <= 1e-4
 
 
+def test_what_nobody_hears_is_silence(written):
+    """Numbers below the smallest normal one would take twice the time."""
+    enhancer, silence = OnnxEnhancer(written[0]), np.zeros(2048, np.float32)
+    loud = enhancer(SPEECH[:4096], enhancer.initial_state())[1]
+    for level in (1e-39, 1e-15):
+        faint = np.full(2048, level, np.float32)
+        np.testing.assert_array_equal(
+            enhancer(faint, loud)[0], enhancer(silence, loud)[0]
+        )
+
+
 @pytest.mark.parametrize(
     "network",
     [
