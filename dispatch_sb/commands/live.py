@@ -97,12 +97,11 @@ def _live(arguments: argparse.Namespace) -> str:
 
 def _first_line(path: str | None, sample_rate: int) -> str:
     """What is to be known before sound flows; may be nothing."""
-    from dispatch_sb.data.audio import narrow_band
-    from dispatch_sb.enhance.sound_files import open_audio
+    from dispatch_sb.data.audio import narrow_band, open_sound
 
     if not path:
         return "Use headphones. Ctrl-C ends it.\n"
-    with open_audio(path) as file:
+    with open_sound(path) as file:
         words = narrow_band(file.samplerate, sample_rate)
     return words and f"note: {path} is {words}.\n"
 
