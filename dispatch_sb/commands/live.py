@@ -5,6 +5,7 @@ Authors
 """
 
 import argparse
+import math
 import sys
 
 from dispatch_sb.commands.command import Command
@@ -68,6 +69,10 @@ def _live(arguments: argparse.Namespace) -> str:
     enhancer = StreamingEnhancer(load(), arguments.keep)
     block = None
     if arguments.block_ms is not None:
+        if not 0 < arguments.block_ms < math.inf:
+            raise ValueError(
+                f"--block-ms is {arguments.block_ms}: give a number above 0."
+            )
         block = round(arguments.block_ms * enhancer.sample_rate / 1000)
     live = LiveEnhancer(enhancer, block)
     sys.stderr.write(_first_line(arguments.input, enhancer.sample_rate))

@@ -25,7 +25,8 @@ RATES = range(1000, 1_000_001)  # in Hz; all others are damage
 BLOCK = 1 << 16  # samples that are decoded at a time to count them
 # What libsndfile notes of files that end early, and of what follows an end.
 SHORTER = re.compile(
-    r"^ *(?:SSND|Data Size|riff) *: (\d+) \(should be (\d+)\)", re.MULTILINE
+    r"^ *(?:data|SSND|Data Size|riff) *: (\d+) \(should be (\d+)\)",
+    re.MULTILINE,
 )
 NO_END = "without an End-Of-Stream flag"
 MORE = "Junk after the last page"
@@ -170,7 +171,9 @@ def read_channels(
         info = AudioInfo(file.frames, file.samplerate, file.channels)
         count = info.samples - start if count is None else count
         try:
-            if start:  # some formats cannot seek
+            if start and file.format == "MP3":  # seeks to elsewhere
+                file.read(start, "float32")
+            elif start:  # some formats cannot seek
                 file.seek(start)
             samples = file.read(count, dtype="float32", always_2d=True)
         except soundfile.SoundFileError as error:

@@ -72,11 +72,10 @@ def write_shards(
     """
     if not megabytes >= 1:
         raise ValueError(f"The size is {megabytes} MB: give 1 or more.")
-    output = Path(output)
+    packing, output = _Packing(entries), Path(output)
     output.mkdir(parents=True, exist_ok=True)
     state = _state(entries, [megabytes, name, manifest_sha256, teacher])
     rows = _known(output, state)
-    packing = _Packing(entries)
     work = tqdm(total=len(entries), desc="Writing shards", disable=None)
     done = kept = 0
     with work as bar, open(output / JOURNAL, "a", encoding="utf-8") as journal:

@@ -109,6 +109,8 @@ def save(
     """
     description = _described(model)
     folder = Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise FileExistsError(f"{folder} is a file: name a folder.")
     folder.parent.mkdir(parents=True, exist_ok=True)
     place = tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent)
     building, old = Path(place, "new"), Path(place, "old")

@@ -92,7 +92,12 @@ class Run:
         if not path.is_file():
             return {}
         try:
-            return dict(json.loads(path.read_text(encoding="utf-8")))
+            record = dict(json.loads(path.read_text(encoding="utf-8")))
+            teachers = record.get("teacher") or []
+            teachers = teachers if isinstance(teachers, list) else [teachers]
+            corpus = dict(record.get("corpus") or {})
+            list(map(dict, [*teachers, *corpus.get("data", [])]))
+            return record
         except (ValueError, TypeError) as error:
             raise ValueError(
                 f"{path} cannot be read ({error}): give the training's command "
@@ -224,7 +229,9 @@ class Run:
             ]
         try:
             scores = dict(json.loads(path.read_text(encoding="utf-8")))
-        except (ValueError, TypeError) as error:
+            tables = [scores.get(name) or {} for name in (*SYSTEMS, "files")]
+            list(map(dict, [*tables, *tables[-1].values()]))
+        except (ValueError, TypeError, AttributeError) as error:
             return {}, [
                 f"Scores: {path.name} cannot be read ({error}), evaluate again."
             ]

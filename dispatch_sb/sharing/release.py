@@ -97,7 +97,7 @@ def export_run(
 
 def _check_recorded(run: Run) -> None:
     """Refuses a run that does not know what it was made of."""
-    if not run.corpus:
+    if not {"data", "test_set"} <= run.corpus.keys():
         raise ValueError(
             f"{run.folder / 'run.json'} is missing, or does not name data, "
             "teacher and command: give the training's command (of an earlier "
@@ -120,6 +120,11 @@ def _written(about: Mapping, run: Run) -> dict:
         "rest comes from the run, or from --example and --scores."
         for key in about
         if key not in KEYS
+    ]
+    problems += [
+        f"{key} is {about[key]!r}: give a text."
+        for key in KEYS[:-1]
+        if not isinstance(about.get(key) or "", str)
     ]
     problems += _data_problems(
         about.get("data"), [e["folder"] for e in unknown]
