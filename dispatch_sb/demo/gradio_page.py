@@ -229,7 +229,7 @@ def serve(
             css=render("demo/style.css"),
             js=(HERE / "page.js").read_text(encoding="utf-8"),
         )
-    except (OSError, OverflowError) as error:  # no port has such a number
+    except OSError as error:
         raise OSError(
             f"The page cannot be served at {host}, port {port or 'any'}: the "
             "address is taken or not this computer's. Give another --port or "
