@@ -18,9 +18,12 @@ import soxr
 
 from dispatch_sb.data.files import atomic_path
 from dispatch_sb.data.files import sha256_of as sha256_of
+from dispatch_sb.data.formats import PLAIN
 
 UNKNOWN_SIZE = 0xFFFFFFFF  # written by programs that stream a WAV
 UNKNOWN_LENGTH = 1 << 62  # libsndfile's answer to headers without a length
+# Others cannot seek, or seek to elsewhere (MP3).
+SEEKABLE = (*PLAIN, "ALAW", "ULAW", "VORBIS", "OPUS")
 RATES = range(1000, 1_000_001)  # in Hz; all others are damage
 BLOCK = 1 << 16  # samples that are decoded at a time to count them
 # What libsndfile notes of files that end early, and of what follows an end.
@@ -171,10 +174,10 @@ def read_channels(
         info = AudioInfo(file.frames, file.samplerate, file.channels)
         count = info.samples - start if count is None else count
         try:
-            if start and file.format == "MP3":  # seeks to elsewhere
-                file.read(start, "float32")
-            elif start:  # some formats cannot seek
+            if start and file.subtype in SEEKABLE:
                 file.seek(start)
+            elif start:
+                file.read(start, "float32")
             samples = file.read(count, dtype="float32", always_2d=True)
         except soundfile.SoundFileError as error:
             raise _damaged(
@@ -394,7 +397,7 @@ def open_sound(source: str | os.PathLike | BinaryIO) -> Sound:
     try:
         promised, held, place = _wav_data(source)
         if held and not promised:
-            source = _Endless(source, place)
+            promised, source = held, _Endless(source, place)
         file = Sound(source)
     except TypeError as error:  # soundfile's word for headerless files
         raise ValueError(

@@ -5,6 +5,7 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
+import contextlib
 import hashlib
 import io
 import json
@@ -154,8 +155,11 @@ def _write_one(
     """Writes a shard of so many bytes; what the index says of it."""
     count, seconds = 0, 0.0
     with atomic_path(path) as temporary:
-        with open(temporary, "wb") as file:
-            writer = import_webdataset().TarWriter(file, mtime=0, encoder=False)
+        tar = import_webdataset().TarWriter
+        with (
+            open(temporary, "wb") as file,
+            contextlib.closing(tar(file, mtime=0, encoder=False)) as writer,
+        ):
             for sample in samples:
                 seconds += json.loads(sample["json"])["length"]
                 writer.write(sample)
@@ -163,7 +167,7 @@ def _write_one(
                 bar.update()
                 if writer.tarstream.offset >= limit:
                     break
-            writer.close()
+        with open(temporary, "rb") as file:
             os.fsync(file.fileno())
         size, sha256 = temporary.stat().st_size, sha256_of(temporary)
     return {

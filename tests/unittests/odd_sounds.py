@@ -26,6 +26,12 @@ def made(form, subtype="PCM_16", signal=TONE, rate=RATE, endian=None):
     return file.getvalue()
 
 
+def coded(form, subtype):
+    """The tone in blocks, the last of which may be filled up; what it holds."""
+    content = made(form, subtype)
+    return content, (soundfile.info(io.BytesIO(content)).frames, RATE, 1)
+
+
 def chunk(name, body):
     """One of RIFF's, padded to an even size."""
     size = struct.pack("<I", len(body))
@@ -117,6 +123,13 @@ READ = {
     **{f"a.{form.lower()}": made(form) for form in "W64 RF64 AIFF CAF".split()},
     **{f"b.{form.lower()}": made(form) for form in "VOC NIST SVX PAF".split()},
     "sowt.aifc": made("AIFF", endian="LITTLE"),
+    # libsndfile
+    "ima.wav": coded("WAV", "IMA_ADPCM"),
+    "ms.wav": coded("WAV", "MS_ADPCM"),
+    "gsm.wav": coded("WAV", "GSM610"),
+    "g721.au": coded("AU", "G721_32"),
+    "dwvw.aiff": made("AIFF", "DWVW_16"),
+    "alac.caf": made("CAF", "ALAC_16"),
     "a.au": AU,
     "streamed.au": AU[:8] + UNKNOWN + AU[12:],  # libsndfile
     "unknown.flac": flac(0),  # libsndfile, ffmpeg's pipes

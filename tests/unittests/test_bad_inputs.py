@@ -165,6 +165,8 @@ def run(words):
         return stop.code
 
 
+# What Python prints of objects that it could not delete is a traceback too.
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize(
     "line, named, changes",
     CASES,
