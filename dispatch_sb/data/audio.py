@@ -397,7 +397,10 @@ def open_sound(source: str | os.PathLike | BinaryIO) -> Sound:
     try:
         promised, held, place = _wav_data(source)
         if held and not promised:
-            promised, source = held, _Endless(source, place)
+            opened = open(source, "rb") if isinstance(source, str) else source
+            promised, source = held, _Source(opened, place)
+        elif not isinstance(source, str):
+            source = _Source(source)
         file = Sound(source)
     except TypeError as error:  # soundfile's word for headerless files
         raise ValueError(
@@ -433,14 +436,18 @@ def _problem(file: Sound, promised: int, held: int, streamed: bool) -> str:
     return ""
 
 
-class _Endless:
-    """A WAV that is said to hold no samples, though they follow: its writer
-    did not come to its end. To a reader it says that it does not know."""
+class _Source:
+    """A binary file as libsndfile reads it: a damaged header may point before
+    its beginning. A WAV that is said to hold no samples, though they follow
+    (its writer was killed), says at ``place`` that it does not know."""
 
-    def __init__(self, source: str | BinaryIO, place: int):
-        file = open(source, "rb") if isinstance(source, str) else source
-        self._file, self._size = file, range(place, place + 4)
-        self.seek, self.tell = file.seek, file.tell
+    def __init__(self, file: BinaryIO, place: int | None = None):
+        self._file, self.tell = file, file.tell
+        self._size = range(place, place + 4) if place else ()
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Moves, as far as that is inside."""
+        return self._file.seek(offset if whence else max(offset, 0), whence)
 
     def read(self, count: int = -1) -> bytes:
         """Reads on."""

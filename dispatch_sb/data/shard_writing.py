@@ -73,10 +73,11 @@ def write_shards(
     """
     if not megabytes >= 1:
         raise ValueError(f"The size is {megabytes} MB: give 1 or more.")
-    packing, output = _Packing(entries), Path(output)
+    output = Path(output)
     output.mkdir(parents=True, exist_ok=True)
     state = _state(entries, [megabytes, name, manifest_sha256, teacher])
     rows = _known(output, state)
+    packing = _Packing(entries)
     work = tqdm(total=len(entries), desc="Writing shards", disable=None)
     done = kept = 0
     with work as bar, open(output / JOURNAL, "a", encoding="utf-8") as journal:
@@ -155,19 +156,16 @@ def _write_one(
     """Writes a shard of so many bytes; what the index says of it."""
     count, seconds = 0, 0.0
     with atomic_path(path) as temporary:
-        tar = import_webdataset().TarWriter
-        with (
-            open(temporary, "wb") as file,
-            contextlib.closing(tar(file, mtime=0, encoder=False)) as writer,
-        ):
-            for sample in samples:
-                seconds += json.loads(sample["json"])["length"]
-                writer.write(sample)
-                count += 1
-                bar.update()
-                if writer.tarstream.offset >= limit:
-                    break
-        with open(temporary, "rb") as file:
+        with open(temporary, "wb") as file:
+            writer = import_webdataset().TarWriter(file, mtime=0, encoder=False)
+            with contextlib.closing(writer):
+                for sample in samples:
+                    seconds += json.loads(sample["json"])["length"]
+                    writer.write(sample)
+                    count += 1
+                    bar.update()
+                    if writer.tarstream.offset >= limit:
+                        break
             os.fsync(file.fileno())
         size, sha256 = temporary.stat().st_size, sha256_of(temporary)
     return {

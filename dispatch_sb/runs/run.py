@@ -92,12 +92,7 @@ class Run:
         if not path.is_file():
             return {}
         try:
-            record = dict(json.loads(path.read_text(encoding="utf-8")))
-            teachers = record.get("teacher") or []
-            teachers = teachers if isinstance(teachers, list) else [teachers]
-            corpus = dict(record.get("corpus") or {})
-            list(map(dict, [*teachers, *corpus.get("data", [])]))
-            return record
+            return dict(json.loads(path.read_text(encoding="utf-8")))
         except (ValueError, TypeError) as error:
             raise ValueError(
                 f"{path} cannot be read ({error}): give the training's command "
@@ -229,9 +224,7 @@ class Run:
             ]
         try:
             scores = dict(json.loads(path.read_text(encoding="utf-8")))
-            tables = [scores.get(name) or {} for name in (*SYSTEMS, "files")]
-            list(map(dict, [*tables, *tables[-1].values()]))
-        except (ValueError, TypeError, AttributeError) as error:
+        except (ValueError, TypeError) as error:
             return {}, [
                 f"Scores: {path.name} cannot be read ({error}), evaluate again."
             ]

@@ -97,7 +97,7 @@ def export_run(
 
 def _check_recorded(run: Run) -> None:
     """Refuses a run that does not know what it was made of."""
-    if not {"data", "test_set"} <= run.corpus.keys():
+    if not run.corpus:
         raise ValueError(
             f"{run.folder / 'run.json'} is missing, or does not name data, "
             "teacher and command: give the training's command (of an earlier "

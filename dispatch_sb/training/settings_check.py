@@ -146,6 +146,11 @@ CHECKS: dict[str, Check] = {
     "number_of_epochs": COUNT,
     "batch_size": COUNT,
     "num_workers": FROM_0,
+    **dict.fromkeys(  # nothing that YAML can write without a tag
+        "student modules opt_class schedule epoch_counter checkpointer "
+        "train_logger enhancement_loss distillation_loss".split(),
+        lambda value: "an object, as hparams/baseline.yaml does",
+    ),
     "score": FLAG,
     "audio_in_memory": _either(FLAG, _one_of("auto")),
     "train_loader_kwargs": BLOCK,
@@ -202,12 +207,6 @@ CHECKS: dict[str, Check] = {
     "patch_frames": COUNT,
     "band_edges_hz": _or_null(_list_of(POSITIVE, rising=True)),
     "floor_db": _number("[-120, 0]"),
-    # Objects: nothing that YAML can write without a tag will do
-    **dict.fromkeys(
-        "student modules opt_class schedule epoch_counter checkpointer "
-        "train_logger enhancement_loss distillation_loss".split(),
-        _when(lambda value: False, "an object, as hparams/baseline.yaml does"),
-    ),
     # SpeechBrain's run options that it does not check itself
     "device": _or_null(_device),
     "compile_mode": _one_of("default", "reduce-overhead", "max-autotune"),

@@ -33,9 +33,10 @@ def test_what_is_odd_is_read(tmp_path, name):
     samples, _ = read_channels(path)
     part, _ = read_channels(path, start=holds[0] // 2)
     assert np.array_equal(part, samples[holds[0] // 2 :], equal_nan=True)
+    coarse = any(name.startswith(begin) for begin in COARSE)
     if path.stem not in OWN_SIGNAL:
         gap = np.abs(samples[:LENGTH] - TONE[:, None])
-        if any(name.startswith(begin) for begin in COARSE):
+        if coarse:
             assert gap.mean() < 0.05
         else:
             assert gap.max() < (2**-11 if name == "b.svx" else 2**-14)
@@ -49,7 +50,9 @@ def test_what_is_odd_is_read(tmp_path, name):
         heard, rate = soundfile.read(made, always_2d=True)
         assert (*heard.shape, rate) == (holds[0], holds[2], holds[1])
         if rate == RATE and path.stem != "huge":
-            assert np.abs(heard - finite).max(initial=0) < 0.01
+            assert np.abs(heard - finite).max(initial=0) < (
+                0.1 if coarse else 0.01
+            )
 
 
 @pytest.mark.parametrize("name", REFUSED)
