@@ -38,6 +38,8 @@ def _demo_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _demo(arguments: argparse.Namespace) -> str:
+    if arguments.port is not None and arguments.port not in range(1, 1 << 16):
+        raise ValueError(f"no port is {arguments.port}: give 1 to 65535.")
     from dispatch_sb.demo.gradio_page import build_page, serve
     from dispatch_sb.demo.models import open_models
     from dispatch_sb.demo.sample_recording import find_example

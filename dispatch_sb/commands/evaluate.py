@@ -7,7 +7,7 @@ Authors
 import argparse
 
 from dispatch_sb.commands.command import Command
-from dispatch_sb.commands.model_option import add_trust_argument
+from dispatch_sb.commands.model_option import add_trust_argument, check_device
 
 
 def _evaluate_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,6 +52,7 @@ def _evaluate_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _evaluate(arguments: argparse.Namespace) -> str:
+    check_device(arguments.device)
     from dispatch_sb.scoring import format_table
     from dispatch_sb.scoring.evaluation import evaluate_folders
 

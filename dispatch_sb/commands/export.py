@@ -65,14 +65,17 @@ def _read_scores(pair: str) -> tuple[str, dict]:
     name, equals, path = pair.partition("=")
     if not equals:
         raise ValueError(f"{pair!r} must be NAME=PATH_OF_SCORES_JSON.")
-    return name, _read(path, json.loads)
+    scores = _read(path, json.loads)
+    if not isinstance(scores, dict):
+        raise ValueError(f"{path} holds no scores by the name of a system.")
+    return name, scores
 
 
 def _read(path: str, parse: Callable):
     """What a file of YAML or JSON holds."""
-    text = Path(path).read_text(encoding="utf-8")
+    content = Path(path).read_bytes()
     try:
-        return parse(text)
+        return parse(content.decode())
     except Exception as error:  # each parser has its own
         raise ValueError(f"{path} cannot be read ({error}).") from error
 

@@ -5,6 +5,7 @@ Authors
 """
 
 import argparse
+import math
 import sys
 
 from dispatch_sb.commands.command import Command
@@ -68,6 +69,10 @@ def _live(arguments: argparse.Namespace) -> str:
     enhancer = StreamingEnhancer(load(), arguments.keep)
     block = None
     if arguments.block_ms is not None:
+        if not 0 < arguments.block_ms < math.inf:
+            raise ValueError(
+                f"--block-ms is {arguments.block_ms}: give a number above 0."
+            )
         block = round(arguments.block_ms * enhancer.sample_rate / 1000)
     live = LiveEnhancer(enhancer, block)
     sys.stderr.write(_first_line(arguments.input, enhancer.sample_rate))
@@ -97,12 +102,11 @@ def _live(arguments: argparse.Namespace) -> str:
 
 def _first_line(path: str | None, sample_rate: int) -> str:
     """What is to be known before sound flows; may be nothing."""
-    from dispatch_sb.data.audio import narrow_band
-    from dispatch_sb.enhance.sound_files import open_audio
+    from dispatch_sb.data.audio import narrow_band, open_sound
 
     if not path:
         return "Use headphones. Ctrl-C ends it.\n"
-    with open_audio(path) as file:
+    with open_sound(path) as file:
         words = narrow_band(file.samplerate, sample_rate)
     return words and f"note: {path} is {words}.\n"
 

@@ -65,8 +65,6 @@ def model_loader(arguments: argparse.Namespace) -> Callable:
     ValueError
         If there is no model, or no such device.
     """
-    import torch
-
     from dispatch_sb.pretrained import load
 
     source = arguments.model or os.environ.get(MODEL_VARIABLE)
@@ -75,11 +73,7 @@ def model_loader(arguments: argparse.Namespace) -> Callable:
             "which model? Give --model a run's folder, a model's folder or "
             f"a hub id, or set {MODEL_VARIABLE} to it."
         )
-    if arguments.device.startswith("cuda") and not torch.cuda.is_available():
-        raise ValueError(
-            f"there is no {arguments.device} here (torch sees no GPU): leave "
-            "--device out."
-        )
+    check_device(arguments.device)
     return functools.partial(
         load,
         source,
@@ -87,3 +81,22 @@ def model_loader(arguments: argparse.Namespace) -> Callable:
         arguments.device,
         trust_remote_code=arguments.trust_remote_code,
     )
+
+
+def check_device(name: str) -> None:
+    """Raises ValueError unless torch can work on a device.
+
+    Arguments
+    ---------
+    name : str
+        The value of `--device`.
+    """
+    import torch
+
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:
+        said = str(error).split("\n")[0].rstrip(".")
+        raise ValueError(
+            f"there is no device {name} here ({said}): leave --device out."
+        ) from error

@@ -8,7 +8,7 @@ import argparse
 import functools
 
 from dispatch_sb.commands.command import Command
-from dispatch_sb.commands.model_option import add_trust_argument
+from dispatch_sb.commands.model_option import add_trust_argument, check_device
 
 
 def _record_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,6 +53,7 @@ def _record_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _record(arguments: argparse.Namespace) -> str:
+    check_device(arguments.device)
     from dispatch_sb.enhance.record_teacher import record_folder
     from dispatch_sb.pretrained import load_teacher
 

@@ -76,7 +76,6 @@ def _shard(arguments: argparse.Namespace) -> str:
             "--data-root which folder that is."
         )
     copies = output / ".aligned"
-    copies.mkdir(parents=True, exist_ok=True)
     index, kept = write_shards(
         entries,
         output,
@@ -85,7 +84,7 @@ def _shard(arguments: argparse.Namespace) -> str:
         manifest_hash(manifest),
         _answers(arguments, entries, copies),
     )
-    shutil.rmtree(copies)
+    shutil.rmtree(copies, ignore_errors=True)
     shards = index["shards"]
     hours = sum(row["seconds"] for row in shards) / 3600
     gigabytes = sum(row["bytes"] for row in shards) / 1e9
@@ -107,6 +106,7 @@ def _answers(arguments, entries: dict, copies) -> dict | None:
 
     teacher = RecordedTeacher(arguments.teacher, arguments.delay)
     parts = {"train": entries}
+    copies.mkdir(parents=True, exist_ok=True)
     fit_recordings(teacher, parts, copies / "checked.json", copies)
     for entry in entries.values():
         noisy = entry["noisy_wav"]

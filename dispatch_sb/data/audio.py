@@ -7,9 +7,10 @@ Authors
 
 import io
 import os
+import re
 import struct
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import soundfile
@@ -17,8 +18,21 @@ import soxr
 
 from dispatch_sb.data.files import atomic_path
 from dispatch_sb.data.files import sha256_of as sha256_of
+from dispatch_sb.data.formats import PLAIN
 
 UNKNOWN_SIZE = 0xFFFFFFFF  # written by programs that stream a WAV
+UNKNOWN_LENGTH = 1 << 62  # libsndfile's answer to headers without a length
+# Others cannot seek, or seek to elsewhere (MP3).
+SEEKABLE = (*PLAIN, "ALAW", "ULAW", "VORBIS", "OPUS")
+RATES = range(1000, 1_000_001)  # in Hz; all others are damage
+BLOCK = 1 << 16  # samples that are decoded at a time to count them
+# What libsndfile notes of files that end early, and of what follows an end.
+SHORTER = re.compile(
+    r"^ *(?:data|SSND|Data Size|riff) *: (\d+) \(should be (\d+)\)",
+    re.MULTILINE,
+)
+NO_END = "without an End-Of-Stream flag"
+MORE = "Junk after the last page"
 BITS = {"PCM_16": 16, "PCM_24": 24}
 CONVERT_REMEDY = (
     'convert the folder once with: python -c "from dispatch_sb.data import '
@@ -70,7 +84,7 @@ class StoredFile(NamedTuple):
 
 def probe(path: str | os.PathLike) -> AudioInfo:
     """Reads the header of an audio file, and checks that the file is as
-    long as its header promises (WAV; the samples themselves are not read).
+    long as its header promises (the samples themselves are not read).
 
     Arguments
     ---------
@@ -96,7 +110,7 @@ def probe(path: str | os.PathLike) -> AudioInfo:
     >>> probe(path)
     AudioInfo(samples=16000, sample_rate=16000, channels=1)
     """
-    with _open(path) as file:
+    with open_sound(path) as file:
         return AudioInfo(file.frames, file.samplerate, file.channels)
 
 
@@ -156,12 +170,14 @@ def read_channels(
     tuple of np.ndarray and AudioInfo
         float32 samples `[samples, channels]`, and the file's header.
     """
-    with _open(path) as file:
+    with open_sound(path) as file:
         info = AudioInfo(file.frames, file.samplerate, file.channels)
         count = info.samples - start if count is None else count
         try:
-            if start:  # some formats cannot seek
+            if start and file.subtype in SEEKABLE:
                 file.seek(start)
+            elif start:
+                file.read(start, "float32")
             samples = file.read(count, dtype="float32", always_2d=True)
         except soundfile.SoundFileError as error:
             raise _damaged(
@@ -316,56 +332,179 @@ def write_audio(
         temporary.write_bytes(content.getbuffer())
 
 
-class _Content(io.BytesIO):
-    """Bytes in which a damaged header may point before the beginning."""
+class Sound(soundfile.SoundFile):
+    """A sound file that is read from its beginning on, open for reading.
 
-    def seek(self, offset, whence=os.SEEK_SET):
-        """Moves, as far as that is inside."""
-        inside = offset if whence else max(offset, 0)
-        return super().seek(inside, whence)
+    Where the header does not say how many samples there are (FLAC that was
+    written into a pipe), they are decoded once and counted.
+
+    Arguments
+    ---------
+    source : str or BinaryIO
+        See `open_sound`, which says what is wrong with it.
+    """
+
+    frames = 0  # soundfile's property, as far as that is true
+
+    def __init__(self, source: str | BinaryIO):
+        super().__init__(source)
+        self.frames = super().frames
+        if self.frames >= UNKNOWN_LENGTH:
+            self.frames = 0
+            while taken := len(self.read(BLOCK, "float32", always_2d=True)):
+                self.frames += taken
+            self.seek(0)
+
+    def seekable(self) -> bool:
+        """False: soundfile would seek after each reading, to where some
+        files cannot."""
+        return False
 
 
-def _open(path) -> soundfile.SoundFile:
-    """Opens an audio file, or says what is wrong with it."""
-    stored = isinstance(path, StoredFile)
-    if not stored and not os.path.isfile(path):
+def open_sound(source: str | os.PathLike | BinaryIO) -> Sound:
+    """Opens an audio file, once it is known to be whole.
+
+    Arguments
+    ---------
+    source : str or os.PathLike or BinaryIO
+        A path or a `StoredFile`; or a binary file that can seek, which may be
+        shorter than its header promises: programs that write into pipes do
+        not know better.
+
+    Returns
+    -------
+    Sound
+        To be closed by the caller.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is empty, no audio, or truncated.
+    """
+    name, streamed = source, not isinstance(source, (str, os.PathLike))
+    if isinstance(source, StoredFile):
+        source = io.BytesIO(source.content)
+    elif streamed:
+        name = "standard input"
+    elif not os.path.isfile(source):
         raise FileNotFoundError(
-            f"{path} does not exist: check the path, or prepare the data again."
+            f"{source} does not exist: check the path, or prepare the data "
+            "again."
         )
-    if not (path.content if stored else os.path.getsize(path)):
-        raise _damaged(path, "is an empty file (0 bytes)")
+    elif not os.path.getsize(source):
+        raise _damaged(name, "is an empty file (0 bytes)")
+    else:
+        source = os.fspath(source)
     try:
-        source = _Content(path.content) if stored else os.fspath(path)
-        file = soundfile.SoundFile(source)
+        promised, held, place = _wav_data(source)
+        if held and not promised:
+            opened = open(source, "rb") if isinstance(source, str) else source
+            promised, source = held, _Source(opened, place)
+        elif not isinstance(source, str):
+            source = _Source(source)
+        file = Sound(source)
+    except TypeError as error:  # soundfile's word for headerless files
+        raise ValueError(
+            f"{name} has no header that says its rate: convert it to WAV."
+        ) from error
     except soundfile.SoundFileError as error:
         reason = str(getattr(error, "error_string", error)).rstrip(".")
-        raise _damaged(path, f"cannot be read as audio ({reason})") from error
-    promised, held = _wav_data_bytes(path)
-    if promised > held:
-        raise _damaged(
-            path,
-            f"is truncated (its header promises {promised} bytes of samples, "
-            f"it holds {held})",
-        )
+        raise _damaged(name, f"cannot be read as audio ({reason})") from error
+    problem = _problem(file, promised, held, streamed)
+    if problem:
+        file.close()
+        raise _damaged(name, problem)
     return file
 
 
-def _wav_data_bytes(path) -> tuple[int, int]:
-    """Bytes of samples that a WAV's header promises, and that it holds."""
+def _problem(file: Sound, promised: int, held: int, streamed: bool) -> str:
+    """Why an open file is not what its header promises; empty if it is."""
+    if file.samplerate not in RATES:
+        return f"says that its sample rate is {file.samplerate} Hz"
+    told = file.extra_info
+    noted = SHORTER.search(told)
+    if noted and not promised:
+        promised, held = map(int, noted.groups())
+    if promised > held and not streamed:
+        return (
+            f"is truncated (its header promises {promised} bytes of samples, "
+            f"it holds {held})"
+        )
+    if NO_END in told:
+        return "is truncated (the end of its Ogg stream is missing)"
+    if MORE in told:
+        return "holds several Ogg streams, which have to be one (ffmpeg -i)"
+    return ""
+
+
+class _Source:
+    """A binary file as libsndfile reads it: a damaged header may point before
+    its beginning. A WAV that is said to hold no samples, though they follow
+    (its writer was killed), says at ``place`` that it does not know."""
+
+    def __init__(self, file: BinaryIO, place: int | None = None):
+        self._file, self.tell = file, file.tell
+        self._size = range(place, place + 4) if place else ()
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Moves, as far as that is inside."""
+        return self._file.seek(offset if whence else max(offset, 0), whence)
+
+    def read(self, count: int = -1) -> bytes:
+        """Reads on."""
+        start = self.tell()
+        content = bytearray(self._file.read(count))
+        for place in self._size:
+            if 0 <= place - start < len(content):
+                content[place - start] = 0xFF
+        return bytes(content)
+
+
+def _wav_data(source: str | BinaryIO) -> tuple[int, int, int]:
+    """Bytes of samples that a WAV's header promises, and that it holds; and
+    where it promises."""
     # libsndfile silently shortens a truncated WAV, so we look ourselves.
-    stored = isinstance(path, StoredFile)
-    with io.BytesIO(path.content) if stored else open(path, "rb") as file:
-        if file.read(4) != b"RIFF":
-            return 0, 0
-        total = file.seek(0, os.SEEK_END)
-        file.seek(12)
-        while len(header := file.read(8)) == 8:
-            name, size = struct.unpack("<4sI", header)
-            if name == b"data":
-                held = total - file.tell()
-                return (0 if size == UNKNOWN_SIZE else size), held
-            file.seek(size + size % 2, os.SEEK_CUR)
-    return 0, 0
+    if not isinstance(source, str):
+        found = _data_chunk(source)
+        source.seek(0)
+        return found
+    with open(source, "rb") as file:
+        return _data_chunk(file)
+
+
+def _data_chunk(file: BinaryIO) -> tuple[int, int, int]:
+    """What `_wav_data` says of an open file; zeros if it is no WAV."""
+    order = {b"RIFF": "<", b"RF64": "<", b"RIFX": ">"}.get(file.read(4))
+    if order is None:
+        return 0, 0, 0
+    total = file.seek(0, os.SEEK_END)
+    file.seek(12)
+    long = UNKNOWN_SIZE
+    while len(header := file.read(8)) == 8:
+        name, size = struct.unpack(f"{order}4sI", header)
+        start = file.tell()
+        if name == b"data":
+            size = long if size == UNKNOWN_SIZE else size
+            held = total - start
+            if size == UNKNOWN_SIZE:
+                size = held
+            elif not size and _is_chunk(file.read(8), order, held):
+                held = 0
+            return size, held, start - 4
+        if name == b"ds64" and size >= 16:
+            long = struct.unpack("<8xQ", file.read(16))[0]
+        file.seek(start + size + size % 2)
+    return 0, 0, 0
+
+
+def _is_chunk(header: bytes, order: str, held: int) -> bool:
+    """Whether bytes are the header of a chunk rather than samples."""
+    if len(header) < 8:
+        return True
+    name, size = struct.unpack(f"{order}4sI", header)
+    return name.isascii() and name.decode().isprintable() and size < held
 
 
 def _damaged(path, what: str) -> ValueError:

@@ -19,7 +19,11 @@ from dispatch_sb.data.manifest import (
     write_single_manifest,
 )
 from dispatch_sb.data.mixing import write_mixtures
-from dispatch_sb.data.segments import random_generator
+from dispatch_sb.data.segments import (
+    check_choice,
+    random_generator,
+    segment_samples,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -154,10 +158,18 @@ def mix_folders(
     ManifestError
         Lists everything that is wrong with the files.
     ValueError
-        If ``hours`` is not positive.
+        If ``hours`` is not positive, or another number makes no sense.
     """
     if not 0 < hours < math.inf:
         raise ValueError(f"hours is {hours}: give a number above 0.")
+    if seed < 0:
+        raise ValueError(f"seed is {seed}: give 0 or more.")
+    for name, choice in (("snr_db", snr_db), ("level_db", level_db)):
+        if choice is not None:
+            check_choice(name, tuple(choice))
+    if level_db is not None and level_db[1] > 0:
+        raise ValueError(f"level_db is {level_db}: no level is above 0 dB.")
+    segment_samples(segment_seconds, 16000)
     out = writable_folder(out)
     speech, _ = _list_everything(clean_folders, noise_folders, out)
     lengths = [entry["length"] for entry in speech.values()]

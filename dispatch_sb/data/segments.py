@@ -8,6 +8,7 @@ Authors
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,8 @@ def segment_samples(
     """
     if segment_seconds is None:
         return None
-    samples = round(segment_seconds * sample_rate)
+    endless = not math.isfinite(segment_seconds)
+    samples = 0 if endless else round(segment_seconds * sample_rate)
     if samples < 1:
         raise ValueError(
             f"segment_seconds is {segment_seconds}: give a positive number of "
@@ -313,7 +315,7 @@ def check_choice(name: str, choice: tuple | list) -> None:
         (low, high), or a list of values.
     """
     is_range = isinstance(choice, tuple)
-    if is_range and (len(choice) != 2 or choice[0] > choice[1]):
+    if is_range and (len(choice) != 2 or not choice[0] <= choice[1]):
         raise ValueError(f"{name} is {choice}: give a tuple (low, high).")
     if len(choice) == 0:
         raise ValueError(f"{name} is empty: give at least one value in dB.")

@@ -18,6 +18,7 @@ import soundfile
 from torch import nn
 from tqdm import tqdm
 
+from dispatch_sb.data.audio import open_sound
 from dispatch_sb.data.disk import FOR_ALL, in_words, writable_folder
 from dispatch_sb.data.files import audio_files, map_files, partial_of
 from dispatch_sb.data.formats import (
@@ -33,7 +34,6 @@ from dispatch_sb.enhance.chunked import (
     enhancer_of,
 )
 from dispatch_sb.enhance.one_file import Enhanced, enhance_file
-from dispatch_sb.enhance.sound_files import UNKNOWN_LENGTH, open_audio
 from dispatch_sb.processes import Failure, WorkerPool
 
 
@@ -47,7 +47,7 @@ class Job(NamedTuple):
     layout : Layout
         Format to write.
     seconds : float
-        Duration that the header promises; 0 if it promises none.
+        Duration that the header promises.
     fallback : bool
         Whether it becomes WAV because its own format cannot be written.
     """
@@ -217,10 +217,9 @@ def _plan(targets, wanted, overwrite: bool, renamed: bool) -> Plan:
 def _look(wanted: str | None, path: Path) -> tuple[Layout, float] | str:
     """How a file is to be written and its duration, or what is wrong."""
     try:
-        with open_audio(path) as file:
+        with open_sound(path) as file:
             layout = choose_layout(file.format, file.subtype, wanted)
-            known = file.frames < UNKNOWN_LENGTH
-            return layout, file.frames / file.samplerate if known else 0.0
+            return layout, file.frames / file.samplerate
     except (OSError, ValueError, soundfile.SoundFileError) as error:
         return str(error)
 

@@ -16,11 +16,11 @@ from types import ModuleType
 import numpy as np
 import soundfile
 
+from dispatch_sb.data.audio import open_sound
 from dispatch_sb.data.formats import choose_layout
 from dispatch_sb.enhance.live_enhancer import LiveEnhancer
 from dispatch_sb.enhance.sound_files import (
     audio_writer,
-    open_audio,
     read_blocks,
     resampled,
 )
@@ -62,7 +62,7 @@ def live_from_file(
     ValueError
         If it is no audio, or damaged.
     """
-    with open_audio(source) as file, _recording(target, live) as record:
+    with open_sound(source) as file, _recording(target, live) as record:
         arrival = time.perf_counter()
         with contextlib.suppress(KeyboardInterrupt):
             for block in _microphone_blocks(file, live):

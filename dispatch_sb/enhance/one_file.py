@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
-import soundfile
 import torch
 
-from dispatch_sb.data.audio import narrow_band
+from dispatch_sb.data.audio import Sound, narrow_band, open_sound
 from dispatch_sb.data.disk import naming
 from dispatch_sb.data.formats import Layout, choose_layout
 from dispatch_sb.enhance.chunked import ChunkedEnhancer
@@ -25,7 +24,6 @@ from dispatch_sb.enhance.enhancer import StreamingEnhancer
 from dispatch_sb.enhance.sound_files import (
     PATH,
     audio_writer,
-    open_audio,
     read_blocks,
     resampled,
 )
@@ -110,7 +108,7 @@ def enhance_file(
     AudioInfo(samples=44100, sample_rate=44100, channels=1)
     """
     to_path = isinstance(target, PATH)
-    with _seekable(source) as readable, open_audio(readable) as file:
+    with _seekable(source) as readable, open_sound(readable) as file:
         if not isinstance(layout, Layout):
             suffix = Path(target).suffix if to_path else "wav"
             layout = choose_layout(file.format, file.subtype, layout or suffix)
@@ -202,7 +200,7 @@ def _through(enhancer, blocks, channels) -> Iterator[np.ndarray]:
     yield np.ascontiguousarray(enhancer.finish(state).T.cpu().numpy())
 
 
-def _enhance(enhancer, file: soundfile.SoundFile, target, layout, advance):
+def _enhance(enhancer, file: Sound, target, layout, advance):
     """From an open file into one that is created."""
     rate, channels = file.samplerate, file.channels
     samples = replaced = clipped = 0

@@ -197,11 +197,15 @@ def _record(
     if workers < 1:
         raise ValueError(f"workers is {workers}: give 1 or more.")
     if not teacher.live:
-        raise ValueError("This teacher does not run: there is nothing to do.")
+        raise ValueError(
+            f"The teacher {teacher.origin['source']} does not run: there is "
+            "nothing to do."
+        )
     made_with = _described(teacher)
+    jobs = _examined(noisy, out, teacher.sample_rate)
+    read_note(out)  # what is wrong with it, now
     writable_folder(out)
     with _alone(out):
-        jobs = _examined(noisy, out, teacher.sample_rate)
         note = _kept(jobs, out, made_with, force)
         left = [job for job in jobs if not job.files.keys() & note["files"]]
         if not left:

@@ -14,63 +14,25 @@ import numpy as np
 import soundfile
 import soxr
 
-from dispatch_sb.data.audio import probe
+from dispatch_sb.data.audio import Sound
 from dispatch_sb.data.disk import Told
 from dispatch_sb.data.files import atomic_path
 from dispatch_sb.data.formats import Layout
 
 BITS = {"PCM_16": 16, "PCM_24": 24, "PCM_32": 32, "FLOAT": 32, "DOUBLE": 64}
-UNKNOWN_LENGTH = 1 << 62  # libsndfile's answer to headers without a length
 LARGEST_WAV = 0xFFFF0000  # bytes; the header counts with 32 bits
 MP3_FRAME = 1152  # samples; an MP3's header may promise one or two too many
 BLOCK_VALUES = 1 << 16  # samples of all channels together
 PATH = (str, os.PathLike)  # else it is a binary file
 
 
-def open_audio(source: str | os.PathLike | BinaryIO) -> soundfile.SoundFile:
-    """Opens a file, or what a pipe was copied to, for reading in blocks.
-
-    Arguments
-    ---------
-    source : str or os.PathLike or BinaryIO
-        A path; or a binary file that can seek, which may be shorter than its
-        header promises: programs that write into pipes do not know better.
-
-    Returns
-    -------
-    soundfile.SoundFile
-        To be closed by the caller.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    ValueError
-        If it is no audio, or truncated.
-    """
-    try:
-        if not isinstance(source, PATH):
-            return soundfile.SoundFile(source)
-        probe(source)
-        return soundfile.SoundFile(os.fspath(source))
-    except TypeError as error:  # soundfile's word for headerless files
-        raise ValueError(
-            f"{source} has no header that says its rate: convert it to WAV."
-        ) from error
-    except soundfile.SoundFileError as error:  # a path's are probe's
-        raise ValueError(
-            "standard input is no audio file that libsndfile reads "
-            f"({error.error_string.rstrip('.')})."
-        ) from error
-
-
-def read_blocks(file: soundfile.SoundFile) -> Iterator[np.ndarray]:
+def read_blocks(file: Sound) -> Iterator[np.ndarray]:
     """Reads a file to its end.
 
     Arguments
     ---------
-    file : soundfile.SoundFile
-        Open for reading.
+    file : Sound
+        Open for reading, see `dispatch_sb.data.audio.open_sound`.
 
     Yields
     ------
@@ -94,7 +56,7 @@ def read_blocks(file: soundfile.SoundFile) -> Iterator[np.ndarray]:
             "copy it again, or delete it."
         ) from error
     slack = 2 * MP3_FRAME if file.format == "MP3" else 0
-    if taken + slack < file.frames < UNKNOWN_LENGTH:
+    if taken + slack < file.frames:
         raise ValueError(
             f"it is truncated (its header promises {file.frames} samples, it "
             f"holds {taken}): copy it again, or delete it."
@@ -183,7 +145,7 @@ def audio_writer(
     name, subtype, _ = layout
     bits = BITS.get(subtype, 8)
     size = samples * channels * bits // 8
-    if name in ("WAV", "WAVEX") and LARGEST_WAV < size < UNKNOWN_LENGTH:
+    if name in ("WAV", "WAVEX") and LARGEST_WAV < size:
         raise ValueError("it would be a WAV of over 4 GB: take --format w64.")
     with contextlib.ExitStack() as stack:
         if isinstance(target, PATH):

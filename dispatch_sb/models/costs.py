@@ -243,7 +243,7 @@ def real_time_factor(
     ValueError
         If ``seconds`` or ``runs`` is not positive.
     """
-    if seconds <= 0 or runs < 1:
+    if not 0 < seconds < math.inf or runs < 1:
         raise ValueError(
             f"seconds and runs must be positive, got {seconds} and {runs}."
         )

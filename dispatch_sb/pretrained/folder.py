@@ -143,6 +143,8 @@ def save(
     """
     description = _described(model)
     folder = Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise FileExistsError(f"{folder} is a file: name a folder.")
     folder.parent.mkdir(parents=True, exist_ok=True)
     _tidy_up(folder)
     prefix = f".{folder.name}{SAVING}"

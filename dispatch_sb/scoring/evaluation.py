@@ -249,6 +249,8 @@ def evaluate_folders(
         says what the words are of which the errors are wanted.
     """
     metrics = chosen_metrics(metrics)
+    if workers is not None and workers < 1:
+        raise ValueError(f"workers is {workers}: give 1 or more.")
     folder = writable_folder(output_folder)
     manifest = folder / "manifests" / "test.json"
     root = Path(clean_folder).resolve().parent

@@ -233,10 +233,10 @@ def _check_complete(name, licence, data, scores) -> None:
                 "a licence."
             )
     for test_set, body in scores.items():
-        if "student" not in body:
+        if not isinstance(body.get("student"), Mapping):
             raise ValueError(
-                f"The card of {name}: the scores on {test_set} have no "
-                f"'student', only {', '.join(map(str, body))}."
+                f"The card of {name}: the scores on {test_set} have no table "
+                f"'student', only {', '.join(map(str, body)) or 'nothing'}."
             )
 
 

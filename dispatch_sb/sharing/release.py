@@ -126,6 +126,11 @@ def _written(about: Mapping, run: Run) -> dict:
         for key in about
         if key not in KEYS
     ]
+    problems += [
+        f"{key} is {about[key]!r}: give a text."
+        for key in KEYS[:-1]
+        if not isinstance(about.get(key) or "", str)
+    ]
     problems += _data_problems(
         about.get("data"), [e["folder"] for e in unknown]
     )

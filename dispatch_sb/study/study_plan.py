@@ -14,6 +14,14 @@ from itertools import zip_longest
 from typing import Any
 
 SWEEP, MAIN = "sweep", "main"  # stages
+# What a study needs.
+KINDS = {
+    "students": list,
+    "seeds": list,
+    "options": Mapping,
+    "sweep": Mapping,
+    "methods": Mapping,
+}
 
 
 @dataclass(frozen=True)
@@ -83,7 +91,8 @@ class Plan:
     Raises
     ------
     ValueError
-        If a method is ``like`` one that has no strength of its own.
+        If a key is missing or holds something else, or a method is ``like``
+        one that has no strength of its own.
 
     Example
     -------
@@ -108,6 +117,7 @@ class Plan:
     """
 
     def __init__(self, study: Mapping):
+        _check(study)
         self.study, self.sweep = study, study["sweep"]
         self.methods: Mapping[str, Mapping] = study["methods"]
         own = [n for n, m in self.methods.items() if "strength" in m]
@@ -258,3 +268,17 @@ class Plan:
             options[sweep["key"]] = strength
         recipe = settings["recipe"]
         return Cell(stage, student, method, seed, strength, recipe, options)
+
+
+def _check(study: Mapping) -> None:
+    """Raises ValueError unless a study has what a plan is made of."""
+    for key, kind in KINDS.items():
+        if not isinstance(study.get(key), kind):
+            what = "a list" if kind is list else "a block of keys and values"
+            raise ValueError(f"{key} is {study.get(key)!r}: give {what}.")
+    for name, method in study["methods"].items():
+        if not isinstance(method, Mapping) or "recipe" not in method:
+            raise ValueError(f"methods: {name} has no recipe.")
+    for key in ("key", "values", "seed"):
+        if key not in study["sweep"]:
+            raise ValueError(f"sweep has no {key}.")

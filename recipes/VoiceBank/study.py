@@ -33,7 +33,7 @@ import time
 from pathlib import Path
 
 import ruamel.yaml
-from hyperpyyaml import load_hyperpyyaml
+from ruamel.yaml.error import YAMLError
 from safetensors.torch import save_file
 
 from dispatch_sb.data.files import atomic_path
@@ -51,7 +51,7 @@ from dispatch_sb.study.cells import (
 from dispatch_sb.study.queue import claimed, is_claimed, run_cells
 from dispatch_sb.study.results import write_results
 from dispatch_sb.study.study_plan import Cell, Plan
-from dispatch_sb.training.recipe_files import compose
+from dispatch_sb.training.recipe_files import load_recipe
 
 HERE = Path(__file__).resolve().parent
 ACTIONS = ("run", "train", "prepare", "status", "results", "cell")
@@ -71,7 +71,7 @@ class Study:
 
     def __init__(self, path: str, overrides: dict):
         self.path, self.overrides = path, overrides
-        self.settings = load_hyperpyyaml(compose(path), overrides)
+        self.settings, _ = load_recipe(path, overrides)
         self.plan = Plan(self.settings)
         self.folder = Path(self.settings["folder"])
         self.published = Path(self.settings["published"])
@@ -570,7 +570,7 @@ def parse_overrides(words: list[str]) -> dict:
     Raises
     ------
     ValueError
-        If the words are no such pairs.
+        If the words are no such pairs, or a value is not YAML.
     """
     words = [part for word in words for part in word.split("=", 1)]
     names, values = words[::2], words[1::2]
@@ -578,7 +578,11 @@ def parse_overrides(words: list[str]) -> dict:
     if wrong or len(names) != len(values):
         raise ValueError(f"{' '.join(words)}: options are --key VALUE.")
     yaml = ruamel.yaml.YAML(typ="safe")
-    return {n[2:]: yaml.load(v) for n, v in zip(names, values)}
+    try:
+        return {n[2:]: yaml.load(v) for n, v in zip(names, values)}
+    except YAMLError as error:
+        said = " ".join(str(error).split())
+        raise ValueError(f"{' '.join(words)} is not YAML: {said}") from error
 
 
 def main(words: list[str]) -> int:
@@ -598,6 +602,8 @@ def main(words: list[str]) -> int:
         words = ["run", *words]
     arguments, rest = parser().parse_known_args(words)
     try:
+        if arguments.jobs < 1:
+            raise ValueError(f"--jobs is {arguments.jobs}: give 1 or more.")
         study = Study(arguments.study, parse_overrides(rest))
         if arguments.action == "run":
             return run(study, arguments.jobs, arguments.device)

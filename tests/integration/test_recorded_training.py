@@ -42,35 +42,3 @@ def test_recorded_is_live(world):
     for key in ("source", "weights_sha256"):
         assert live.teacher[key] == recorded.teacher[key] is not None
     assert recorded.teacher["recording_sha256"]
-
-
-@pytest.mark.parametrize(
-    "left_out, given, named",
-    [
-        ("valid_pairs", [], ["valid_pairs", "train_pairs"]),
-        (None, ["--noise_folders", "[a]"], ["noise_folders", "null"]),
-        (
-            "pairs",
-            ["--record_teacher", "True", "--segment_seconds", "1.0"],
-            ["clean_folders", "train_pairs"],
-        ),
-    ],
-)
-def test_data_that_contradict_each_other(world, left_out, given, named):
-    """Pairs come alone and together; what changes in every epoch cannot be
-    recorded. The error names the keys, and the way out."""
-    folder, options = world
-    pairs = zip(options[::2], options[1::2])
-    words = [
-        word
-        for pair in pairs
-        if not left_out or not pair[0].endswith(left_out)
-        for word in pair
-    ]
-    if left_out == "pairs":
-        clean, noise = folder / "train" / "clean", folder / "test" / "noisy"
-        words += ["--clean_folders", f"[{clean}]", "--own_pairs", 2]
-        words += ["--noise_folders", f"[{noise}]"]
-    printed = train("dispatch", folder / "wrong", *words, *given, status=1)
-    assert all(name in printed for name in named)
-    assert "Traceback" not in printed

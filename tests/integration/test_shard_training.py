@@ -146,7 +146,6 @@ def test_two_processes_share_the_shards(options, tmp_path):
 @pytest.mark.parametrize(
     "wrong, named",
     [
-        (("--train_shards", "no/such"), "no/such.*dispatch-sb shard"),
         (
             ("--teacher_source", "pretrained/fastenhancer-b-16k"),
             "other weights",

@@ -141,9 +141,3 @@ def test_a_study_that_is_killed_goes_on_and_ends_with_results(study):
     finish("results", study)
     page = (folder / "published" / "RESULTS.md").read_text()
     assert "1 of the sweep, 4 for the comparisons" in page
-
-
-def test_unknown_actions_and_files_are_one_sentence(tmp_path):
-    words = ["study.py", "status", tmp_path / "absent.yaml"]
-    printed = run(*words, folder=RECIPE, status=1)
-    assert "absent.yaml" in printed and "Traceback" not in printed

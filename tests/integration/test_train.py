@@ -208,10 +208,6 @@ def test_debug_and_low_precision(options, tmp_path):
     [
         (("--batchsize", "3", "--ratio", "1.5"), "(?s)'batch_size'.*ratio"),
         (("--valid_speakers", "[p999]"), "p999"),
-        (("--clean_folders", "[/speech]"), "noise_folders"),
-        (("--teacher_source", "no/such/folder"), "no/such/folder"),
-        (("--data_folder", "hparams"), "clean_trainset_28spk_wav"),
-        (("--precision=fp16",), "fp16"),
     ],
 )
 def test_a_mistake_costs_seconds(options, tmp_path, wrong, message):

@@ -20,8 +20,6 @@ from dispatch_sb import cli
         (["--help"], 0),
         *(([command.name, "--help"], 0) for command in cli.COMMANDS),
         ([], 2),
-        (["sing"], 2),
-        (["profile", "--size", "XL"], 2),
     ],
 )
 def test_help_and_wrong_usage(argv, status, capsys):
@@ -68,19 +66,3 @@ def test_profile_shows_one_size_or_all(capsys, monkeypatch):
     known = [f"{name}-{s}" for name, _, all in FAMILIES.values() for s in all]
     assert names == known
     assert {name.rsplit("-", 1)[1] for name in known} == {*SIZES}
-
-
-@pytest.mark.parametrize(
-    "argv, named",
-    [
-        (["profile", "/nowhere"], "/nowhere"),
-        (["profile", "/nowhere", "--size", "T"], "--size"),
-        (["profile", "--size", "T", "--seconds", "0"], "seconds"),
-    ],
-)
-def test_failures_are_one_line_without_traceback(argv, named, capsys):
-    assert cli.main(argv) == 1
-    shown = capsys.readouterr()
-    assert shown.out == ""
-    assert shown.err.startswith("dispatch-sb profile: ")
-    assert named in shown.err and shown.err.count("\n") == 1

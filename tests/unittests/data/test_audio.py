@@ -1,23 +1,15 @@
 """Audio files: read back as written, refused when damaged."""
 
-import struct
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
-from sounds import cut, noise, tone
+from sounds import noise, tone
 
 from dispatch_sb.data import probe, read_audio, resample, write_audio
 from dispatch_sb.data.files import atomic_path, audio_files, map_files
-
-
-def refused(path, error=ValueError):
-    """Header and samples are refused, by the file's name."""
-    for function in (probe, read_audio):
-        with pytest.raises(error, match=path.name):
-            function(path)
 
 
 @pytest.mark.parametrize("name", ["a.wav", "sub/b.WAV"])
@@ -64,43 +56,6 @@ def test_interrupted_writing_leaves_the_old_file(tmp_path, monkeypatch):
     with atomic_path(path) as temporary:
         temporary.write_bytes(b"whole")
     assert path.read_bytes() == b"whole"
-
-
-def test_what_is_no_audio_is_refused(tmp_path):
-    path = tmp_path / "a.wav"
-    refused(path, FileNotFoundError)
-    for content in (b"", b"Hello, world.\n" * 100):
-        path.write_bytes(content)
-        refused(path)
-
-
-@pytest.mark.parametrize("share", [0.5, 0.999])
-def test_truncated_files_are_refused(tmp_path, share):
-    path = tmp_path / "a.wav"
-    write_audio(path, noise(1), subtype="PCM_16")
-    content = path.read_bytes()
-    note = b"LIST" + struct.pack("<I", 5) + b"INFO1\0"  # odd, hence padded
-    for extended in (content, content[:12] + note + content[12:]):
-        path.write_bytes(extended)
-        assert probe(path).samples == 16000
-        cut(path, share)
-        assert len(soundfile.read(path)[0]) > 0  # we must not rely on that
-        refused(path)
-    flac = tmp_path / "a.flac"
-    write_audio(flac, noise(1), subtype="PCM_16")
-    cut(flac, share)
-    with pytest.raises(ValueError, match="a.flac"):
-        read_audio(flac)
-
-
-def test_wav_of_unknown_length_is_read(tmp_path):
-    path = tmp_path / "streamed.wav"  # as `ffmpeg … pipe:` writes it
-    write_audio(path, noise(1), subtype="PCM_16")
-    content = bytearray(path.read_bytes())
-    start = content.index(b"data")
-    content[start + 4 : start + 8] = b"\xff" * 4
-    path.write_bytes(content)
-    assert len(read_audio(path)) == 16000
 
 
 def test_other_rates_and_stereo_are_refused_with_what_converts_them(

@@ -2,8 +2,6 @@
 
 import json
 
-import pytest
-
 from dispatch_sb.data.words import read_words
 
 WORDS = {"p232_001": "Please call Stella.", "p232_002": "It's a bell"}
@@ -20,21 +18,3 @@ def test_words_are_found_by_the_name_of_the_audio(tmp_path):
     lines.write_text("".join(f"{k}\t{v}\n\n" for k, v in WORDS.items()))
     for source in (folder, mapping, lines):
         assert read_words(source) == WORDS
-
-
-@pytest.mark.parametrize(
-    "content, name",
-    [
-        (None, "words.txt"),
-        ("", "words.txt"),
-        ("{", "words.json"),
-        ("[]", "words.json"),
-    ],
-)
-def test_what_has_no_transcripts_is_refused(tmp_path, content, name):
-    path = tmp_path / name
-    if content is not None:
-        path.write_text(content)
-    error = FileNotFoundError if content is None else ValueError
-    with pytest.raises(error, match=str(path)):
-        read_words(path)

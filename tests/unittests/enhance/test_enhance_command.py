@@ -70,27 +70,6 @@ def test_a_second_run_keeps_what_is_there_and_tells_what_fails(here, capsys):
     assert soundfile.info("out/a.wav").channels == 2
 
 
-@pytest.mark.parametrize(
-    "argv, named",
-    [
-        (["nowhere.wav", "b.wav"], "nowhere.wav"),
-        ([EXAMPLE, "b.wav", "--model", "./no"], "./no"),
-        ([EXAMPLE, "b.wav", "--model", ""], "--model"),
-        (["-", "folder"], "folder"),
-        (["-", "b.wav", "-"], "pipe"),
-        ([".", "-"], "pipe"),
-    ],
-)
-def test_mistakes_are_one_line(here, capsys, monkeypatch, argv, named):
-    if "" in argv:
-        monkeypatch.delenv("DISPATCH_SB_MODEL")
-    assert cli.main(["enhance", *argv]) == 1
-    shown = capsys.readouterr()
-    assert shown.out == "" and list(here.iterdir()) == []
-    assert shown.err.startswith("dispatch-sb enhance: ")
-    assert named in shown.err and shown.err.count("\n") == 1
-
-
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_nothing_half_written_stays_after_a_kill(here, workers):
     os.mkdir("in")

@@ -189,23 +189,11 @@ class Broken(nn.Module):
         return waveform / 0
 
 
-@pytest.mark.parametrize(
-    "suffix, model, part",
-    [
-        (".wav", nn.Identity(), 0.5),
-        (".flac", nn.Identity(), 0.5),
-        (".mp3", nn.Identity(), 0.5),
-        (".wav", Broken(), 1),
-    ],
-)
-def test_what_is_damaged_leaves_no_file(paths, suffix, model, part):
-    path, target = paths[0].with_suffix(suffix), paths[1]
-    soundfile.write(path, noise(5, 16000, 1), 16000)
-    content = path.read_bytes()
-    path.write_bytes(content[: int(len(content) * part)])
+def test_a_model_that_is_broken_leaves_no_file(paths):
+    soundfile.write(paths[0], noise(5, 16000, 1), 16000)
     with pytest.raises(ValueError):
-        enhance_file(ChunkedEnhancer(model), path, target)
-    assert not target.parent.exists() or not list(target.parent.iterdir())
+        enhance_file(ChunkedEnhancer(Broken()), *paths)
+    assert not list(paths[1].parent.iterdir())
 
 
 def test_hours_need_no_more_memory_than_minutes(paths):

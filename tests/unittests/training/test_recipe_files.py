@@ -2,7 +2,7 @@
 
 import pytest
 
-from dispatch_sb.training.recipe_files import compose, load_recipe
+from dispatch_sb.training.recipe_files import load_recipe
 
 BASE = """
 size: 1
@@ -61,16 +61,3 @@ def test_all_unknown_keys_are_named_with_the_nearest(recipe):
     """A typing error costs seconds, not a training."""
     with pytest.raises(ValueError, match="(?s)'sise'.*'size'.*'zzz'"):
         load_recipe(recipe("size: 3"), {"sise": 5, "zzz": 1})
-
-
-@pytest.mark.parametrize(
-    "other, error", [(None, FileNotFoundError), ("a.yaml", ValueError)]
-)
-def test_a_base_that_is_missing_or_a_circle(tmp_path, other, error):
-    """The error says which file extends which."""
-    (tmp_path / "a.yaml").write_text("extends: b.yaml\n")
-    if other:
-        (tmp_path / "b.yaml").write_text(f"extends: {other}\n")
-    with pytest.raises(error, match=r"b\.yaml") as found:
-        compose(tmp_path / "a.yaml")
-    assert "a.yaml" in str(found.value)

@@ -115,13 +115,6 @@ def test_all_that_is_wrong_is_said_at_once():
     assert all(any(key in line for line in lines) for key in wrong)
 
 
-@pytest.mark.parametrize("words", [["--clean_folders", "[a"], ["stray"]])
-def test_options_that_are_not_yaml(words):
-    with pytest.raises(ValueError) as error:
-        load(*words)
-    assert words[-1] in str(error.value)
-
-
 @pytest.mark.parametrize(
     "text, named",
     [
