@@ -5,6 +5,7 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
+import copy
 import functools
 import os
 import pydoc
@@ -53,6 +54,8 @@ NETWORKS = _names(
         SBTransformerBlock SepformerWrapper""",
     speechbrain__lobes__models__segan_model="Discriminator Generator",
     speechbrain__lobes__models__transformer__TransformerSE="CNNTransformerSE",
+    speechbrain__lobes__models__resepformer="""MemLSTM
+        ResourceEfficientSeparator SBTransformerBlock_wnormandskip SegLSTM""",
     speechbrain__nnet__CNN="""Conv1d Conv2d ConvTranspose1d
         DepthwiseSeparableConv1d DepthwiseSeparableConv2d SincConv""",
     speechbrain__nnet__RNN="GRU LSTM LiGRU RNN",
@@ -104,8 +107,8 @@ def build_allowed(
     """Builds what a YAML describes, as ``load_hyperpyyaml`` does, of allowed
     objects only; nothing is built before all of it is checked.
 
-    ``!new:``, ``!name:`` and ``!apply:`` of an allowed name, ``!ref`` to a key
-    with arithmetic on numbers, and tuples are understood.
+    ``!new:``, ``!name:`` and ``!apply:`` of an allowed name, ``!ref`` and
+    ``!copy`` of a key, arithmetic on numbers, and tuples are understood.
 
     Arguments
     ---------
@@ -193,10 +196,10 @@ def _reason_against(node, allowed: Collection[str]) -> str | None:
         return None if known else f"{tag} is not on the list of what is built"
     if tag.removeprefix(STANDARD) in PLAIN and tag.startswith(STANDARD):
         return None
-    if tag in ("!ref", "!tuple") and isinstance(node, ScalarNode):
-        left = REFERENCE.sub("", node.value) if tag == "!ref" else ""
+    if tag in ("!ref", "!copy", "!tuple") and isinstance(node, ScalarNode):
+        left = "" if tag == "!tuple" else REFERENCE.sub("", node.value)
         if "<" in left or ">" in left:
-            return f"!ref {node.value} is more than a reference to a key"
+            return f"{tag} {node.value} is more than a reference to a key"
         return None
     return f"{tag} is not on the list of tags"
 
@@ -206,6 +209,10 @@ class _Builder(ruamel.yaml.SafeLoader):
     other object. What it is given, `_check` has passed."""
 
     root: MappingNode
+
+    def construct_object(self, node, deep=True):
+        """Whole, before anything is done with it."""
+        return super().construct_object(node, deep=True)
 
     def find(self, path: str):
         """The node of ``key[part]``, through references on the way."""
@@ -235,10 +242,17 @@ def _reference(builder: _Builder, node: ScalarNode):
     if whole := REFERENCE.fullmatch(node.value):
         return builder.construct_object(builder.find(whole[1]), deep=True)
     text = REFERENCE.sub(builder.filled, node.value)
+    if len(text) > LARGEST:
+        raise ValueError(f"{node.value} has {len(text)} characters")
     if TUPLE.match(text) and "," in text:
         return _tuple_of(text)
     sums = ARITHMETIC.fullmatch(text) and "**" not in text
     return parse_arithmetic(text) if sums else text
+
+
+def _copy(builder: _Builder, node: ScalarNode):
+    """What ``!copy`` gives: the same, and nothing shared."""
+    return copy.deepcopy(_reference(builder, node))
 
 
 def _tuple_of(text: str) -> tuple:
@@ -272,6 +286,7 @@ def _call_of(builder: _Builder, name: str, node) -> tuple:
 
 
 _Builder.add_constructor("!ref", _reference)
+_Builder.add_constructor("!copy", _copy)
 _Builder.add_constructor("!tuple", lambda builder, node: _tuple_of(node.value))
 _Builder.add_implicit_resolver("!tuple", TUPLE, ["("])
 _Builder.add_multi_constructor("!new:", _object)

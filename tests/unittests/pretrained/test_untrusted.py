@@ -194,7 +194,7 @@ YAMLS = {
     "x: !applyref:os.mkdir " + CALL: "!applyref:os.mkdir",
     "x: !include:/etc/hosts": "!include:/etc/hosts",
     "x: !PLACEHOLDER": "!PLACEHOLDER",
-    "x: !copy <sample_rate>": "!copy",
+    "x: !copy <sample_rate.real>": "!copy",
     "x: !module:os": "!module:os",
     "x: !name:torch.nn.modules.module.warnings.sys.modules": "sys.modules",
     "x: !new:torch.nn.Linear.forward.__globals__": "__globals__",
