@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sounds import noise
 
-from dispatch_sb.data.audio import StoredFile, read_channels
+from dispatch_sb.data.audio import StoredFile, open_sound, read_channels
 from dispatch_sb.data.checks import check_file
-from dispatch_sb.enhance.sound_files import open_audio, read_blocks
+from dispatch_sb.enhance.sound_files import read_blocks
 
 KINDS = [("WAV", "PCM_16"), ("WAV", "FLOAT"), ("FLAC", "PCM_16")]
 KINDS += [("OGG", "VORBIS"), ("W64", "PCM_24"), ("AIFF", "PCM_16")]
@@ -49,7 +49,7 @@ def test_a_sound_file(folder, data):
     attempt(lambda: read_channels(stored), stored)
     problems = attempt(lambda: check_file(path).problems)
     assert all(str(path) in problem for problem in problems)
-    blocks = attempt(lambda: list(read_blocks(open_audio(path))), path, "it is")
+    blocks = attempt(lambda: list(read_blocks(open_sound(path))), path, "it is")
     if whole is REFUSED:
         return
     samples, info = whole
