@@ -146,7 +146,11 @@ def test_an_interrupted_work_goes_on(source, tmp_path, monkeypatch):
             journal.write('{"name": "half a li')
     assert not (output / "index.json").exists()
     monkeypatch.undo()
-    assert shard(source, output)[1] == 1
+    (output / "index.json").mkdir()
+    with pytest.raises(OSError):  # all shards are there, and no index
+        shard(source, output)
+    (output / "index.json").rmdir()
+    assert shard(source, output)[1] == 2
     assert contents(output) == contents(source / "shards")
     cut(output / SECOND)
     assert shard(source, output)[1] == len(list(output.glob("*.tar"))) - 1

@@ -1,6 +1,7 @@
 """A training that was interrupted goes on as if nothing had been."""
 
 import functools
+import shutil
 
 import numpy as np
 import pytest
@@ -82,9 +83,9 @@ def train(folder, data, place=None):
 
 @pytest.fixture(scope="module")
 def whole(data, tmp_path_factory):
-    """Weights and log of a training that nothing interrupts."""
+    """Weights, log and folder of a training that nothing interrupts."""
     folder = tmp_path_factory.mktemp("whole")
-    return train(folder, data), Run(folder).epochs
+    return train(folder, data), Run(folder).epochs, folder / "save"
 
 
 @pytest.mark.parametrize(
@@ -99,3 +100,10 @@ def test_it_ends_with_the_same_weights_and_log(data, whole, tmp_path, place):
     assert Run(tmp_path).epochs == whole[1]
     assert all(torch.equal(found[k], v) for k, v in whole[0].items())
     (kept,) = (tmp_path / "save").glob("CKPT*")
+
+
+def test_what_a_killed_run_did_not_delete_is_deleted(data, whole):
+    (kept,) = whole[2].glob("CKPT*")
+    shutil.copytree(kept, kept.with_name("CKPT+older"))
+    train(whole[2].parent, data)
+    assert len(list(whole[2].glob("CKPT*"))) == 1
