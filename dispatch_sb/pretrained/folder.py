@@ -8,6 +8,7 @@ Authors
 
 import glob
 import importlib
+import io
 import json
 import os
 import shutil
@@ -166,6 +167,9 @@ def save(
                 os.replace(folder, old)
             os.replace(building, folder)
             flush(folder.parent)
+    except OSError as error:
+        error.filename = os.fspath(folder)  # and not where it is built
+        raise
     finally:
         _restore(folder, old)
         shutil.rmtree(place, ignore_errors=True)
@@ -383,7 +387,9 @@ def _write_files(building: Path, model, description, card, example) -> None:
     }
     for name, text in texts.items():
         (building / name).write_text(text, encoding="utf-8")
-    torch.save(state, building / CHECKPOINT)
+    content = io.BytesIO()  # of a file torch does not tell why it is refused
+    torch.save(state, content)
+    (building / CHECKPOINT).write_bytes(content.getbuffer())
     # For `load_student`, and for everyone who does not unpickle.
     tensors = safetensors.torch.save(state, metadata={"format": "pt"})
     (building / SAFETENSORS).write_bytes(tensors)
