@@ -52,10 +52,11 @@ FILES = (
     "example.wav",
 )
 
+SMALL = 1 << 24  # bytes that any model may take
 LARGEST = 8192  # channels, blocks, samples of a frame
 SIZE = either(number(f"[0, {LARGEST}]", whole=True), FLAG)
 DESCRIPTION = block(
-    {"class": STRING},
+    {},
     {
         "arguments": either(
             block_of(either(SIZE, list_of(SIZE))),
@@ -200,7 +201,8 @@ def load_own(
     ValueError: ...'os.system' is not a model of dispatch_sb.models...
     """
     if wrong := DESCRIPTION(description):
-        raise ValueError(f'config.json: "model" should hold {wrong}')
+        said = getattr(description, "get", str)("class")
+        raise ValueError(f'config.json: "model" ({said}) should hold {wrong}')
     path = next(filter(None, map(find, files)), None)
     if path is None:
         raise FileNotFoundError(
@@ -305,7 +307,7 @@ def _built(description: Mapping, size: int) -> nn.Module:
     def count(module, name, parameter):
         nonlocal held  # made, but not filled yet
         held += 0 if parameter is None else parameter.nbytes
-        if held > size:
+        if held > max(size, SMALL):
             raise ValueError("they make a larger model than the weights are")
 
     counting = register_module_parameter_registration_hook(count)
