@@ -56,10 +56,11 @@ FILES = (
     "example.wav",
 )
 
+SMALL = 1 << 24  # bytes that any model may take
 LARGEST = 8192  # channels, blocks, samples of a frame
 SIZE = either(number(f"[0, {LARGEST}]", whole=True), FLAG)
 DESCRIPTION = block(
-    {"class": STRING},
+    {},
     {
         "arguments": either(
             block_of(either(SIZE, list_of(SIZE))),
@@ -217,14 +218,15 @@ def load_own(
     ValueError: ...'os.system' is not a model of dispatch_sb.models...
     """
     if wrong := DESCRIPTION(description):
-        raise ValueError(f'config.json: "model" should hold {wrong}')
+        said = getattr(description, "get", str)("class")
+        raise ValueError(f'config.json: "model" ({said}) should hold {wrong}')
     path = next(filter(None, map(find, files)), None)
     if path is None:
         raise FileNotFoundError(
             f"{' or '.join(files)} is missing: download the model again, or "
             "export it again with today's dispatch-sb, which writes it."
         )
-    model = _built(description, path.stat().st_size)
+    model = _built(description, path)
     model.recommended_keep = description.get("recommended_keep")
     if path.name == CHECKPOINT:
         load_weights(model, path)
@@ -320,9 +322,9 @@ def _described(model: nn.Module) -> dict:
     return json.loads(json.dumps(said))
 
 
-def _built(description: Mapping, size: int) -> nn.Module:
-    """One of our models, with fresh weights: no more than a file of so many
-    bytes holds, so that a wrong number does not fill the memory."""
+def _built(description: Mapping, weights: Path) -> nn.Module:
+    """One of our models, with fresh weights: no more than the file of weights
+    holds, so that a wrong number does not fill the memory."""
     path = str(description.get("class"))
     model_class = _own_class(path)
     if model_class is None:
@@ -331,12 +333,12 @@ def _built(description: Mapping, size: int) -> nn.Module:
             "update dispatch-sb, or load a SpeechBrain folder without "
             '"model" in its config.json'
         )
-    held = 0
+    held, most = 0, max(weights.stat().st_size, SMALL)
 
     def count(module, name, parameter):
         nonlocal held  # made, but not filled yet
         held += 0 if parameter is None else parameter.nbytes
-        if held > size:
+        if held > most:
             raise ValueError("they make a larger model than the weights are")
 
     counting = register_module_parameter_registration_hook(count)

@@ -117,7 +117,7 @@ def parse_yaml(text: str | bytes, name: str) -> Mapping[str, Any]:
     >>> parse_yaml("- 3", "a.yaml")
     Traceback (most recent call last):
     ...
-    ValueError: a.yaml holds no keys and values: write `key: value`.
+    ValueError: a.yaml holds no keys and values ('[3]'): write ...
     """
     try:
         text = text if isinstance(text, str) else text.decode("utf-8")
@@ -128,7 +128,8 @@ def parse_yaml(text: str | bytes, name: str) -> Mapping[str, Any]:
         raise ValueError(f"{name} is not YAML: {error}") from error
     if not isinstance(tree, Mapping | None):
         raise ValueError(
-            f"{name} holds no keys and values: write `key: value`."
+            f"{name} holds no keys and values ({str(tree)[:80]!r}): write "
+            "`key: value`, and options as --key value."
         )
     return tree or {}
 
