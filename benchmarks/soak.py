@@ -610,7 +610,7 @@ def changing(name: str, times, values, unit: str, limit: float) -> str:
     if low > limit:
         said = "GROWS"
     elif high < limit:
-        said = "flat"
+        said = "no growth"
     return (
         f"  {name}: median {np.median(values):.4g}, {each:+.2f} {unit} "
         f"[{low:+.2f}, {high:+.2f}]: {said}"
