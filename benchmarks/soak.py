@@ -683,9 +683,11 @@ def found_in_training(folder: Path) -> tuple[list[str], list[Panel]]:
 def found_in_streams(folder: Path) -> tuple[list[str], list[Panel]]:
     """About the day of sound, for each engine."""
     lines, across = [], "hours of sound"
-    memory = Panel("A day of sound: memory", across, "MB", "-", {})
-    hop = Panel("A hop, median of an hour", across, "ms of processor", "o-", {})
-    off = Panel("Difference from offline", across, "dB", "o-", {})
+    memory = Panel("Streams: memory", across, "MB", "-", {})
+    hop = Panel(
+        "Streams: a hop, hourly medians", across, "ms of processor", "o-", {}
+    )
+    off = Panel("Streams: difference from offline", across, "dB", "o-", {})
     for engine in ENGINES:
         taken = samples(folder, f"stream-{engine}")
         if not taken:
