@@ -610,7 +610,7 @@ def changing(name: str, times, values, unit: str, limit: float) -> str:
     if low > limit:
         said = "GROWS"
     elif high < limit:
-        said = "flat"
+        said = "no growth"
     return (
         f"  {name}: median {np.median(values):.4g}, {each:+.2f} {unit} "
         f"[{low:+.2f}, {high:+.2f}]: {said}"
@@ -683,9 +683,11 @@ def found_in_training(folder: Path) -> tuple[list[str], list[Panel]]:
 def found_in_streams(folder: Path) -> tuple[list[str], list[Panel]]:
     """About the day of sound, for each engine."""
     lines, across = [], "hours of sound"
-    memory = Panel("A day of sound: memory", across, "MB", "-", {})
-    hop = Panel("A hop, median of an hour", across, "ms of processor", "o-", {})
-    off = Panel("Difference from offline", across, "dB", "o-", {})
+    memory = Panel("Streams: memory", across, "MB", "-", {})
+    hop = Panel(
+        "Streams: a hop, hourly medians", across, "ms of processor", "o-", {}
+    )
+    off = Panel("Streams: difference from offline", across, "dB", "o-", {})
     for engine in ENGINES:
         taken = samples(folder, f"stream-{engine}")
         if not taken:

@@ -21,7 +21,7 @@ def test_a_slope_is_found_and_a_saw_is_none():
     rng, hours = np.random.default_rng(0), np.linspace(0, 2, 1000)
     saw = 600 + 100 * (np.cumsum(rng.uniform(0.05, 0.15, 1000)) % 1)
     warm = saw + 300 * np.exp(-20 * hours)
-    assert "flat" in SOAK["changing"]("memory", hours, warm, "MB/h", 10)
+    assert "no growth" in SOAK["changing"]("memory", hours, warm, "MB/h", 10)
     leak = saw + 25 * hours
     assert "GROWS" in SOAK["changing"]("memory", hours, leak, "MB/h", 10)
     _, low, high = SOAK["trend"](hours, leak)
