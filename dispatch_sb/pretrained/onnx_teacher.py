@@ -14,6 +14,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from dispatch_sb.pretrained.onnx_data import check_external_data
 from dispatch_sb.pretrained.onnx_signature import (
     AXES,
     WINDOWS,
@@ -78,6 +79,7 @@ class OnnxTeacher(nn.Module):
         self.path = Path(path)
         if not self.path.is_file():
             raise FileNotFoundError(f"There is no file {path}: check the path.")
+        check_external_data(self.path)
         digest = hashlib.sha256(self.path.read_bytes()).digest()
         self.register_buffer("file_hash", torch.tensor(list(digest)).byte())
         self._sessions = {}  # by kind of device; not pickled
