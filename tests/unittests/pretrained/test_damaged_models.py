@@ -104,7 +104,7 @@ def test_weights_are_those_of_the_model_or_refused(whole, data):
         assert tensor.numpy().tobytes() == rest[begin:end]
 
 
-@share(2)
+@share(1)
 @given(data=st.data())
 def test_a_description_is_that_of_the_weights_or_refused(whole, data):
     good = json.loads((whole / "config.json").read_text())
@@ -143,7 +143,7 @@ def onnx_files(draw):
     return draw(damaged_bytes(content)) if damaged else content
 
 
-@share(3)
+@share(1)
 @given(data=st.data())
 def test_an_onnx_file_runs_or_is_refused(whole, data):
     path = whole.with_name("damaged.onnx")
