@@ -680,6 +680,15 @@ def found_in_training(folder: Path) -> tuple[list[str], list[Panel]]:
     ]
 
 
+def hourly(taken: list[dict], kind: str) -> tuple[list, list]:
+    """Hours, and the median time of a hop of a kind in each."""
+    hours = {}
+    for sample in (s for s in taken if s["kind"] == kind):
+        hour = hours.setdefault(sample["minute"] // 60, [])
+        hour.append(sample["ms_per_hop"])
+    return [*hours], [float(np.median(hour)) for hour in hours.values()]
+
+
 def found_in_streams(folder: Path) -> tuple[list[str], list[Panel]]:
     """About the day of sound, for each engine."""
     lines, across = [], "hours of sound"
@@ -706,12 +715,7 @@ def found_in_streams(folder: Path) -> tuple[list[str], list[Panel]]:
         steps = np.diff(rss, prepend=rss[0])
         steps[["difference_db" in s for s in taken]] = 0
         for kind in ("speech", "silence"):
-            by_hour = {}
-            for sample in (s for s in taken if s["kind"] == kind):
-                hour = by_hour.setdefault(sample["minute"] // 60, [])
-                hour.append(sample["ms_per_hop"])
-            medians = [float(np.median(hour)) for hour in by_hour.values()]
-            hop.curves[f"{engine}, {kind}"] = ([*by_hour], medians)
+            hop.curves[f"{engine}, {kind}"] = hourly(taken, kind)
         off.curves[engine] = (ended, decibels)
         pairs = zip(ended, decibels)
         lines += [
