@@ -624,6 +624,23 @@ def ends(name: str, values) -> str:
     return f"  {name}: {first}, in the end {last}"
 
 
+def memory_of(taken: list[dict]) -> dict:
+    """Hours and MB of a training, by what is counted."""
+    together = [
+        sum(process["pss"] for process in (s["main"], *s["workers"])) / MB
+        for s in taken
+    ]
+    # Unshared is all of it, wherever no worker shares it.
+    most = max(len(s["workers"]) for s in taken)
+    forked = [s for s in taken if len(s["workers"]) == most]
+    hours, then = ([s["seconds"] / 3600 for s in x] for x in (taken, forked))
+    return {
+        "main, resident": (hours, [s["main"]["rss"] / MB for s in taken]),
+        "all processes": (hours, together),
+        "main, unshared": (then, [s["main"]["uss"] / MB for s in forked]),
+    }
+
+
 def found_in_training(folder: Path) -> tuple[list[str], list[Panel]]:
     """About the longest time without interruption."""
     taken = samples(folder, "train")
@@ -640,21 +657,7 @@ def found_in_training(folder: Path) -> tuple[list[str], list[Panel]]:
     step = [1000 * s["cpus"] * s["seconds"] / steps for s in speeds]
     clock = np.cumsum([s["seconds"] for s in speeds])
     clock = clock / clock[-1] * hours[-1]
-    rss = [s["main"]["rss"] / MB for s in taken]
-    together = [
-        sum(process["pss"] for process in (s["main"], *s["workers"])) / MB
-        for s in taken
-    ]
-    # Without the forks that share its memory, all of it is unshared.
-    most = max(len(s["workers"]) for s in taken)
-    forked = [s for s in taken if len(s["workers"]) == most]
-    unshared = [s["main"]["uss"] / MB for s in forked]
-    then = [s["seconds"] / 3600 for s in forked]
-    memory = {
-        "main, resident": (hours, rss),
-        "all processes": (hours, together),
-        "main, unshared": (then, unshared),
-    }
+    memory = memory_of(taken)
     counts = {
         "main, open files": [s["main"]["files"] for s in taken],
         "main, threads": [s["main"]["threads"] for s in taken],
@@ -669,7 +672,6 @@ def found_in_training(folder: Path) -> tuple[list[str], list[Panel]]:
         *(ends(k, v) for k, v in counts.items()),
         f"  the folder has grown by {grown:.2f} MB",
     ]
-
     title = "Training: "
     step = {"mean of an epoch": (clock.tolist(), step)}
     counts = {k: (hours, v) for k, v in counts.items()}
