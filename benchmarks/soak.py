@@ -624,6 +624,23 @@ def ends(name: str, values) -> str:
     return f"  {name}: {first}, in the end {last}"
 
 
+def memory_of(taken: list[dict]) -> dict:
+    """Hours and MB of a training, by what is counted."""
+    together = [
+        sum(process["pss"] for process in (s["main"], *s["workers"])) / MB
+        for s in taken
+    ]
+    # Unshared is all of it, wherever no worker shares it.
+    most = max(len(s["workers"]) for s in taken)
+    forked = [s for s in taken if len(s["workers"]) == most]
+    hours, then = ([s["seconds"] / 3600 for s in x] for x in (taken, forked))
+    return {
+        "main, resident": (hours, [s["main"]["rss"] / MB for s in taken]),
+        "all processes": (hours, together),
+        "main, unshared": (then, [s["main"]["uss"] / MB for s in forked]),
+    }
+
+
 def found_in_training(folder: Path) -> tuple[list[str], list[Panel]]:
     """About the longest time without interruption."""
     taken = samples(folder, "train")
@@ -640,21 +657,7 @@ def found_in_training(folder: Path) -> tuple[list[str], list[Panel]]:
     step = [1000 * s["cpus"] * s["seconds"] / steps for s in speeds]
     clock = np.cumsum([s["seconds"] for s in speeds])
     clock = clock / clock[-1] * hours[-1]
-    rss = [s["main"]["rss"] / MB for s in taken]
-    together = [
-        sum(process["pss"] for process in (s["main"], *s["workers"])) / MB
-        for s in taken
-    ]
-    # Without the forks that share its memory, all of it is unshared.
-    most = max(len(s["workers"]) for s in taken)
-    forked = [s for s in taken if len(s["workers"]) == most]
-    unshared = [s["main"]["uss"] / MB for s in forked]
-    then = [s["seconds"] / 3600 for s in forked]
-    memory = {
-        "main, resident": (hours, rss),
-        "all processes": (hours, together),
-        "main, unshared": (then, unshared),
-    }
+    memory = memory_of(taken)
     counts = {
         "main, open files": [s["main"]["files"] for s in taken],
         "main, threads": [s["main"]["threads"] for s in taken],
@@ -669,7 +672,6 @@ def found_in_training(folder: Path) -> tuple[list[str], list[Panel]]:
         *(ends(k, v) for k, v in counts.items()),
         f"  the folder has grown by {grown:.2f} MB",
     ]
-
     title = "Training: "
     step = {"mean of an epoch": (clock.tolist(), step)}
     counts = {k: (hours, v) for k, v in counts.items()}
@@ -678,6 +680,15 @@ def found_in_training(folder: Path) -> tuple[list[str], list[Panel]]:
         Panel(title + "open", "hours", "number", "-", counts),
         Panel(title + "a step", "hours", "ms of processor", ".", step),
     ]
+
+
+def hourly(taken: list[dict], kind: str) -> tuple[list, list]:
+    """Hours, and the median time of a hop of a kind in each."""
+    hours = {}
+    for sample in (s for s in taken if s["kind"] == kind):
+        hour = hours.setdefault(sample["minute"] // 60, [])
+        hour.append(sample["ms_per_hop"])
+    return [*hours], [float(np.median(hour)) for hour in hours.values()]
 
 
 def found_in_streams(folder: Path) -> tuple[list[str], list[Panel]]:
@@ -706,12 +717,7 @@ def found_in_streams(folder: Path) -> tuple[list[str], list[Panel]]:
         steps = np.diff(rss, prepend=rss[0])
         steps[["difference_db" in s for s in taken]] = 0
         for kind in ("speech", "silence"):
-            by_hour = {}
-            for sample in (s for s in taken if s["kind"] == kind):
-                hour = by_hour.setdefault(sample["minute"] // 60, [])
-                hour.append(sample["ms_per_hop"])
-            medians = [float(np.median(hour)) for hour in by_hour.values()]
-            hop.curves[f"{engine}, {kind}"] = ([*by_hour], medians)
+            hop.curves[f"{engine}, {kind}"] = hourly(taken, kind)
         off.curves[engine] = (ended, decibels)
         pairs = zip(ended, decibels)
         lines += [

@@ -7,14 +7,10 @@ from pathlib import Path
 from runpy import run_path
 
 import numpy as np
-import pytest
 
 from dispatch_sb.pretrained import save
 
 SOAK = run_path(str(Path(__file__).parents[3] / "benchmarks" / "soak.py"))
-pytestmark = pytest.mark.skipif(
-    not Path("/proc/self/smaps_rollup").exists(), reason="reads /proc"
-)
 
 
 def test_a_slope_is_found_and_a_saw_is_none():
