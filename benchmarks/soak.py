@@ -716,7 +716,7 @@ def found_in_streams(folder: Path) -> tuple[list[str], list[Panel]]:
         memory.curves[engine] = (hours, rss)
         steps = np.diff(rss, prepend=rss[0])
         steps[["difference_db" in s for s in taken]] = 0
-        for kind in ("speech", "silence"):
+        for kind in [k for k in ("speech", "silence") if k in times]:
             hop.curves[f"{engine}, {kind}"] = hourly(taken, kind)
         off.curves[engine] = (ended, decibels)
         pairs = zip(ended, decibels)
