@@ -158,6 +158,7 @@ def measure_step(name: str, amount: float, rounds: int, device: str) -> dict:
     )
     brain = trainer(int(bands), device)
     brain.clock, brain.averages = EpochClock(device), TermAverages()
+    brain.pairs = []
     clean = 0.1 * torch.randn(int(batch), round(RATE * seconds))
     signals = {
         f"{kind}_sig": clean + level * torch.randn_like(clean)

@@ -146,7 +146,10 @@ def reading(utterance: str = ""):
 
 
 def writable_folder(
-    folder: str | os.PathLike, needs: float = 0, probe: int = PROBE
+    folder: str | os.PathLike,
+    needs: float = 0,
+    probe: int = PROBE,
+    make: bool = True,
 ) -> Path:
     """Makes a folder if it is not there, and sees to it that files can be
     written into it, by writing one that has no name.
@@ -159,6 +162,9 @@ def writable_folder(
         Bytes that are going to be written, at least.
     probe : int
         Bytes that are written to see.
+    make : bool
+        False: a folder that is not there is left for later, and the one that
+        would hold it is tried.
 
     Returns
     -------
@@ -180,10 +186,13 @@ def writable_folder(
     ...
     OSError: ... at least 1,000,000,000.0 GB are needed, ... GB are free: ...
     """
-    folder = Path(folder)
+    folder = place = Path(folder)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
+        if make:
+            folder.mkdir(parents=True, exist_ok=True)
+        while not place.exists():
+            place = place.parent
+        with tempfile.TemporaryFile(dir=place, buffering=0) as file:
             while probe:
                 probe -= file.write(bytes(min(probe, PROBE)))
     except OSError as error:

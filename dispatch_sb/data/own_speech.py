@@ -170,7 +170,7 @@ def mix_folders(
     if level_db is not None and level_db[1] > 0:
         raise ValueError(f"level_db is {level_db}: no level is above 0 dB.")
     segment_samples(segment_seconds, 16000)
-    out = writable_folder(out)
+    out = writable_folder(out, make=False)
     speech, _ = _list_everything(clean_folders, noise_folders, out)
     lengths = [entry["length"] for entry in speech.values()]
     seconds = segment_seconds or sum(lengths) / len(lengths)

@@ -251,7 +251,7 @@ def evaluate_folders(
     metrics = chosen_metrics(metrics)
     if workers is not None and workers < 1:
         raise ValueError(f"workers is {workers}: give 1 or more.")
-    folder = writable_folder(output_folder)
+    folder = writable_folder(output_folder, make=False)
     manifest = folder / "manifests" / "test.json"
     root = Path(clean_folder).resolve().parent
     texts = {} if words is None else read_words(words)

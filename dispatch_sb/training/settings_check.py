@@ -109,11 +109,6 @@ CHECKS: dict[str, Check] = {
     "number_of_epochs": COUNT,
     "batch_size": COUNT,
     "num_workers": FROM_0,
-    **dict.fromkeys(  # nothing that YAML can write without a tag
-        "student modules opt_class schedule epoch_counter checkpointer "
-        "train_logger enhancement_loss distillation_loss".split(),
-        lambda value: "an object, as hparams/baseline.yaml does",
-    ),
     "score": FLAG,
     "audio_in_memory": either(FLAG, one_of("auto")),
     "train_loader_kwargs": BLOCK,

@@ -587,7 +587,7 @@ def make_brain(arguments: list):
     for key in DistillationBrain.HPARAMS_NEEDED:
         _ = hparams[key]  # one that is missing is named now
     for folder in written_folders(hparams):
-        writable_folder(folder)
+        writable_folder(folder, make=False)
     ddp_init_group(run_opts)
     brain = DistillationBrain(
         modules=hparams["modules"],

@@ -56,6 +56,7 @@ def entries(tmp_path):
         recording = tmp_path / "recorded" / f"{name}.flac"
         write_audio(recording, 0.5 * clean, subtype="PCM_16")
         made[name] = {f"{k}_wav": str(path) for k, path in paths.items()}
+        made[name]["length"] = RATE
     return made
 
 
