@@ -698,7 +698,7 @@ def found_in_streams(folder: Path) -> tuple[list[str], list[Panel]]:
     hop = Panel(
         "Streams: a hop, hourly medians", across, "ms of processor", "o-", {}
     )
-    off = Panel("Streams: difference from offline", across, "dB", "o-", {})
+    off = Panel("Streams: from offline", across, "dB", "o-", {})
     for engine in ENGINES:
         taken = samples(folder, f"stream-{engine}")
         if not taken:

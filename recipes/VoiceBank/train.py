@@ -562,8 +562,9 @@ def written_folders(hparams: dict) -> list:
         Folders.
     """
     folders = [hparams["output_folder"], hparams["save_folder"]]
-    cache = hparams["scores_cache"]
-    return folders + [Path(cache).parent] * (cache is not None)
+    if hparams["scores_cache"] is not None:
+        folders.append(Path(hparams["scores_cache"]).parent)
+    return folders
 
 
 def make_brain(arguments: list):
