@@ -197,7 +197,7 @@ def record_teacher(study: Study, noisy: Path, name: str, jobs: int) -> None:
     there = {path.stem for path in folder.glob("*.*")}
     if not all(path.stem in there for path in noisy.glob("*.wav")):
         words = [sys.executable, "-m", "dispatch_sb.cli", "record"]
-        words += [study.settings["teacher"], str(noisy), str(folder)]
+        words += [study.settings["teacher_source"], str(noisy), str(folder)]
         subprocess.run([*words, "--workers", str(jobs)], check=True)
 
 
@@ -404,7 +404,7 @@ def train_command(study: Study, cell: Cell, device: str) -> list[str]:
     }
     method = study.plan.methods[cell.method]
     if method.get("live", False):
-        options["teacher_source"] = study.settings["teacher"]
+        options["teacher_source"] = study.settings["teacher_source"]
     elif method.get("distils", True):
         options["teacher_source"] = str(study.recordings.resolve())
     options |= cell.options

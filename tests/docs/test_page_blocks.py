@@ -32,6 +32,7 @@ NOT_RUN = {
     "--teacher_source my-teacher": ROUND_TRIP,
     "--teacher_source lab/small-student": ROUND_TRIP,
     "dispatch-sb mix": "tests/unittests/data/test_mixing.py",
+    "--replay results/": "tests/integration/test_train.py",
     "--record_teacher True": "tests/integration/test_recorded_training.py",
     "hparams/several_teachers.yaml": "tests/integration/test_two_teachers.py",
     "dispatch-sb demo": "tests/integration/test_demo_page.py",

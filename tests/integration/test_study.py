@@ -59,7 +59,7 @@ def study(tmp_path):
             "other": write_part(tmp_path, "other", "p226", 110.0, 2),
         },
         "tests": {},
-        "teacher": str(teacher),
+        "teacher_source": str(teacher),
         "metrics": ["pesq", "si_sdr"],
         "options": {
             "number_of_epochs": 2,
@@ -104,7 +104,7 @@ def test_a_study_that_is_killed_goes_on_and_ends_with_results(study):
     words = ["study.py", study, "--jobs", 2]
     killed = start(words, RECIPE, printed)
     while not list(folder.glob("runs/*/training.jsonl")):
-        assert killed.is_alive(), printed[0].read_text()[-3000:]
+        assert killed.is_alive(), [p.read_text()[-3000:] for p in printed]
         time.sleep(0.2)
     os.killpg(killed.pid, signal.SIGKILL)
     left = ["pkill", "-9", "-f", f"{folder}/"]  # what it left running
