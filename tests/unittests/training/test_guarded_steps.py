@@ -260,7 +260,8 @@ def test_validation_goes_one_by_one(caplog):
 
 
 def in_little_memory(queue):
-    """A step whose activations need more than there is."""
+    """A step whose activations need more than there is, and than what the
+    tests before it have left free: above a gigabyte."""
     with open("/proc/self/statm") as file:
         now = int(file.read().split()[0]) * resource.getpagesize()
     torch.manual_seed(0)
@@ -275,7 +276,7 @@ def in_little_memory(queue):
     brain.step = 1
     limit = now + 130 * 2**20
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-    loss = brain.fit_batch(batch_of(rows=16, samples=8000))
+    loss = brain.fit_batch(batch_of(rows=64, samples=16000))
     queue.put((float(loss), brain.at_once[sb.Stage.TRAIN]))
 
 
@@ -287,7 +288,7 @@ def test_where_memory_really_ends():
     child.join(60)
     assert child.exitcode == 0
     loss, at_once = queue.get()
-    assert loss > 0 and at_once <= 8 * 8000
+    assert loss > 0 and at_once < 64 * 16000
 
 
 def test_what_says_that_memory_ran_out():
