@@ -24,6 +24,10 @@ OUT_OF_MEMORY = (
     "ALLOC_FAILED",
     "bad_alloc",
     "bad allocation",
+    # oneDNN tells no reason, but has hardly another one.
+    "could not create a primitive",
+    "could not create a memory object",
+    "could not execute a primitive",
 )
 
 
