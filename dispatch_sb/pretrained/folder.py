@@ -28,7 +28,6 @@ from torch.nn.modules.module import (
 from dispatch_sb.data.audio import write_audio
 from dispatch_sb.data.files import abandoned, flush, held
 from dispatch_sb.data.value_checks import (
-    COUNT,
     FLAG,
     NUMBER,
     STRING,
@@ -57,15 +56,12 @@ FILES = (
 )
 
 SMALL = 1 << 24  # bytes that any model may take
-LARGEST = 8192  # channels, blocks, samples of a frame
+LARGEST = 1 << 18  # channels, samples of a frame, samples of a second
 SIZE = either(number(f"[0, {LARGEST}]", whole=True), FLAG)
 DESCRIPTION = block(
     {},
     {
-        "arguments": either(
-            block_of(either(SIZE, list_of(SIZE))),
-            block({"sample_rate": COUNT}),
-        ),
+        "arguments": block_of(either(SIZE, list_of(SIZE))),
         "recommended_keep": or_null(either(NUMBER, STRING)),
     },
 )

@@ -284,7 +284,7 @@ class DistillationBrain(GuardedSteps, DistillationMixin, sb.Brain):
                 self._follow_schedules()
             self.clock = EpochClock(
                 self.device,
-                getattr(self.hparams, "sample_rate", 16000),
+                self.sample_rate,
                 process_count(),
             )
         elif stage == sb.Stage.VALID:

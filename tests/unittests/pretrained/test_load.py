@@ -118,6 +118,19 @@ def test_the_two_files_of_a_student_are_enough(folder, model, noisy, tmp_path):
         ({"model": {"arguments": {}}}, "None"),
         ({"model": {"class": OURS, "arguments": {"colour": "red"}}}, "colour"),
         ({"model": {"class": OURS, "arguments": {"channels": -1}}}, OURS),
+        (
+            {"model": {"class": OURS, "arguments": {**TINY, "depth": 1e9}}},
+            "depth",
+        ),
+        (
+            {
+                "model": {
+                    "class": OURS,
+                    "arguments": dict(sample_rate=16000, channels=10**9),
+                }
+            },
+            "as arguments, at channels",
+        ),
         ({"model": {"class": OURS, "arguments": ["a"]}}, OURS),
         ({"model": 3}, "config.json"),
         ({"speechbrain_interface": "WaveformEnhancement"}, "load_teacher"),
