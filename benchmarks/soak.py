@@ -57,48 +57,21 @@ HOUR = (
 )
 # Compared with offline, with speech in the minute before.
 CHECKS = (0, 60, 360, 720, 1080, 1439)
-ENGINES = {"torch": RATE, "onnx": RATE, "hops": 256}  # samples of a block
+ENGINES = ("torch", "onnx")
 
 
-class Trend(NamedTuple):
-    """A slope, and between what it lies.
-
-    Arguments
-    ---------
-    each, low, high : float
-        Change for each unit of time, and its 95 % interval.
-    """
-
-    each: float
-    low: float
-    high: float
-
-
-def trend(times, values, warm_up: float = 0.25, stretches: int = 20) -> Trend:
-    """How values change, see above; NaN for too few of them.
-
-    Arguments
-    ---------
-    times, values : sequence of float
-        As many of one as of the other, in order.
-    warm_up : float
-        Share of the time that does not count.
-    stretches : int
-        Of which the means count.
-
-    Returns
-    -------
-    Trend
-    """
+def trend(times, values, warm_up: float = 0.25, stretches: int = 20) -> tuple:
+    """The change of values for each unit of time, and between what it lies,
+    see above; NaN for too few of them. A share of the time does not count."""
     times, values = np.array(times, float), np.array(values, float)
     if len(times) < 8:
-        return Trend(*[float("nan")] * 3)
+        return (float("nan"),) * 3
     begin = times[0] + warm_up * (times[-1] - times[0])
     times, values = times[times >= begin], values[times >= begin]
     parts = np.array_split(np.arange(len(times)), min(stretches, len(times)))
     x, y = (np.array([v[p].mean() for p in parts]) for v in (times, values))
     if np.ptp(y) == 0:
-        return Trend(0.0, 0.0, 0.0)
+        return 0.0, 0.0, 0.0
     line = stats.linregress(x, y)
     rest = y - line.intercept - line.slope * x
     power = float((rest**2).sum())
@@ -107,7 +80,7 @@ def trend(times, values, warm_up: float = 0.25, stretches: int = 20) -> Trend:
     independent = max(len(x) * (1 - alike) / (1 + alike), 3.0)
     error = line.stderr * np.sqrt((len(x) - 2) / (independent - 2))
     reach = float(stats.t.ppf(0.975, independent - 2) * error)
-    return Trend(line.slope, line.slope - reach, line.slope + reach)
+    return line.slope, line.slope - reach, line.slope + reach
 
 
 def look(pid: int) -> dict:
@@ -362,15 +335,15 @@ def difference(model, number: int, made: np.ndarray, late: int) -> dict:
 def stream(options) -> None:
     """Streams a day; a sample after each minute of it."""
     model = opened(options.model)
-    take, block = stream_of(model, options.engine), ENGINES[options.engine]
+    take = stream_of(model, options.engine)
     name = f"stream-{options.engine}"
     (options.folder / f"{name}.jsonl").unlink(missing_ok=True)
     came, went = 0, 0
     for number in range(round(60 * options.hours_of_audio)):
         kind, sound = minute_of_sound(number)
         begin, ready, size = time.process_time(), [], 0.0
-        for start in range(0, MINUTE, block):
-            made, size = take(sound[start : start + block])
+        for start in range(0, MINUTE, RATE):
+            made, size = take(sound[start : start + RATE])
             ready.append(made)
         hops = MINUTE / 256
         spent = 1000 * (time.process_time() - begin) / hops
@@ -834,8 +807,7 @@ def arguments(words=None):
         "--engine",
         choices=ENGINES,
         default="torch",
-        help="torch, given a second at a time; onnx, always hop by hop; or "
-        "hops, torch given one hop at a time (default torch)",
+        help="torch, a second at a time; or onnx, hop by hop (default torch)",
     )
     option("--files", type=int, default=1000, help="to enhance (1000)")
     option("--rounds", type=int, default=50, help="of each thing (50)")
