@@ -688,14 +688,15 @@ def found_in_streams(folder: Path) -> tuple[list[str], list[Panel]]:
         decibels = [s["difference_db"] for s in checked]
         memory.curves[engine] = (hours, rss)
         steps = np.diff(rss, prepend=rss[0])
-        steps[["difference_db" in s for s in taken]] = 0
+        checks = np.array(["difference_db" in s for s in taken])
+        steps[checks | np.roll(checks, 1)] = 0  # taken, and given back
         for kind in [k for k in ("speech", "silence") if k in times]:
             hop.curves[f"{engine}, {kind}"] = hourly(taken, kind)
         off.curves[engine] = (ended, decibels)
         pairs = zip(ended, decibels)
         lines += [
             f"stream, {engine}: {len(taken) / 60:.1f} hours of sound",
-            # Less what the comparisons with offline have taken and given.
+            # Less what the comparisons with offline have left.
             changing("resident MB", hours, rss[0] + steps.cumsum(), "MB/h", 1),
             "  ms of processor a hop: "
             + ", ".join(f"{k} {v:.3f}" for k, v in times.items()),
