@@ -4,6 +4,8 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
+import argparse
+import inspect
 import subprocess
 import sys
 
@@ -37,6 +39,14 @@ def test_help_and_wrong_usage(argv, status, capsys):
             assert command.name in shown and command.summary in shown
         elif argv == [command.name, "--help"]:
             assert f"examples: dispatch-sb {command.name}" in shown
+
+
+@pytest.mark.parametrize("command", cli.COMMANDS, ids=lambda x: x.name)
+def test_a_command_takes_the_arguments_of_the_table(command):
+    parser = argparse.ArgumentParser(add_help=False)
+    command.add_arguments(parser)
+    names = [action.dest for action in parser._actions]
+    inspect.signature(command.run).bind(**dict.fromkeys(names))
 
 
 def test_enhancing_imports_no_speechbrain():
