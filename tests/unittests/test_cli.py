@@ -6,8 +6,6 @@ Authors
 
 import argparse
 import inspect
-import subprocess
-import sys
 
 import pytest
 
@@ -47,13 +45,6 @@ def test_a_command_takes_the_arguments_of_the_table(command):
     command.add_arguments(parser)
     names = [action.dest for action in parser._actions]
     inspect.signature(command.run).bind(**dict.fromkeys(names))
-
-
-def test_enhancing_imports_no_speechbrain():
-    rooms = "dispatch_sb.enhance.jobs, dispatch_sb.enhance.live_sound"
-    check = f"import sys, {rooms}; print(*sys.modules)"
-    output = subprocess.check_output([sys.executable, "-c", check], text=True)
-    assert not {"speechbrain", "scipy", "torchaudio"} & set(output.split())
 
 
 def test_profile_shows_one_size_or_all(capsys, monkeypatch):
