@@ -228,9 +228,9 @@ def _record(
     return len(left), len(jobs) - len(left)
 
 
-def _on_device(load: Callable[[], Teacher], device: str) -> Teacher:
-    """The teacher, where it works."""
-    return load().to(device)
+def _on_device(load: Callable[[], Teacher], device: str) -> tuple:
+    """The teacher where it works, and where that is."""
+    return load().to(device), device
 
 
 def _described(teacher: Teacher) -> dict:
@@ -365,11 +365,11 @@ def _noted(outcomes: Iterator, note: dict, out: Path) -> list[str]:
     return problems
 
 
-def _answer(teacher: Teacher, job: Recording, advance) -> dict | str:
+def _answer(working: tuple, job: Recording, advance) -> dict | str:
     """Records a file: what the note says of it, or the problem."""
+    teacher, device = working
     try:
         noisy = read_audio(job.noisy, teacher.sample_rate)
-        device = next(teacher.parameters(), torch.zeros(())).device
         batch = torch.as_tensor(noisy, device=device)[None]
         answer = teacher(batch)[0].cpu().numpy()
         if not np.isfinite(answer).all():
