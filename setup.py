@@ -93,6 +93,7 @@ setup(
     python_requires=">=3.10,<3.14",
     packages=find_packages(include=["dispatch_sb", "dispatch_sb.*"]),
     package_data={
+        "dispatch_sb.commands": ["commands.yaml"],
         "dispatch_sb.demo": ["*.html", "page.js", "style.css"],
         "dispatch_sb.report": ["*.html", "*.css"],
         "dispatch_sb.sharing": ["card.jinja"],

@@ -1,6 +1,7 @@
 """The command `dispatch-sb` and its sub-commands.
 
-Each sub-command is a file of `dispatch_sb.commands`.
+Each sub-command is a file of `dispatch_sb.commands`; what it takes stands in
+``commands.yaml`` there.
 
 Authors
  * The dispatch-sb contributors, 2026
@@ -67,11 +68,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         part; 130 after Ctrl-C or a `kill`.
     """
     words = joined(sys.argv[1:] if argv is None else argv)
-    arguments = build_parser().parse_args(words)
-    command, run = (arguments.__dict__.pop(key) for key in ("command", "run"))
+    arguments = vars(build_parser().parse_args(words))
+    command, run = arguments.pop("command"), arguments.pop("run")
     try:
         with _terminated_like_interrupted():
-            text = run(arguments)
+            text = run(**arguments)
     except (ValueError, OSError, RuntimeError, ImportError) as error:
         from dispatch_sb.data.disk import in_words
 

@@ -6,10 +6,8 @@ Authors
 
 from importlib import import_module
 
-NAMES = "enhance live demo mix record shard evaluate export push onnx profile "
-NAMES += "doctor"
-COMMANDS = tuple(
-    import_module(f"{__name__}.{name}").COMMAND for name in NAMES.split()
-)
+from dispatch_sb.commands.command import TABLE
+
+COMMANDS = tuple(import_module(f"{__name__}.{name}").COMMAND for name in TABLE)
 
 __all__ = ["COMMANDS"]

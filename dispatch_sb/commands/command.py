@@ -1,4 +1,4 @@
-"""What a sub-command is.
+"""What a sub-command is; the arguments of all stand in ``commands.yaml``.
 
 Authors
  * The dispatch-sb contributors, 2026
@@ -7,6 +7,14 @@ Authors
 import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+TABLE = yaml.safe_load(
+    Path(__file__).with_name("commands.yaml").read_text("utf-8")
+)
+TYPES = {"int": int, "float": float}
 
 
 @dataclass(frozen=True)
@@ -23,7 +31,7 @@ class Command:
         Adds the sub-command's arguments to its parser. A positional argument
         must not be called ``run`` or ``command``.
     run : callable
-        Takes the parsed arguments, returns the text to show. It imports what
+        Takes the arguments by name, returns the text to show. It imports what
         it needs itself, so that `dispatch-sb --help` stays quick. What the
         user can mend it raises as ValueError, OSError, RuntimeError or
         ImportError with one clear sentence.
@@ -34,8 +42,42 @@ class Command:
     name: str
     summary: str
     add_arguments: Callable[[argparse.ArgumentParser], None]
-    run: Callable[[argparse.Namespace], str]
+    run: Callable[..., str]
     examples: str = ""
+
+
+def described(name: str, run: Callable[..., str]) -> Command:
+    """A sub-command, as ``commands.yaml`` describes it.
+
+    Arguments
+    ---------
+    name : str
+        What the user types.
+    run : callable
+        See `Command`.
+
+    Returns
+    -------
+    Command
+        With the table's arguments.
+
+    Example
+    -------
+    >>> described("doctor", print).summary
+    'check the installation, and with --fix repair it'
+    """
+    row = TABLE[name]
+
+    def add_arguments(parser):
+        for argument, options in row["arguments"].items():
+            options = dict(options)
+            if "type" in options:
+                options["type"] = TYPES[options["type"]]
+            if isinstance(options.get("metavar"), list):
+                options["metavar"] = tuple(options["metavar"])
+            parser.add_argument(argument, **options)
+
+    return Command(name, row["summary"], add_arguments, run, row["examples"])
 
 
 class Unfinished(Exception):

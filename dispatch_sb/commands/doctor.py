@@ -9,7 +9,6 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
-import argparse
 import importlib.metadata
 import importlib.util
 import platform
@@ -17,7 +16,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from dispatch_sb.commands.command import Command
+from dispatch_sb.commands.command import described
 
 REINSTALL = "Remedy: pip install --force-reinstall --no-deps torchaudio==2.11.0"
 
@@ -169,19 +168,4 @@ def diagnose(fix: bool = False) -> str:
     return "\n".join(lines)
 
 
-def _doctor_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--fix",
-        action="store_true",
-        help="repair torchaudio beside a CPU torch: remove its libraries that "
-        "need CUDA",
-    )
-
-
-COMMAND = Command(
-    "doctor",
-    "check the installation, and with --fix repair it",
-    _doctor_arguments,
-    lambda arguments: diagnose(arguments.fix),
-    examples="  dispatch-sb doctor\n  dispatch-sb doctor --fix",
-)
+COMMAND = described("doctor", diagnose)

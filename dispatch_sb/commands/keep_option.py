@@ -4,30 +4,8 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
-import argparse
 import re
 from collections.abc import Sequence
-
-
-def add_keep_argument(
-    parser: argparse.ArgumentParser, default: str = "-inf"
-) -> None:
-    """Adds `--keep`; `dispatch_sb.enhance.NoiseFloor` reads its value.
-
-    Arguments
-    ---------
-    parser : argparse.ArgumentParser
-        Of the sub-command.
-    default : str
-        What happens without it, in words.
-    """
-    parser.add_argument(
-        "--keep",
-        metavar="DB",
-        help="how much of the noise stays, such as -12dB: what the model "
-        "takes away comes back so much quieter (-inf: none of it); default: "
-        f"{default}",
-    )
 
 
 def joined(words: Sequence[str]) -> list[str]:

@@ -4,52 +4,10 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
-import argparse
-
-from dispatch_sb.commands.command import Command
+from dispatch_sb.commands.command import described
 
 
-def _shard_arguments(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add(
-        "manifest",
-        metavar="MANIFEST",
-        help="pair manifest, such as RUN/manifests/train.json; or a folder "
-        "with clean/ and noisy/, as dispatch-sb mix writes it",
-    )
-    add(
-        "--output",
-        required=True,
-        metavar="FOLDER",
-        help="receives train-000000.tar, ... and index.json",
-    )
-    add(
-        "--data-root",
-        metavar="FOLDER",
-        help="what {data_root} stands for in the manifest, if it is there",
-    )
-    add(
-        "--size",
-        type=float,
-        default=500,
-        metavar="MB",
-        help="of a shard, about (500)",
-    )
-    add(
-        "--teacher",
-        metavar="RECORDINGS",
-        help="folder of a teacher's answers to the noisy files "
-        "(dispatch-sb record): they go inside",
-    )
-    add(
-        "--delay",
-        type=int,
-        default=0,
-        help="samples by which the recordings lag, removed (0)",
-    )
-
-
-def _shard(arguments: argparse.Namespace) -> str:
+def _shard(manifest, output, data_root, size, teacher, delay) -> str:
     import shutil
     from pathlib import Path
 
@@ -58,13 +16,11 @@ def _shard(arguments: argparse.Namespace) -> str:
     from dispatch_sb.data.own_speech import prepare_pairs
     from dispatch_sb.data.shard_writing import write_shards
 
-    manifest, output = Path(arguments.manifest), Path(arguments.output)
-    root = arguments.data_root
+    manifest, output = Path(manifest), Path(output)
     if manifest.is_dir():
-        folder, manifest = manifest, output / ".manifest" / "train.json"
-        prepare_pairs({"train": folder}, {"train": manifest}, folder)
-        root = folder
-    entries = located_manifest(manifest, root)
+        data_root, manifest = manifest, output / ".manifest" / "train.json"
+        prepare_pairs({"train": data_root}, {"train": manifest}, data_root)
+    entries = located_manifest(manifest, data_root)
     first = next(iter(entries.values()))
     if "noisy_wav" not in first:
         raise ValueError(
@@ -76,13 +32,11 @@ def _shard(arguments: argparse.Namespace) -> str:
             "--data-root which folder that is."
         )
     copies = output / ".aligned"
+    whose = None
+    if teacher is not None:
+        whose = _add_answers(entries, teacher, delay, copies)
     index, kept = write_shards(
-        entries,
-        output,
-        arguments.size,
-        manifest.stem,
-        manifest_hash(manifest),
-        _answers(arguments, entries, copies),
+        entries, output, size, manifest.stem, manifest_hash(manifest), whose
     )
     shutil.rmtree(copies, ignore_errors=True)
     shards = index["shards"]
@@ -96,37 +50,20 @@ def _shard(arguments: argparse.Namespace) -> str:
     )
 
 
-def _answers(arguments, entries: dict, copies) -> dict | None:
+def _add_answers(entries: dict, source: str, delay: int, copies) -> dict:
     """Adds recordings to the entries, once they fit; whose they are."""
-    if arguments.teacher is None:
-        return None
     from dispatch_sb.pretrained.recorded import RecordedTeacher
     from dispatch_sb.pretrained.recording_checks import fit_recordings
     from dispatch_sb.runs.provenance import identify_teacher
 
-    teacher = RecordedTeacher(arguments.teacher, arguments.delay)
-    parts = {"train": entries}
+    teacher = RecordedTeacher(source, delay)
     copies.mkdir(parents=True, exist_ok=True)
-    fit_recordings(teacher, parts, copies / "checked.json", copies)
+    fit_recordings(teacher, {"train": entries}, copies / "checked.json", copies)
     for entry in entries.values():
         noisy = entry["noisy_wav"]
         entry["teacher_wav"] = str(teacher.recording_of(noisy))
         entry["teacher_made_of"] = str(teacher.find(noisy))
-    return identify_teacher(teacher, arguments.teacher)
+    return identify_teacher(teacher, source)
 
 
-COMMAND = Command(
-    "shard",
-    "write training pairs as tar files, to be read from any server",
-    _shard_arguments,
-    _shard,
-    examples="""\
-  dispatch-sb shard pool/train --output shards
-  dispatch-sb shard pool/train --output shards --teacher recorded/b --size 200
-  dispatch-sb shard results/dispatch/1986/manifests/train.json \\
-      --data-root /data/VoiceBank --output shards
-
-The shards are WebDataset's, 16- or 24-bit FLAC inside; index.json comes last,
-and training needs it beside them. The same command goes on after an
-interruption.""",
-)
+COMMAND = described("shard", _shard)

@@ -12,9 +12,10 @@ import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import soundfile
+import torch
 from torch import nn
 from tqdm import tqdm
 
@@ -57,6 +58,11 @@ class Job(NamedTuple):
     layout: Layout
     seconds: float
     fallback: bool = False
+
+    @property
+    def targets(self) -> list[Path]:
+        """What is written."""
+        return [self.target]
 
 
 class Plan(NamedTuple):
@@ -287,28 +293,7 @@ def enhance_jobs(
         writable_folder(folder)
     settings = chunk_seconds, overlap_seconds, keep
     start = functools.partial(_start, load, *settings)
-    outcomes = {}
-    with tqdm(
-        total=sum(job.seconds for job in jobs),
-        unit="s",
-        desc="Enhancing",
-        disable=None,
-        bar_format="{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} s "
-        "of audio [{elapsed}<{remaining}{postfix}]",
-    ) as bar:
-        if min(workers, len(jobs)) > 1:
-            done = _run_in_processes(start, jobs, workers, bar.update)
-        else:
-            enhancer = start()
-            done = ((job, _do(enhancer, job, bar.update)) for job in jobs)
-        with contextlib.closing(done):
-            for job, outcome in done:
-                if isinstance(outcome, OSError):
-                    raise outcome
-                outcomes[job] = outcome
-                done_so_far = f"{len(outcomes)}/{len(jobs)} files"
-                bar.set_postfix_str(done_so_far, False)
-    return outcomes
+    return dict(each_outcome(_enhance, start, jobs, workers, "Enhancing"))
 
 
 def _start(load, *settings):
@@ -316,26 +301,88 @@ def _start(load, *settings):
     return enhancer_of(load(), *settings)
 
 
-def _run_in_processes(start, jobs, workers, advance) -> Iterator[tuple]:
-    """Jobs side by side; a process that dies costs the one that it had."""
+def _enhance(enhancer, job: Job, advance) -> Enhanced:
+    """Does one job."""
+    return enhance_file(enhancer, job.source, job.target, job.layout, advance)
+
+
+def each_outcome(
+    do: Callable,
+    start: Callable,
+    jobs: Sequence,
+    workers: int,
+    title: str,
+    one_thread: bool = False,
+) -> Iterator[tuple[Any, Any]]:
+    """Does jobs on audio files, here or in several processes, in a terminal
+    with a progress bar; one that fails, or whose process dies, costs itself.
+
+    Arguments
+    ---------
+    do : callable
+        Takes what `start` returns, a job, and a function to tell seconds of
+        audio that are done. Importable by name.
+    start : callable
+        Called once in each process; picklable.
+    jobs : sequence
+        They have ``seconds`` of audio, and ``targets``: files to be written.
+    workers : int
+        Processes, of one thread each; 1: this one.
+    title : str
+        Stands beside the progress bar.
+    one_thread : bool
+        Whether this one gets by with one thread, too.
+
+    Yields
+    ------
+    (job, any)
+        What `do` returned, or a sentence about why it failed.
+
+    Raises
+    ------
+    OSError
+        What all further jobs would meet, too.
+    """
 
     def clean(index, process):
-        partial_of(jobs[index].target, process).unlink(missing_ok=True)
+        for path in jobs[index].targets:
+            partial_of(path, process).unlink(missing_ok=True)
 
-    with WorkerPool(workers, math.inf, start) as pool:
-        calls = [(job,) for job in jobs]
-        for index, outcome in pool.run(_do, calls, advance, clean):
+    with contextlib.ExitStack() as stack:
+        bar = stack.enter_context(
+            tqdm(
+                total=sum(job.seconds for job in jobs),
+                unit="s",
+                desc=title,
+                disable=None,
+                bar_format="{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/"
+                "{total:.0f} s of audio [{elapsed}<{remaining}{postfix}]",
+            )
+        )
+        if min(workers, len(jobs)) > 1:
+            pool = stack.enter_context(WorkerPool(workers, math.inf, start))
+            calls = [(do, job) for job in jobs]
+            done = pool.run(_tried, calls, bar.update, clean)
+            stack.enter_context(contextlib.closing(done))
+        else:
+            if one_thread:
+                stack.callback(torch.set_num_threads, torch.get_num_threads())
+                torch.set_num_threads(1)
+            loaded = start()
+            done = enumerate(_tried(loaded, do, x, bar.update) for x in jobs)
+        for number, (index, outcome) in enumerate(done, start=1):
+            if isinstance(outcome, OSError):
+                raise outcome
+            bar.set_postfix_str(f"{number}/{len(jobs)} files", False)
             failed = isinstance(outcome, Failure)
             yield jobs[index], problem_of(outcome) if failed else outcome
 
 
-def _do(enhancer, job: Job, advance) -> Enhanced | str | OSError:
+def _tried(loaded, do, job, advance):
     """One job; whatever is wrong with its files is told in a sentence, and
     what would be wrong with all files is returned as it is."""
     try:
-        return enhance_file(
-            enhancer, job.source, job.target, job.layout, advance
-        )
+        return do(loaded, job, advance)
     except (OSError, ValueError, RuntimeError) as error:
         if getattr(error, "errno", None) in FOR_ALL:
             return error

@@ -9,7 +9,6 @@ import contextlib
 import functools
 import json
 import logging
-import math
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -20,20 +19,18 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from filelock import FileLock, Timeout
-from tqdm import tqdm
 
 from dispatch_sb.data.audio import check_format, probe, read_audio, sha256_of
-from dispatch_sb.data.disk import FOR_ALL, in_words, writable_folder
+from dispatch_sb.data.disk import writable_folder
 from dispatch_sb.data.files import (
     LONGEST_NAME,
     atomic_path,
     audio_files,
     map_files,
-    partial_of,
 )
 from dispatch_sb.data.freshness import digest
 from dispatch_sb.data.manifest import ManifestError
-from dispatch_sb.enhance.jobs import problem_of
+from dispatch_sb.enhance.jobs import each_outcome
 from dispatch_sb.pretrained.recorded import (
     NOTE,
     RecordedTeacher,
@@ -41,7 +38,6 @@ from dispatch_sb.pretrained.recorded import (
     write_recording,
 )
 from dispatch_sb.pretrained.teacher import Teacher
-from dispatch_sb.processes import Failure, WorkerPool
 from dispatch_sb.runs.provenance import provenance, state_hash
 
 logger = logging.getLogger(__name__)
@@ -87,6 +83,11 @@ class Recording(NamedTuple):
             for path in paths
             if len(os.fsencode(path.name)) <= LONGEST_NAME
         }
+
+    @property
+    def targets(self) -> list[Path]:
+        """What may be written."""
+        return list(self.files.values())
 
 
 def record_folder(
@@ -212,13 +213,24 @@ def _record(
             return 0, len(jobs)
         seconds = sum(job.seconds for job in left)
         writable_folder(out, seconds * teacher.sample_rate * LEAST_BYTES)
-        start = functools.partial(_loaded, load, device)
-        outcomes = _outcomes(teacher.to(device), start, left, workers, device)
-        problems = _noted(outcomes, left, note, out)
+        several = min(workers, len(left)) > 1
+        start = functools.partial(
+            _on_device, load if several else lambda: teacher, device
+        )
+        # With one thread here too, the number of processes changes no bit.
+        outcomes = each_outcome(
+            _answer, start, left, workers, "Recording", one_thread=True
+        )
+        problems = _noted(outcomes, note, out)
     if problems:
         title = f"{len(left) - len(problems)} files recorded, not the others"
         raise ManifestError(title, problems)
     return len(left), len(jobs) - len(left)
+
+
+def _on_device(load: Callable[[], Teacher], device: str) -> tuple:
+    """The teacher where it works, and where that is."""
+    return load().to(device), device
 
 
 def _described(teacher: Teacher) -> dict:
@@ -334,18 +346,15 @@ def _problem(job: Recording, path: Path, entry, note: Mapping) -> str | None:
     return None
 
 
-def _noted(outcomes, jobs: list, note: dict, out: Path) -> list[str]:
+def _noted(outcomes: Iterator, note: dict, out: Path) -> list[str]:
     """Notes from time to time which recordings are there; the problems."""
-    problems = []
-    noted = time.monotonic()
+    problems, noted = [], time.monotonic()
     _write_note(note, out)
     try:
         with contextlib.closing(outcomes):
-            for index, outcome in outcomes:
-                if isinstance(outcome, OSError):
-                    raise outcome
+            for job, outcome in outcomes:
                 if isinstance(outcome, str):
-                    problems.append(f"{jobs[index].noisy}: {outcome}")
+                    problems.append(f"{job.noisy}: {outcome}")
                     continue
                 note["files"].update(outcome)
                 if time.monotonic() - noted > NOTE_SECONDS:
@@ -356,48 +365,9 @@ def _noted(outcomes, jobs: list, note: dict, out: Path) -> list[str]:
     return problems
 
 
-def _outcomes(
-    teacher: Teacher, start: Callable, jobs: list, workers: int, device: str
-) -> Iterator[tuple[int, dict | str]]:
-    """Of all files, by their index; in this process if one is enough, with
-    one thread too, so that the number of processes changes no bit."""
-
-    def clean(index, process):
-        for path in jobs[index].files.values():
-            partial_of(path, process).unlink(missing_ok=True)
-
-    calls = [(job, device) for job in jobs]
-    bar = tqdm(
-        total=sum(job.seconds for job in jobs),
-        desc="Recording",
-        disable=None,
-        bar_format="{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} s "
-        "of audio [{elapsed}<{remaining}]",
-    )
-    with bar:
-        if min(workers, len(jobs)) > 1:
-            with WorkerPool(workers, math.inf, start) as pool:
-                for index, outcome in pool.run(_do, calls, bar.update, clean):
-                    lost = isinstance(outcome, Failure)
-                    yield index, problem_of(outcome) if lost else outcome
-            return
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
-            for index, call in enumerate(calls):
-                yield index, _do(teacher, *call, bar.update)
-        finally:
-            torch.set_num_threads(threads)
-
-
-def _loaded(load: Callable[[], Teacher], device: str) -> Teacher:
-    """The teacher of another process."""
-    return load().to(device)
-
-
-def _do(teacher, job: Recording, device: str, advance) -> dict | str | OSError:
-    """Records a file: what the note says of it, or the problem; as it is, if
-    it would be that of all files."""
+def _answer(working: tuple, job: Recording, advance) -> dict | str:
+    """Records a file: what the note says of it, or the problem."""
+    teacher, device = working
     try:
         noisy = read_audio(job.noisy, teacher.sample_rate)
         batch = torch.as_tensor(noisy, device=device)[None]
@@ -405,13 +375,9 @@ def _do(teacher, job: Recording, device: str, advance) -> dict | str | OSError:
         if not np.isfinite(answer).all():
             return "the teacher's answer is not finite."
         path = write_recording(job.out / job.name, answer, teacher.sample_rate)
-    except (OSError, ValueError, RuntimeError) as error:
-        if getattr(error, "errno", None) in FOR_ALL:
-            return error
-        return " ".join(in_words(error).split())
     finally:
         advance(job.seconds)
-    for other in set(job.files.values()) - {path}:
+    for other in set(job.targets) - {path}:
         other.unlink(missing_ok=True)
     made = {"noisy_sha256": job.sha256, "sha256": sha256_of(path)}
     return {job.name + path.suffix: made}

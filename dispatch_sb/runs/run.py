@@ -102,14 +102,9 @@ class Run:
         """What ``run.json`` holds, see `note`; empty in a run that was made
         before there was such a file."""
         path = self.folder / "run.json"
-        if not path.is_file():
-            return {}
-        return read_json(
-            path,
-            RECORD,
-            "give the training's command again with --test_only, and it is "
-            "written anew.",
-        )
+        remedy = "give the training's command again with --test_only, and it "
+        remedy += "is written anew."
+        return read_json(path, RECORD, remedy) if path.is_file() else {}
 
     def note(self, **facts: Any) -> None:
         """Writes into ``run.json``, whole or not at all; what stands there
@@ -173,8 +168,7 @@ class Run:
         """The recipe, not executed; empty if there is none."""
         if not self.recipe.is_file():
             return Settings("")
-        text = self.recipe.read_text(encoding="utf-8", errors="replace")
-        return Settings(text)
+        return Settings(self.recipe.read_text("utf-8", "replace"))
 
     def write_settings(self, text: str) -> None:
         """Writes the recipe.

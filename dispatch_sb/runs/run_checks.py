@@ -32,6 +32,16 @@ MEAN = block(
     },
 )
 VALUE = either(NUMBER, block({"error": STRING}))
+CORPUS = block(
+    {},
+    {
+        "root": or_null(STRING),
+        "name": or_null(STRING),
+        "test_set": STRING,
+        "credit": either(STRING, TEXTS),
+        "data": list_of(block({"folder": STRING, "use": STRING}), least=0),
+    },
+)
 # What `Run.note` writes.
 RECORD = block(
     {},
@@ -39,20 +49,7 @@ RECORD = block(
         "method": STRING,
         "command": STRING,
         "directory": STRING,
-        "corpus": or_null(
-            block(
-                {},
-                {
-                    "root": or_null(STRING),
-                    "name": or_null(STRING),
-                    "test_set": STRING,
-                    "credit": either(STRING, TEXTS),
-                    "data": list_of(
-                        block({"folder": STRING, "use": STRING}, {}), least=0
-                    ),
-                },
-            )
-        ),
+        "corpus": or_null(CORPUS),
         "teacher": or_null(either(TEXTS, list_of(TEXTS, least=0))),
         "manifests": block_of(block({"path": STRING})),
     },

@@ -105,6 +105,8 @@ def model_card(
     True
     """
     _check_complete(name, licence, data, scores)
+    systems = [system for body in scores.values() for system in body]
+    teachers = filter(SEVERAL.fullmatch, systems)
     head = ModelCardData(
         **hub_licence(licence),
         base_model=base_model,
@@ -125,7 +127,7 @@ def model_card(
         description=description.strip(),
         credit=credit.strip(),
         scores=scores,
-        columns={**COLUMNS, **_more_teachers(scores)},
+        columns=COLUMNS | {x: x.replace("_", " ") for x in teachers},
         catalogue=CATALOGUE,
         cell=_cell,
         limits=limits.strip(),
@@ -240,12 +242,6 @@ def _check_complete(name, licence, data, scores) -> None:
             )
 
 
-def _more_teachers(scores: Mapping[str, Mapping]) -> dict[str, str]:
-    """The heads of the columns of several teachers."""
-    systems = [name for body in scores.values() for name in body]
-    return {x: x.replace("_", " ") for x in systems if SEVERAL.fullmatch(x)}
-
-
 def _results(test_set: str, metrics: Mapping) -> Iterator[EvalResult]:
     """What the hub lists: a mean with its interval, in words and as args."""
     slug = re.sub(r"\W+", "-", test_set.lower()).strip("-")
@@ -275,9 +271,8 @@ def _is_number(mean: float | None) -> bool:
 
 def _cell(value: Mapping | None) -> str:
     """Mean and interval of one metric."""
-    if not value or not _is_number(value["mean"]):
-        return "–"
-    return f"{value['mean']:.3f} {_interval(value)}"
+    found = value and _is_number(value["mean"])
+    return f"{value['mean']:.3f} {_interval(value)}" if found else "–"
 
 
 def _interval(value: Mapping) -> str:

@@ -108,7 +108,11 @@ def _method(run: Run) -> str:
         lines.append(f"Against clean speech: `{loss}`.")
     if "distillation_loss" in tree:
         loss = in_words(tree["distillation_loss"])
-        lines.append(f"Against its teacher: `{loss}`, {_weight(tree)}.")
+        kind, key = "weight", "distillation_weight"
+        if tree.get("distillation_share") is not None:
+            kind, key = "gradient share", "distillation_share"
+        weight = f"{kind} {in_words(tree.get(key))}"
+        lines.append(f"Against its teacher: `{loss}`, {weight}.")
     text = " ".join([type(run.student).__name__, *lines])
     papers = [paper for name, paper in SOURCES.items() if name in text]
     if papers:
@@ -116,22 +120,12 @@ def _method(run: Run) -> str:
     return "\n".join(lines)
 
 
-def _weight(tree: Mapping) -> str:
-    """How much distillation counted."""
-    share = tree.get("distillation_share")
-    if share is not None:
-        return f"gradient share {in_words(share)}"
-    return f"weight {in_words(tree.get('distillation_weight'))}"
-
-
 def _teachers(run: Run) -> str:
     """Whom it learned from; empty without a teacher."""
-    if len(run.teachers) < 2:
-        return "".join(f"Teacher: {_teacher(run, x)}." for x in run.teachers)
-    each = [
-        f"Teacher {number}: {_teacher(run, one)}."
-        for number, one in enumerate(run.teachers, start=1)
-    ]
+    taught = [f"{_teacher(run, one)}." for one in run.teachers]
+    if len(taught) < 2:
+        return "".join(f"Teacher: {one}" for one in taught)
+    each = [f"Teacher {n}: {one}" for n, one in enumerate(taught, start=1)]
     return "\n".join([f"It had {len(each)} teachers.", *each])
 
 

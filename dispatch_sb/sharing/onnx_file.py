@@ -151,7 +151,14 @@ def onnx_bytes(
         If the model is none that can stream.
     """
     floor = floor_of(model, keep)
-    _check_installed()
+    try:
+        import onnx  # noqa: F401
+        import onnxscript  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            "Writing ONNX files needs two more packages: "
+            'pip install "dispatch-sb[onnx]"'
+        ) from error
     if not can_stream(model):
         raise ValueError(
             f"{type(model).__name__} does not work hop by hop, so it has no "
@@ -200,18 +207,6 @@ def largest_difference(
         expected = model(torch.as_tensor(speech, device=device)[None])[0]
     actual = OnnxEnhancer(path, keep=-np.inf).enhance(speech)
     return float(np.abs(actual - expected.cpu().numpy()).max())
-
-
-def _check_installed() -> None:
-    """Says what to install, if need be."""
-    try:
-        import onnx  # noqa: F401
-        import onnxscript  # noqa: F401
-    except ImportError as error:
-        raise ImportError(
-            "Writing ONNX files needs two more packages: "
-            'pip install "dispatch-sb[onnx]"'
-        ) from error
 
 
 @contextmanager

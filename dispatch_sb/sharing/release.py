@@ -11,6 +11,7 @@ from pathlib import Path, PurePath
 from torch import nn
 
 from dispatch_sb.data.audio import read_audio
+from dispatch_sb.data.value_checks import BLOCK, list_of
 from dispatch_sb.enhance import NoiseFloor
 from dispatch_sb.models.interface import state_hash
 from dispatch_sb.pretrained import save
@@ -131,16 +132,14 @@ def _written(about: Mapping, run: Run) -> dict:
         for key in KEYS[:-1]
         if not isinstance(about.get(key) or "", str)
     ]
-    problems += _data_problems(
-        about.get("data"), [e["folder"] for e in unknown]
-    )
+    data = about.get("data") or []
+    problems += _data_problems(data, [entry["folder"] for entry in unknown])
     if problems:
         lines = "\n".join(f"- {problem}" for problem in problems)
         raise ValueError(
             "A card says what the run does not know, and no more of "
             f"{run.folder}:\n{lines}"
         )
-    data = about.get("data") or []
     if unknown and not data:
         raise ValueError(_what_to_write(unknown))
     known = [entry for entry in run.corpus["data"] if "licence" in entry]
@@ -153,17 +152,17 @@ def _data_problems(entries, unknown: list[str]) -> Iterator[str]:
     """Data that the run did not have or knows itself, and data left out."""
     if not entries:
         return
-    if not isinstance(entries, list) or not all(
-        isinstance(entry, Mapping) for entry in entries
-    ):
+    if list_of(BLOCK)(entries):
         yield "data must be a list of entries with folder, name and licence."
         return
     if not unknown:
         yield "data: the run knows its data and their licences: leave them out."
         return
-    given = [entry.get("folder") or [] for entry in entries]
-    lists = [[one] if isinstance(one, str) else one for one in given]
-    named = {PurePath(folder).name for some in lists for folder in some}
+    named = set()
+    for entry in entries:
+        folders = entry.get("folder") or []
+        folders = [folders] if isinstance(folders, str) else folders
+        named |= {PurePath(folder).name for folder in folders}
     for folder in sorted(named - set(unknown)):
         yield (
             f"data: {folder} is none of the folders that only you know, "

@@ -39,6 +39,7 @@ TOKEN = (
 )
 GO_ON = "repeat the command, it goes on where it stopped."
 EXPORT = "write it anew with `dispatch-sb export`."
+HIDDEN = re.compile(r"(^|/)(\.|__)")  # files that stay here
 # Git's rules, less slashes; what looks like a commit would be taken for one.
 TAG = r"(?![0-9a-f]{40}$)[A-Za-z0-9](?:[\w-]|\.(?=\w))*"
 
@@ -159,15 +160,12 @@ class Push:
                 "and '.', such as v1.0."
             )
         check_export(self.folder)
-        paths = {
-            path.relative_to(self.folder): path
-            for path in sorted(Path(self.folder).rglob("*"))
-            if path.is_file()
-        }
+        found = sorted(Path(self.folder).rglob("*"))
+        paths = {x.relative_to(self.folder).as_posix(): x for x in found}
         files = {
-            name.as_posix(): path.read_bytes()
+            name: path.read_bytes()
             for name, path in paths.items()
-            if not any(part.startswith((".", "__")) for part in name.parts)
+            if path.is_file() and not HIDDEN.search(name)
         }
         card = card_on_hub(files["README.md"].decode(), self.name)
         return {**files, "README.md": card.encode()}

@@ -91,6 +91,8 @@ def printed(*command):
         ("cli", {"torch", "speechbrain", "numpy"}),
         ("losses", {"speechbrain", "torchaudio", "soundfile"}),
         ("models", {"speechbrain", "torchaudio", "soundfile"}),
+        ("enhance.jobs", {"speechbrain", "torchaudio", "scipy"}),
+        ("enhance.live_sound", {"speechbrain", "torchaudio", "scipy"}),
     ],
 )
 def test_importing_a_room_loads_nothing_heavy(room, heavy):

@@ -62,17 +62,6 @@ def test_the_shortest_files_keep_their_length(paths, rate, enhancer):
         assert soundfile.info(paths[1]).frames == samples
 
 
-def test_equals_the_model_on_the_whole_file(paths):
-    model, signal = random_model(), noise(6, 16000, 2, band=0.9)
-    soundfile.write(paths[0], signal, 16000, "FLOAT")
-    enhance_file(enhancer_of(model), *paths)
-    with torch.no_grad():
-        expected = model(torch.from_numpy(signal.T)).T.numpy()
-    assert 0.01 < np.abs(expected - signal).max()  # it does something
-    made = soundfile.read(paths[1], dtype="float32")[0]
-    np.testing.assert_allclose(made, expected, atol=1e-5)
-
-
 @pytest.mark.parametrize(
     "suffix, subtype, exact",
     [
@@ -109,8 +98,7 @@ def test_a_format_that_does_not_fit_the_file_is_named(tmp_path, paths):
 RANDOM = random_model()
 
 
-@pytest.mark.parametrize("offset", [0.0, 0.05])
-@pytest.mark.parametrize("level", [-60, -26, 0])
+@pytest.mark.parametrize("level", [-60, 0])
 @pytest.mark.parametrize(
     "model, enhancer",
     [
@@ -121,10 +109,11 @@ RANDOM = random_model()
     ],
 )
 def test_the_level_is_what_the_network_makes_of_it(
-    paths, model, enhancer, level, offset
+    paths, model, enhancer, level
 ):
+    """Which is what it makes of the whole file."""
     gain = 10 ** (level / 20)
-    signal = gain * (noise(2, 16000, 2) / 0.3 + np.float32(offset))
+    signal = gain * (noise(2, 16000, 2, band=0.9) / 0.3 + 0.05)
     signal = signal.astype(np.float32)
     soundfile.write(paths[0], signal, 16000, "FLOAT")
     enhance_file(enhancer, *paths)

@@ -18,7 +18,7 @@ from finished_run import write_run
 from onnx.external_data_helper import set_external_data
 from pretrained_folders import WAVEFORM, write_folder
 
-from dispatch_sb.commands.model_option import add_model_arguments
+from dispatch_sb.cli import build_parser
 from dispatch_sb.demo.gradio_page import header_html
 from dispatch_sb.demo.models import Models
 from dispatch_sb.pretrained import load, load_teacher
@@ -405,8 +405,5 @@ def test_every_name_on_the_list_is_there():
 
 
 def test_commands_do_not_trust_unless_told():
-    import argparse
-
-    parser = argparse.ArgumentParser()
-    add_model_arguments(parser)
-    assert parser.parse_args([]).trust_remote_code is False
+    words = ["enhance", "in", "out"]
+    assert build_parser().parse_args(words).trust_remote_code is False

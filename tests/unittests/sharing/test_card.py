@@ -16,7 +16,6 @@ from dispatch_sb.data.audio import read_audio
 from dispatch_sb.models import FastEnhancer
 from dispatch_sb.pretrained import save
 from dispatch_sb.sharing import model_card
-from dispatch_sb.sharing.card import hub_licence
 
 DATA = [
     {"name": "A", "licence": "CC0-1.0", "url": "https://example.org/a"},
@@ -93,18 +92,6 @@ def test_several_teachers_have_a_column_each():
     card = model_card("tiny", "Tiny.", DATA, scores, base_model=base)
     assert "|  | noisy | this model | teacher 1 | teacher 2 | files |" in card
     assert ModelCard(card).data.base_model == base
-
-
-@pytest.mark.parametrize(
-    "licence, expected",
-    [
-        ("Apache-2.0", {"license": "apache-2.0"}),
-        ("CC BY-NC 4.0", {"license": "cc-by-nc-4.0"}),
-        ("GPL-2+", {"license": "other", "license_name": "gpl-2+"}),
-    ],
-)
-def test_licences_are_named_as_the_hub_does(licence, expected):
-    assert hub_licence(licence) == expected
 
 
 def test_people_read_every_fact_once_and_scores_in_tables(card):
