@@ -8,6 +8,7 @@ Authors
 
 import argparse
 import contextlib
+import re
 import signal
 import sys
 import threading
@@ -67,7 +68,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         part; 130 after Ctrl-C or a `kill`.
     """
     words = joined(sys.argv[1:] if argv is None else argv)
-    arguments = build_parser().parse_args(words)
+    parser = build_parser()
+    for before, word in zip(words, words[1:]):
+        if re.fullmatch(r"(--[\w-]+=)?\s*", word):
+            parser.error(
+                f"an empty word ('') follows {before}: is a variable of the "
+                "shell not set?"
+            )
+    arguments = parser.parse_args(words)
     command, run = (arguments.__dict__.pop(key) for key in ("command", "run"))
     try:
         with _terminated_like_interrupted():

@@ -67,8 +67,8 @@ def _onnx(arguments: argparse.Namespace) -> str:
 def _check(output: str) -> Path:
     """The path of the file; raises if it cannot be written there."""
     path = Path(output)
-    if path.suffix != ".onnx":
-        raise ValueError(f"{path} must end with .onnx.")
+    if path.suffix != ".onnx" or path.is_dir():
+        raise ValueError(f"{path} must be a file and end with .onnx.")
     if not path.parent.is_dir():
         raise FileNotFoundError(
             f"The folder {path.parent} does not exist: make it first."

@@ -54,7 +54,7 @@ def _shard(arguments: argparse.Namespace) -> str:
     from pathlib import Path
 
     from dispatch_sb.data import located_manifest, manifest_hash
-    from dispatch_sb.data.manifest import PLACEHOLDER
+    from dispatch_sb.data.manifest import PAIR, PLACEHOLDER
     from dispatch_sb.data.own_speech import prepare_pairs
     from dispatch_sb.data.shard_writing import write_shards
 
@@ -64,13 +64,8 @@ def _shard(arguments: argparse.Namespace) -> str:
         folder, manifest = manifest, output / ".manifest" / "train.json"
         prepare_pairs({"train": folder}, {"train": manifest}, folder)
         root = folder
-    entries = located_manifest(manifest, root)
-    first = next(iter(entries.values()))
-    if "noisy_wav" not in first:
-        raise ValueError(
-            f"{manifest} lists no pairs: mix them first with dispatch-sb mix."
-        )
-    if PLACEHOLDER in first["noisy_wav"]:
+    entries = located_manifest(manifest, root, PAIR)
+    if PLACEHOLDER in next(iter(entries.values()))["noisy_wav"]:
         raise ValueError(
             f"The files of {manifest} lie below {PLACEHOLDER}: say with "
             "--data-root which folder that is."

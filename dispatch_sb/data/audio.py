@@ -390,8 +390,8 @@ def open_sound(source: str | os.PathLike | BinaryIO) -> Sound:
         name = "standard input"
     elif not os.path.isfile(source):
         raise FileNotFoundError(
-            f"{source} does not exist: check the path, or prepare the data "
-            "again."
+            f"{source} does not exist, or is no regular file: check the path, "
+            "or prepare the data again."
         )
     elif not os.path.getsize(source):
         raise _damaged(name, "is an empty file (0 bytes)")

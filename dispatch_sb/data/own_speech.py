@@ -170,11 +170,13 @@ def mix_folders(
     if level_db is not None and level_db[1] > 0:
         raise ValueError(f"level_db is {level_db}: no level is above 0 dB.")
     segment_samples(segment_seconds, 16000)
-    out = writable_folder(out, make=False)
+    out = writable_folder(
+        out, make=False, apart=[*clean_folders, *noise_folders]
+    )
     speech, _ = _list_everything(clean_folders, noise_folders, out)
     lengths = [entry["length"] for entry in speech.values()]
     seconds = segment_seconds or sum(lengths) / len(lengths)
-    count = math.ceil(3600 * hours / seconds)
+    count = 3600 * hours / seconds
     write_mixtures(
         out / "speech.json",
         out / "noise.json",
@@ -187,7 +189,7 @@ def mix_folders(
         level_db=level_db,
         suffix=".flac",
     )
-    return count
+    return math.ceil(count)
 
 
 def _list_everything(clean_folders, noise_folders, folder: Path) -> tuple:
