@@ -94,6 +94,8 @@ def _shard(arguments: argparse.Namespace) -> str:
 def _answers(arguments, entries: dict, copies) -> dict | None:
     """Adds recordings to the entries, once they fit; whose they are."""
     if arguments.teacher is None:
+        if arguments.delay:
+            raise ValueError("--delay is of recordings: give --teacher, too.")
         return None
     from dispatch_sb.pretrained.recorded import RecordedTeacher
     from dispatch_sb.pretrained.recording_checks import fit_recordings

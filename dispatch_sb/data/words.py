@@ -45,7 +45,7 @@ def read_words(source: str | os.PathLike) -> dict[str, str]:
     source = Path(source)
     if source.is_dir():
         words = {
-            path.stem: path.read_text("utf-8", "replace")
+            path.stem: path.read_text("utf-8-sig", "replace")
             for path in sorted(source.glob("[!.]*.txt"))
         }
     elif source.is_file():
@@ -67,7 +67,7 @@ def read_words(source: str | os.PathLike) -> dict[str, str]:
 
 def _read_file(path: Path) -> dict[str, str]:
     """Texts by name, of JSON or of lines that begin with the name."""
-    text = path.read_text("utf-8", "replace")
+    text = path.read_text("utf-8-sig", "replace")
     if path.suffix.lower() == ".json":
         words = read_json(path, block_of(STRING), "map names to texts.")
     else:
