@@ -68,6 +68,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         part; 130 after Ctrl-C or a `kill`.
     """
     words = joined(sys.argv[1:] if argv is None else argv)
+    if hasattr(sys.stdout, "reconfigure"):  # names need not be UTF-8
+        sys.stdout.reconfigure(errors="backslashreplace")
     parser = build_parser()
     for before, word in zip(words, words[1:]):
         if re.fullmatch(r"(--[\w-]+=)?\s*", word):

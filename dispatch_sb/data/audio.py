@@ -405,6 +405,10 @@ def open_sound(source: str | os.PathLike | BinaryIO) -> Sound:
         elif not isinstance(source, str):
             source = _Source(source)
         file = Sound(source)
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"{name} has a name that is not UTF-8: rename it."
+        ) from error
     except TypeError as error:  # soundfile's word for headerless files
         raise ValueError(
             f"{name} has no header that says its rate: convert it to WAV."

@@ -193,6 +193,11 @@ def writable_folder(
     OSError: ... at least 1,000,000,000.0 GB are needed, ... GB are free: ...
     """
     folder = place = Path(folder)
+    if folder.parts[:1] == ("~",):
+        raise ValueError(
+            f"{folder} would be a folder named ~: write a blank before it, "
+            "not =, so that the shell puts your home there, or all of it."
+        )
     for other in apart:
         if folder.resolve().is_relative_to(Path(other).resolve()):
             raise ValueError(

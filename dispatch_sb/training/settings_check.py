@@ -123,7 +123,7 @@ CHECKS: dict[str, Check] = {
     "schedule.final": number("[0, 1]"),
     "opt_class.betas": list_of(number("[0, 1)"), 2, 2),
     "opt_class.weight_decay": AT_LEAST_0,
-    "segment_seconds": or_null(number("[0.1, inf)")),
+    "segment_seconds": or_null(number("[0.1, 3600]")),
     "own_pairs": COUNT,
     "mixtures_per_epoch": or_null(COUNT),
     "mixing_snr_db": list_of(number("[-100, 100]"), 2, 2, rising=True),

@@ -137,18 +137,6 @@ def test_another_teacher_is_refused(world, tmp_path):
     assert all(after[name] != before[name] for name in before)
 
 
-@pytest.mark.parametrize(
-    "name, rate", [("out/s_0.wav", 16000), ("noisy/s_9.wav", 8000)]
-)
-def test_foreign_and_unusable_files_are_named_first(world, name, rate):
-    folder, _, record = world
-    write_audio(folder / name, np.ones(8000), rate)
-    with pytest.raises(ManifestError, match=name):
-        record()
-    assert read_audio(folder / name, rate).all()
-    assert not content(folder / "out")
-
-
 def test_runs_share_a_folder_of_all_parts_and_load_the_teacher_once(world):
     """Also of a teacher that somebody made in Python, which no file is."""
     folder, entries, _ = world
