@@ -226,8 +226,8 @@ def quoted_paths(words: Sequence[str]) -> list[str]:
             wanted = not equals and not flag
         elif not wanted:  # SpeechBrain would append it to the last value
             raise ValueError(
-                f"{word} is no option's value: give --key value, a value with "
-                "blanks in quotes."
+                f"{word} is no option's value: give RECIPE.yaml --key value, a "
+                "value with blanks in quotes."
             )
         else:
             wanted = quoted[-1].endswith("_module_keys")

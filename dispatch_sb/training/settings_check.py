@@ -20,6 +20,7 @@ from dispatch_sb.data.value_checks import (
     POSITIVE,
     TEXT,
     Check,
+    block_of,
     either,
     list_of,
     number,
@@ -77,7 +78,7 @@ OBJECT = when(lambda value: False, "an object, such as !new:package.Class")
 # object (`!new:...`), needs no check: an object checks its own arguments.
 CHECKS: dict[str, Check] = {
     # Objects
-    "modules": BLOCK,
+    "modules": block_of(OBJECT),
     **dict.fromkeys(
         (
             "checkpointer",
