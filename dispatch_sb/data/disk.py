@@ -201,8 +201,8 @@ def writable_folder(
     for other in apart:
         if folder.resolve().is_relative_to(Path(other).resolve()):
             raise ValueError(
-                f"{folder} lies in {other}, whose files what is written would "
-                "then be counted among: give another folder."
+                f"{folder} lies in {other}, and what is written would count as "
+                "part of that: give another folder."
             )
     try:
         if make:

@@ -95,7 +95,7 @@ class InMemory(Dataset):
             Those about the choice of items; no worker processes.
         """
         kept = {key: given[key] for key in KEPT_OPTIONS if key in given}
-        return {**kept, "num_workers": 0, "collate_fn": _as_it_is}
+        return {**kept, "num_workers": 0, "collate_fn": lambda batch: batch}
 
     def __getitems__(self, indices: list[int]) -> Batch:
         """Makes a batch.
@@ -338,8 +338,3 @@ def bytes_needed(dataset: PairDataset | DynamicMixture) -> int:
         files = [entries[0][f"{kind}_wav"] for kind in dataset.kinds]
         each = sum(map(bytes_of, files))
     return round(seconds * dataset.sample_rate * each)
-
-
-def _as_it_is(batch: Batch) -> Batch:
-    """Collates nothing: the dataset gives whole batches."""
-    return batch

@@ -5,6 +5,7 @@ Authors
 """
 
 import os
+import re
 from pathlib import Path
 
 from dispatch_sb.data.files import AUDIO_SUFFIXES
@@ -73,10 +74,5 @@ def _read_file(path: Path) -> dict[str, str]:
     else:
         parts = [line.split(maxsplit=1) for line in text.splitlines()]
         words = dict(part for part in parts if len(part) == 2)
-    return {_name(key): str(value) for key, value in words.items()}
-
-
-def _name(file: str) -> str:
-    """A file's name without the suffix of audio."""
-    path = Path(file)
-    return path.stem if path.suffix.lower() in AUDIO_SUFFIXES else path.name
+    ends = re.compile(rf"({'|'.join(map(re.escape, AUDIO_SUFFIXES))})$", re.I)
+    return {ends.sub("", Path(key).name): words[key] for key in words}

@@ -254,12 +254,10 @@ def evaluate_folders(
     if workers is not None and workers < 1:
         raise ValueError(f"workers is {workers}: give 1 or more.")
     folder = writable_folder(
-        output_folder, make=False, apart=[clean_folder, noisy_folder]
+        output_folder,
+        make=False,
+        apart=[clean_folder, noisy_folder, source],
     )
-    if (folder / "run.json").exists():
-        raise ValueError(
-            f"{folder} holds a run, and its own scores: give another folder."
-        )
     manifest = folder / "manifests" / "test.json"
     root = Path(clean_folder).resolve().parent
     texts = {} if words is None else read_words(words)
