@@ -19,6 +19,8 @@ from dispatch_sb.commands import COMMANDS
 from dispatch_sb.commands.command import Unfinished
 from dispatch_sb.commands.keep_option import joined
 
+FAILURES = (ValueError, OSError, RuntimeError, ImportError, MemoryError)
+
 
 def build_parser() -> argparse.ArgumentParser:
     """Builds the parser of the command line.
@@ -82,10 +84,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with _terminated_like_interrupted():
             text = run(arguments)
-    except (ValueError, OSError, RuntimeError, ImportError) as error:
+    except FAILURES as error:
         from dispatch_sb.data.disk import in_words
 
-        sys.stderr.write(f"dispatch-sb {command}: {in_words(error)}\n")
+        said = in_words(error) or "memory ran out: give less at a time."
+        sys.stderr.write(f"dispatch-sb {command}: {said}\n")
         return 1
     except Unfinished as error:
         sys.stdout.write(f"{error}\n")
