@@ -203,8 +203,7 @@ def write_mixtures(
     """
     check_choice("snr_db", snr_db)
     speech = located_manifest(speech_manifest, data_root, (*SINGLE, "speaker"))
-    noise = located_manifest(noise_manifest, data_root, SINGLE).values()
-    noise = [entry["wav"] for entry in noise]
+    noise = _paths(noise_manifest, data_root)
     plan = _plan(speech, _checked(count), seed, suffix)
     made_with = {
         "speech": manifest_hash(speech_manifest),
@@ -247,6 +246,12 @@ def _checked(count: float) -> int:
             f"{count:.3g} mixtures are too many: ask for {MOST:,} at most."
         )
     return math.ceil(count)
+
+
+def _paths(manifest, data_root) -> list[str]:
+    """The files of a manifest of single files."""
+    entries = located_manifest(manifest, data_root, SINGLE).values()
+    return [entry["wav"] for entry in entries]
 
 
 def _plan(speech: dict, count: int, seed: int, suffix: str) -> dict:
