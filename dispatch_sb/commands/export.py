@@ -5,6 +5,8 @@ Authors
 """
 
 import argparse
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 from dispatch_sb.commands.command import Command
@@ -39,16 +41,15 @@ def _export_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _export(arguments: argparse.Namespace) -> str:
+    import yaml
+
     from dispatch_sb.sharing.release import export_run
 
-    scores = dict(map(_read_scores, arguments.scores))
-    if len(scores) < len(arguments.scores):
-        raise ValueError("--scores names one test set twice: give each a name.")
     folder = export_run(
         arguments.training,
         arguments.folder,
-        _read_card(arguments.card) if arguments.card else None,
-        scores,
+        _read(arguments.card, yaml.safe_load) if arguments.card else None,
+        dict(map(_read_scores, arguments.scores)),
         arguments.example,
         arguments.keep,
         arguments.trust_remote_code,
@@ -61,23 +62,22 @@ def _export(arguments: argparse.Namespace) -> str:
 
 def _read_scores(pair: str) -> tuple[str, dict]:
     """Name of a test set, and what its ``scores.json`` holds."""
-    from dispatch_sb.data.value_checks import read_json
-
     name, _, path = pair.partition("=")
     if not (name and path):
         raise ValueError(f"{pair!r} must be NAME=PATH_OF_SCORES_JSON.")
-    return name, read_json(path)
+    scores = _read(path, json.loads)
+    if not isinstance(scores, dict):
+        raise ValueError(f"{path} holds no scores by the name of a system.")
+    return name, scores
 
 
-def _read_card(path: str):
-    """What a file of YAML holds."""
-    import ruamel.yaml
-
+def _read(path: str, parse: Callable):
+    """What a file of YAML or JSON holds."""
     content = Path(path).read_bytes()
     try:
-        return ruamel.yaml.YAML(typ="safe").load(content.decode())
-    except Exception as error:  # ruamel.yaml's, and what its types raise
-        raise ValueError(f"{path} is not YAML ({error}).") from error
+        return parse(content.decode())
+    except Exception as error:  # each parser has its own
+        raise ValueError(f"{path} cannot be read ({error}).") from error
 
 
 COMMAND = Command(

@@ -15,8 +15,8 @@ from dispatch_sb.pretrained.teacher import Teacher
 
 logger = logging.getLogger(__name__)
 
-LOW_PRECISION_DEVICES = {"cuda"}
 LONGEST_DELAY = 10**6  # samples; anything longer is a mistake
+LOW_PRECISION_DEVICES = {"cuda"}
 
 
 class FrozenTeacher(Teacher):
