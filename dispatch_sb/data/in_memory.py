@@ -287,26 +287,25 @@ def keep_in_memory(
     >>> keep_in_memory([1, 2], "auto", "cpu")
     [1, 2]
     """
-    if choice is False:
-        return dataset
     kind = next(
         (new for old, new in IN_THEIR_PLACE if isinstance(dataset, old)), None
     )
-    if kind is None and choice is True:
+    device, forced = torch.device(device), choice is True
+    useful = kind is not None and device.type == "cuda"
+    if choice is False or not (useful or forced):
+        return dataset
+    if kind is None:
         raise ValueError(
             f"audio_in_memory is True, but {type(dataset).__name__} cannot be "
             "kept in memory: give audio_in_memory: auto."
         )
-    if kind is None:
-        return dataset
-    device = torch.device(device)
-    if device.type != "cuda":
-        return kind(dataset, device) if choice is True else dataset
+    if not useful:
+        return kind(dataset, device)
     needed, free = bytes_needed(dataset), torch.cuda.mem_get_info(device)[0]
-    if needed <= MOST_OF_FREE_MEMORY * free or choice is True and needed < free:
+    if needed <= free * (1 if forced else MOST_OF_FREE_MEMORY):
         return kind(dataset, device)
     told = f"{needed / 2**30:.1f} GiB of audio, {free / 2**30:.1f} GiB free"
-    if choice is True:
+    if forced:
         raise ValueError(
             f"audio_in_memory is True, but it does not fit {device} ({told}): "
             "give audio_in_memory: False."
