@@ -9,6 +9,7 @@ Authors
 
 import argparse
 import contextlib
+import re
 import signal
 import sys
 import threading
@@ -18,6 +19,8 @@ from dispatch_sb import __version__
 from dispatch_sb.commands import COMMANDS
 from dispatch_sb.commands.command import Unfinished
 from dispatch_sb.commands.keep_option import joined
+
+FAILURES = (ValueError, OSError, RuntimeError, ImportError, MemoryError)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -68,15 +71,25 @@ def main(argv: Sequence[str] | None = None) -> int:
         part; 130 after Ctrl-C or a `kill`.
     """
     words = joined(sys.argv[1:] if argv is None else argv)
-    arguments = vars(build_parser().parse_args(words))
+    if hasattr(sys.stdout, "reconfigure"):  # names need not be UTF-8
+        sys.stdout.reconfigure(errors="backslashreplace")
+    parser = build_parser()
+    for before, word in zip(words, words[1:]):
+        if re.fullmatch(r"(--[\w-]+=)?\s*", word):
+            parser.error(
+                f"an empty word ('') follows {before}: is a variable of the "
+                "shell not set?"
+            )
+    arguments = vars(parser.parse_args(words))
     command, run = arguments.pop("command"), arguments.pop("run")
     try:
         with _terminated_like_interrupted():
             text = run(**arguments)
-    except (ValueError, OSError, RuntimeError, ImportError) as error:
+    except FAILURES as error:
         from dispatch_sb.data.disk import in_words
 
-        sys.stderr.write(f"dispatch-sb {command}: {in_words(error)}\n")
+        said = in_words(error) or "memory ran out: give less at a time."
+        sys.stderr.write(f"dispatch-sb {command}: {said}\n")
         return 1
     except Unfinished as error:
         sys.stdout.write(f"{error}\n")

@@ -27,8 +27,8 @@ def _export(card: str | None, scores: list[str], **options) -> str:
 
 def _read_scores(pair: str) -> tuple[str, dict]:
     """Name of a test set, and what its ``scores.json`` holds."""
-    name, equals, path = pair.partition("=")
-    if not equals:
+    name, _, path = pair.partition("=")
+    if not (name and path):
         raise ValueError(f"{pair!r} must be NAME=PATH_OF_SCORES_JSON.")
     scores = _read(path, json.loads)
     if not isinstance(scores, dict):

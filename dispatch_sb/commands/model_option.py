@@ -56,9 +56,9 @@ def check_device(name: str) -> None:
     import torch
 
     try:
-        torch.empty(0, device=name)
+        torch.zeros(1, device=name).cpu()
     except (RuntimeError, AssertionError) as error:
-        said = str(error).split("\n")[0].rstrip(".")
+        said = str(error).split("\n")[0].split(". ")[0].rstrip(".")
         raise ValueError(
             f"there is no device {name} here ({said}): leave --device out."
         ) from error

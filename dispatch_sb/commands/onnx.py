@@ -18,8 +18,8 @@ def _onnx(
     from dispatch_sb.sharing.onnx_file import card_and_example, write_onnx
 
     path = Path(output)
-    if path.suffix != ".onnx":
-        raise ValueError(f"{path} must end with .onnx.")
+    if path.suffix != ".onnx" or path.is_dir():
+        raise ValueError(f"{path} must be a file and end with .onnx.")
     if not path.parent.is_dir():
         raise FileNotFoundError(
             f"The folder {path.parent} does not exist: make it first."

@@ -12,27 +12,23 @@ def _shard(manifest, output, data_root, size, teacher, delay) -> str:
     from pathlib import Path
 
     from dispatch_sb.data import located_manifest, manifest_hash
-    from dispatch_sb.data.manifest import PLACEHOLDER
+    from dispatch_sb.data.manifest import PAIR, PLACEHOLDER
     from dispatch_sb.data.own_speech import prepare_pairs
     from dispatch_sb.data.shard_writing import write_shards
 
+    if delay and teacher is None:
+        raise ValueError("--delay is of recordings: give --teacher, too.")
     manifest, output = Path(manifest), Path(output)
     if manifest.is_dir():
         data_root, manifest = manifest, output / ".manifest" / "train.json"
         prepare_pairs({"train": data_root}, {"train": manifest}, data_root)
-    entries = located_manifest(manifest, data_root)
-    first = next(iter(entries.values()))
-    if "noisy_wav" not in first:
-        raise ValueError(
-            f"{manifest} lists no pairs: mix them first with dispatch-sb mix."
-        )
-    if PLACEHOLDER in first["noisy_wav"]:
+    entries = located_manifest(manifest, data_root, PAIR)
+    if PLACEHOLDER in next(iter(entries.values()))["noisy_wav"]:
         raise ValueError(
             f"The files of {manifest} lie below {PLACEHOLDER}: say with "
             "--data-root which folder that is."
         )
-    copies = output / ".aligned"
-    whose = None
+    copies, whose = output / ".aligned", None
     if teacher is not None:
         whose = _add_answers(entries, teacher, delay, copies)
     index, kept = write_shards(

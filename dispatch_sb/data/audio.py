@@ -390,8 +390,8 @@ def open_sound(source: str | os.PathLike | BinaryIO) -> Sound:
         name = "standard input"
     elif not os.path.isfile(source):
         raise FileNotFoundError(
-            f"{source} does not exist: check the path, or prepare the data "
-            "again."
+            f"{source} does not exist, or is no regular file: check the path, "
+            "or prepare the data again."
         )
     elif not os.path.getsize(source):
         raise _damaged(name, "is an empty file (0 bytes)")
@@ -405,6 +405,10 @@ def open_sound(source: str | os.PathLike | BinaryIO) -> Sound:
         elif not isinstance(source, str):
             source = _Source(source)
         file = Sound(source)
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"{name} has a name that is not UTF-8: rename it."
+        ) from error
     except TypeError as error:  # soundfile's word for headerless files
         raise ValueError(
             f"{name} has no header that says its rate: convert it to WAV."

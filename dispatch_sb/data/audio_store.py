@@ -127,7 +127,11 @@ class AudioStore:
                 signal = read_audio(path, sample_rate)
                 if visit is not None and place == 0:
                     visit(number, signal)
-                self._put(place, number, torch.from_numpy(signal))
+                kept, start = self.audio[place], self.starts[number]
+                if kept.dtype == torch.int16:
+                    signal = (signal * FULL_SCALE).astype(np.int16)
+                end = start + len(signal)
+                kept[start:end].copy_(torch.from_numpy(signal))
 
         map_files(fill, range(len(paths)), "Reading audio into memory")
         logger.info(
@@ -136,14 +140,6 @@ class AudioStore:
             device,
             sum(kept.nbytes for kept in self.audio) / 2**30,
         )
-
-    def _put(self, place: int, number: int, signal: torch.Tensor) -> None:
-        """Writes a file where it belongs."""
-        kept = self.audio[place]
-        if kept.dtype == torch.int16:
-            signal = (signal * FULL_SCALE).to(torch.int16)
-        start = self.starts[number]
-        kept[start : start + len(signal)].copy_(signal)
 
     def cut(
         self,

@@ -17,6 +17,7 @@ from dispatch_sb.data.audio import (
     sha256_of,
 )
 
+MIN_SECONDS = 0.25  # that PESQ needs
 SILENCE_PEAK = 1e-4  # -80 dB re full scale: three steps of 16-bit audio
 
 
@@ -41,7 +42,7 @@ class CheckedFile(NamedTuple):
 def check_file(
     path: str | os.PathLike,
     sample_rate: int = 16000,
-    min_seconds: float = 0.25,
+    min_seconds: float = MIN_SECONDS,
 ) -> CheckedFile:
     """Reads a whole file and lists everything that is wrong with it.
 
@@ -52,7 +53,7 @@ def check_file(
     sample_rate : int
         The rate in Hz that it must have.
     min_seconds : float
-        The least duration; PESQ needs 0.25 s.
+        The least duration.
 
     Returns
     -------

@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 PROBE = 1 << 16  # bytes
@@ -150,6 +151,7 @@ def writable_folder(
     needs: float = 0,
     probe: int = PROBE,
     make: bool = True,
+    apart: Iterable[str | os.PathLike] = (),
 ) -> Path:
     """Makes a folder if it is not there, and sees to it that files can be
     written into it, by writing one that has no name.
@@ -165,6 +167,8 @@ def writable_folder(
     make : bool
         False: a folder that is not there is left for later, and the one that
         would hold it is tried.
+    apart : iterable of str or os.PathLike
+        Folders that are searched for files; it may not lie in them.
 
     Returns
     -------
@@ -175,6 +179,8 @@ def writable_folder(
     ------
     OSError
         If that is refused, or not so much is free.
+    ValueError
+        If it lies where it may not.
 
     Example
     -------
@@ -187,6 +193,17 @@ def writable_folder(
     OSError: ... at least 1,000,000,000.0 GB are needed, ... GB are free: ...
     """
     folder = place = Path(folder)
+    if folder.parts[:1] == ("~",):
+        raise ValueError(
+            f"{folder} would be a folder named ~: write a blank before it, "
+            "not =, so that the shell puts your home there, or all of it."
+        )
+    for other in apart:
+        if folder.resolve().is_relative_to(Path(other).resolve()):
+            raise ValueError(
+                f"{folder} lies in {other}, and what is written would count as "
+                "part of that: give another folder."
+            )
     try:
         if make:
             folder.mkdir(parents=True, exist_ok=True)

@@ -6,6 +6,7 @@ Authors
 """
 
 import contextlib
+import errno
 import functools
 import hashlib
 import os
@@ -69,12 +70,20 @@ def audio_files(
             f"{folder} is not a folder: check the path, it has to hold "
             "audio files."
         )
-    return sorted(
-        Path(parent, name)
-        for parent, _, names in os.walk(folder, followlinks=True)
-        for name in names
-        if name.lower().endswith(suffixes) and not name.startswith(".")
-    )
+    found = []
+    for parent, inner, names in os.walk(folder, followlinks=True):
+        parent = Path(parent)
+        above = {os.path.realpath(x) for x in (parent, *parent.parents)}
+        # No link leads back up, where this would go round for ever.
+        inner[:] = [
+            x for x in inner if os.path.realpath(parent / x) not in above
+        ]
+        found += [
+            parent / name
+            for name in names
+            if name.lower().endswith(suffixes) and not name.startswith(".")
+        ]
+    return sorted(found)
 
 
 @contextlib.contextmanager
@@ -106,6 +115,8 @@ def atomic_path(path: str | os.PathLike, listed: bool = True):
     'complete'
     """
     path = Path(path)
+    if path.is_dir():  # found now, and not when all is written
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
     _remove_abandoned(os.path.abspath(path.parent))
     temporary = partial_of(path, _writer())
     try:

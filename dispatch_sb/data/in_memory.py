@@ -95,7 +95,7 @@ class InMemory(Dataset):
             Those about the choice of items; no worker processes.
         """
         kept = {key: given[key] for key in KEPT_OPTIONS if key in given}
-        return {**kept, "num_workers": 0, "collate_fn": _as_it_is}
+        return {**kept, "num_workers": 0, "collate_fn": lambda batch: batch}
 
     def __getitems__(self, indices: list[int]) -> Batch:
         """Makes a batch.
@@ -287,26 +287,25 @@ def keep_in_memory(
     >>> keep_in_memory([1, 2], "auto", "cpu")
     [1, 2]
     """
-    if choice is False:
-        return dataset
     kind = next(
         (new for old, new in IN_THEIR_PLACE if isinstance(dataset, old)), None
     )
-    if kind is None and choice is True:
+    device, forced = torch.device(device), choice is True
+    useful = kind is not None and device.type == "cuda"
+    if choice is False or not (useful or forced):
+        return dataset
+    if kind is None:
         raise ValueError(
             f"audio_in_memory is True, but {type(dataset).__name__} cannot be "
             "kept in memory: give audio_in_memory: auto."
         )
-    if kind is None:
-        return dataset
-    device = torch.device(device)
-    if device.type != "cuda":
-        return kind(dataset, device) if choice is True else dataset
+    if not useful:
+        return kind(dataset, device)
     needed, free = bytes_needed(dataset), torch.cuda.mem_get_info(device)[0]
-    if needed <= MOST_OF_FREE_MEMORY * free or choice is True and needed < free:
+    if needed <= free * (1 if forced else MOST_OF_FREE_MEMORY):
         return kind(dataset, device)
     told = f"{needed / 2**30:.1f} GiB of audio, {free / 2**30:.1f} GiB free"
-    if choice is True:
+    if forced:
         raise ValueError(
             f"audio_in_memory is True, but it does not fit {device} ({told}): "
             "give audio_in_memory: False."
@@ -338,8 +337,3 @@ def bytes_needed(dataset: PairDataset | DynamicMixture) -> int:
         files = [entries[0][f"{kind}_wav"] for kind in dataset.kinds]
         each = sum(map(bytes_of, files))
     return round(seconds * dataset.sample_rate * each)
-
-
-def _as_it_is(batch: Batch) -> Batch:
-    """Collates nothing: the dataset gives whole batches."""
-    return batch

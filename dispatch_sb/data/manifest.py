@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from dispatch_sb.data.checks import check_file
+from dispatch_sb.data.checks import MIN_SECONDS, check_file
 from dispatch_sb.data.files import atomic_path, map_files
 from dispatch_sb.data.freshness import digest, is_current, remember, stamps
 from dispatch_sb.data.matching import match_pairs, name_files
@@ -75,7 +75,7 @@ def write_pair_manifest(
     exclude_speakers: Iterable[str] | None = None,
     words: Mapping[str, str] | None = None,
     sample_rate: int = 16000,
-    min_seconds: float = 0.25,
+    min_seconds: float = MIN_SECONDS,
 ) -> dict:
     """Makes a manifest of two folders that hold pairs of equal names.
 
@@ -143,7 +143,7 @@ def write_single_manifest(
     speakers: Iterable[str] | None = None,
     exclude_speakers: Iterable[str] | None = None,
     sample_rate: int = 16000,
-    min_seconds: float = 0.25,
+    min_seconds: float = MIN_SECONDS,
 ) -> dict:
     """Makes a manifest of folders of speech, or of noise, to be mixed.
 

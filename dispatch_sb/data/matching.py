@@ -76,6 +76,10 @@ def match_pairs(
     """
     folders = {"clean": Path(clean_folder), "noisy": Path(noisy_folder)}
     problems, found, repeated = [], {}, set()
+    if folders["clean"].resolve() == folders["noisy"].resolve():
+        problems.append(
+            f"{noisy_folder} is both the clean and the noisy folder."
+        )
     for kind, folder in folders.items():
         found[kind] = _list_folder(folder, problems)
         counts = Counter(path.stem for path in found[kind])

@@ -8,6 +8,7 @@ Authors
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -40,6 +41,7 @@ FILE = when(
     "the name of a file beside it",
 )
 MARKER = "mixtures.json"
+MOST = 10**7  # mixtures of one folder, or of one epoch
 LEAST_BYTES = 1.5  # of a sample of clean and noisy speech, compressed
 
 
@@ -102,7 +104,7 @@ class DynamicMixture(EpochDataset):
         self.level_db = tuple(level_db)
         self.seed = seed
         self.sample_rate = sample_rate
-        self.length = length or int(np.ceil(self.ends[-1] / segment_seconds))
+        self.length = _checked(length or self.ends[-1] / segment_seconds)
         super().__init__(
             {f"mixture_{i:06d}": {"index": i} for i in range(self.length)},
             load=self._load,
@@ -202,7 +204,7 @@ def write_mixtures(
     check_choice("snr_db", snr_db)
     speech = located_manifest(speech_manifest, data_root, (*SINGLE, "speaker"))
     noise = _paths(noise_manifest, data_root)
-    plan = _plan(speech, count, seed, suffix)
+    plan = _plan(speech, _checked(count), seed, suffix)
     made_with = {
         "speech": manifest_hash(speech_manifest),
         "noise": manifest_hash(noise_manifest),
@@ -235,6 +237,15 @@ def write_mixtures(
             write_audio(folder / name, signal, sample_rate, "PCM_16")
 
     map_files(write, left, "Mixing")
+
+
+def _checked(count: float) -> int:
+    """A number of mixtures, rounded up, of which nobody makes too many."""
+    if not count <= MOST:
+        raise ValueError(
+            f"{count:.3g} mixtures are too many: ask for {MOST:,} at most."
+        )
+    return math.ceil(count)
 
 
 def _paths(manifest, data_root) -> list[str]:

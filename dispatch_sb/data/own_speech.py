@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from dispatch_sb.data.checks import MIN_SECONDS
 from dispatch_sb.data.disk import writable_folder
 from dispatch_sb.data.manifest import (
     ManifestError,
@@ -22,7 +23,6 @@ from dispatch_sb.data.mixing import write_mixtures
 from dispatch_sb.data.segments import (
     check_choice,
     random_generator,
-    segment_samples,
 )
 
 logger = logging.getLogger(__name__)
@@ -169,12 +169,19 @@ def mix_folders(
             check_choice(name, tuple(choice))
     if level_db is not None and level_db[1] > 0:
         raise ValueError(f"level_db is {level_db}: no level is above 0 dB.")
-    segment_samples(segment_seconds, 16000)
-    out = writable_folder(out, make=False)
+    length = MIN_SECONDS if segment_seconds is None else segment_seconds
+    if not MIN_SECONDS <= length < math.inf:
+        raise ValueError(
+            f"segment_seconds is {segment_seconds}: give {MIN_SECONDS} or "
+            "more; nothing shorter is trained on or scored."
+        )
+    out = writable_folder(
+        out, make=False, apart=[*clean_folders, *noise_folders]
+    )
     speech, _ = _list_everything(clean_folders, noise_folders, out)
     lengths = [entry["length"] for entry in speech.values()]
     seconds = segment_seconds or sum(lengths) / len(lengths)
-    count = math.ceil(3600 * hours / seconds)
+    count = 3600 * hours / seconds
     write_mixtures(
         out / "speech.json",
         out / "noise.json",
@@ -187,7 +194,7 @@ def mix_folders(
         level_db=level_db,
         suffix=".flac",
     )
-    return count
+    return math.ceil(count)
 
 
 def _list_everything(clean_folders, noise_folders, folder: Path) -> tuple:

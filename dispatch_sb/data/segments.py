@@ -315,7 +315,9 @@ def check_choice(name: str, choice: tuple | list) -> None:
         (low, high), or a list of values.
     """
     is_range = isinstance(choice, tuple)
-    if is_range and (len(choice) != 2 or not choice[0] <= choice[1]):
-        raise ValueError(f"{name} is {choice}: give a tuple (low, high).")
-    if len(choice) == 0:
-        raise ValueError(f"{name} is empty: give at least one value in dB.")
+    wrong = is_range and (len(choice) != 2 or not choice[0] <= choice[1])
+    if wrong or not choice or not all(-100 <= x <= 100 for x in choice):
+        raise ValueError(
+            f"{name} is {choice}: give a tuple (low, high), or a list of "
+            "values, in dB from -100 to 100."
+        )

@@ -229,7 +229,7 @@ class _Packing:
         }
         sample = {"__key__": f"{number:08d}"}
         sample["json"] = json.dumps({"id": key, **about}).encode()
-        lengths = set()
+        lengths = {round(entry["length"] * self.sample_rate)}
         for kind in self.kinds:
             path = Path(entry[f"{kind}_wav"])
             content = path.read_bytes()
@@ -241,8 +241,8 @@ class _Packing:
             sample[f"{kind}{suffix}"] = content
         if len(lengths) > 1:
             raise ValueError(
-                f"{path} and its partners have {sorted(lengths)} samples: "
-                "cut them to one length."
+                f"{path}, its partners and the manifest have "
+                f"{sorted(lengths)} samples: cut them to one length."
             )
         return sample
 

@@ -319,7 +319,7 @@ def parse_json(text: str | bytes, finite: bool = True) -> Any:
     ValueError: the key 'a' is given twice
     """
     try:
-        text = text if isinstance(text, str) else text.decode("utf-8")
+        text = text if isinstance(text, str) else text.decode("utf-8-sig")
         content = json.loads(
             text,
             object_pairs_hook=_once_each,

@@ -5,6 +5,7 @@ Authors
 """
 
 import os
+import re
 from pathlib import Path
 
 from dispatch_sb.data.files import AUDIO_SUFFIXES
@@ -45,7 +46,7 @@ def read_words(source: str | os.PathLike) -> dict[str, str]:
     source = Path(source)
     if source.is_dir():
         words = {
-            path.stem: path.read_text("utf-8", "replace")
+            path.stem: path.read_text("utf-8-sig", "replace")
             for path in sorted(source.glob("[!.]*.txt"))
         }
     elif source.is_file():
@@ -67,16 +68,11 @@ def read_words(source: str | os.PathLike) -> dict[str, str]:
 
 def _read_file(path: Path) -> dict[str, str]:
     """Texts by name, of JSON or of lines that begin with the name."""
-    text = path.read_text("utf-8", "replace")
+    text = path.read_text("utf-8-sig", "replace")
     if path.suffix.lower() == ".json":
         words = read_json(path, block_of(STRING), "map names to texts.")
     else:
         parts = [line.split(maxsplit=1) for line in text.splitlines()]
         words = dict(part for part in parts if len(part) == 2)
-    return {_name(key): str(value) for key, value in words.items()}
-
-
-def _name(file: str) -> str:
-    """A file's name without the suffix of audio."""
-    path = Path(file)
-    return path.stem if path.suffix.lower() in AUDIO_SUFFIXES else path.name
+    ends = re.compile(rf"({'|'.join(map(re.escape, AUDIO_SUFFIXES))})$", re.I)
+    return {ends.sub("", Path(key).name): words[key] for key in words}

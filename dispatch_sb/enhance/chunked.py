@@ -5,6 +5,7 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -83,10 +84,12 @@ class ChunkedEnhancer:
         overlap_seconds: float = OVERLAP_SECONDS,
         keep: float | str | None = None,
     ):
-        if not 0 <= 3 * overlap_seconds <= chunk_seconds or chunk_seconds == 0:
+        fits = 0 <= 3 * overlap_seconds <= chunk_seconds < math.inf
+        if not fits or chunk_seconds == 0:
             raise ValueError(
-                f"Chunks of {chunk_seconds:g} s cannot overlap by "
-                f"{overlap_seconds:g} s: take at most a third of a chunk."
+                f"No signal is cut into chunks of {chunk_seconds:g} s that "
+                f"overlap by {overlap_seconds:g} s: give numbers above 0, the "
+                "overlap at most a third of a chunk."
             )
         self.floor = floor_of(model, keep)
         self.model = model

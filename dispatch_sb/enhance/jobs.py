@@ -9,6 +9,7 @@ import contextlib
 import functools
 import glob
 import math
+import mimetypes
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -124,7 +125,11 @@ def plan_jobs(
     names_file = is_audio_name(output) and not output.is_dir()
     if wanted is not None:
         format_of(wanted)
-    if len(inputs) == 1 and os.path.isfile(inputs[0]) and names_file:
+    one = len(inputs) == 1 and not os.path.isdir(inputs[0])
+    one = one and os.path.exists(inputs[0])
+    if one and not output.is_dir() and mimetypes.guess_type(output)[0]:
+        format_of(output.suffix)  # or it is a mistake, such as out.m4a
+    if one and names_file:
         if wanted and format_of(wanted) != format_of(output.suffix):
             raise ValueError(
                 f"{output} and --format {wanted} contradict each other: give "

@@ -18,6 +18,7 @@ from dispatch_sb.enhance.enhancer import StreamingEnhancer
 REMEMBERED = 1 << 16  # blocks whose times are kept: 17 minutes of 16 ms
 SILENCE = -99.0  # dB re full scale, shown for less
 METER = 10  # characters, 6 dB each
+LONGEST = 1 << 20  # samples of a block
 
 
 class LiveEnhancer:
@@ -39,7 +40,7 @@ class LiveEnhancer:
     Raises
     ------
     ValueError
-        If the block is empty.
+        If the block is empty, or nobody would wait for it.
 
     Example
     -------
@@ -56,8 +57,11 @@ class LiveEnhancer:
 
     def __init__(self, enhancer: StreamingEnhancer, block: int | None = None):
         block = enhancer.hop if block is None else block
-        if block < 1:
-            raise ValueError(f"A block needs samples, got {block}.")
+        if not 1 <= block <= LONGEST:
+            raise ValueError(
+                f"A block of {block} samples is none to listen to: give 1 to "
+                f"{LONGEST}."
+            )
         self.enhancer = enhancer
         self.block = block
         self.sample_rate = enhancer.sample_rate

@@ -60,8 +60,10 @@ def live_from_file(
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is no audio, or damaged.
+        If it is no audio, or damaged, or the target is the source.
     """
+    if target and os.path.realpath(target) == os.path.realpath(source):
+        raise ValueError(f"{target} is the input: write to another file.")
     with open_sound(source) as file, _recording(target, live) as record:
         arrival = time.perf_counter()
         with contextlib.suppress(KeyboardInterrupt):

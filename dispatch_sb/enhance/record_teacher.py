@@ -138,6 +138,7 @@ def record_folder(
     if not noisy:
         raise FileNotFoundError(f"{noisy_folder} holds no audio files.")
     named = _named(noisy, noisy_folder)
+    writable_folder(out, make=False, apart=[noisy_folder])
     return _record(load(), load, named, Path(out), workers, force, device)
 
 

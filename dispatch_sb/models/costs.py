@@ -241,11 +241,12 @@ def real_time_factor(
     Raises
     ------
     ValueError
-        If ``seconds`` or ``runs`` is not positive.
+        If ``seconds`` or ``runs`` makes no sense.
     """
-    if not 0 < seconds < math.inf or runs < 1:
+    if not 0.1 <= seconds <= 3600 or runs < 1:
         raise ValueError(
-            f"seconds and runs must be positive, got {seconds} and {runs}."
+            f"seconds is {seconds} and runs {runs}: give 0.1 to 3600 seconds, "
+            "and 1 run or more."
         )
     noise = torch.randn(1, round(seconds * model.sample_rate))
     times, threads = [], torch.get_num_threads()

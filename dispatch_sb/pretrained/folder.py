@@ -143,6 +143,13 @@ def save(
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
         raise FileExistsError(f"{folder} is a file: name a folder.")
+    recipe, own = folder / "hyperparams.yaml", folder / "config.json"
+    is_run = recipe.exists() and not own.exists()
+    if is_run or Path.cwd().is_relative_to(folder.resolve()):
+        raise ValueError(
+            f"{folder} is a run, or holds the folder that you are in, and "
+            "cannot be replaced: name another."
+        )
     folder.parent.mkdir(parents=True, exist_ok=True)
     _tidy_up(folder)
     prefix = f".{folder.name}{SAVING}"

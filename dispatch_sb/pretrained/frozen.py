@@ -15,6 +15,7 @@ from dispatch_sb.pretrained.teacher import Teacher
 
 logger = logging.getLogger(__name__)
 
+LONGEST_DELAY = 10**6  # samples; anything longer is a mistake
 LOW_PRECISION_DEVICES = {"cuda"}
 
 
@@ -72,9 +73,9 @@ class FrozenTeacher(Teacher):
         resample: bool = False,
     ):
         super().__init__(sample_rate)
-        if not isinstance(delay, int) or delay < 0:
+        if not isinstance(delay, int) or not 0 <= delay <= LONGEST_DELAY:
             raise ValueError(
-                f"delay must be a non-negative number of samples, got {delay!r}"
+                f"delay must be 0 to {LONGEST_DELAY} samples, got {delay!r}"
             )
         self.delay = delay
         self.match_level = match_level

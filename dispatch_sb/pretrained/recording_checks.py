@@ -243,7 +243,8 @@ def _shortened(problems: list[str]) -> list[str]:
 
 def _unanswered(teacher: RecordedTeacher, pairs: Mapping) -> list[str]:
     """Noisy files without a recording, and those that share one."""
-    users = Counter(pair["recorded"] for pair in pairs.values())
+    uses = {tuple(pair.values()) for pair in pairs.values()}  # in any part
+    users = Counter(recorded for _, recorded in uses)
     missing = [
         f"{pair['noisy']} has no recording in {teacher.folder}: record it "
         "under the same name, or take the pair out of the data."

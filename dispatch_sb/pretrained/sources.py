@@ -106,7 +106,7 @@ def open_source(
             return _inside(folder, name)
 
         return find, None
-    if HUB_ID.fullmatch(str(source)):
+    if HUB_ID.fullmatch(str(source)) and not os.path.exists(source):
         hub = HubModel(str(source), revision, savedir, kind, keys)
         return hub, hub.commit
     raise FileNotFoundError(

@@ -7,6 +7,7 @@ Authors
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Mapping
@@ -29,11 +30,14 @@ from dispatch_sb.runs.run_checks import (
     TEACHER,
     check_scores,
 )
-from dispatch_sb.runs.settings import Settings
+from dispatch_sb.runs.settings import Settings, in_words
 
 PARTS = ("train", "valid", "test")
 # The key of an epoch under which stands what no two trainings share.
 SPEED = "speed"
+# Keys of a recipe that stay while a training goes on.
+LASTING = "method seed lr student enhancement_loss distillation_loss".split()
+LASTING += ["distillation_weight", "distillation_share"]
 # Keys of scores.json that hold scores; all others describe the run.
 TABLES = (*SYSTEMS, "files", "flavours", "differences", "wer_settings")
 
@@ -177,7 +181,33 @@ class Run:
         ---------
         text : str
             YAML, resolved: what is written is what was run.
+
+        Raises
+        ------
+        ValueError
+            If there are checkpoints of something else.
+
+        Example
+        -------
+        >>> run = Run(getfixture("tmp_path"))
+        >>> run.write_settings("seed: 1")
+        >>> (run.checkpoints / "CKPT+1").mkdir(parents=True)
+        >>> run.write_settings("seed: 2")
+        Traceback (most recent call last):
+        ...
+        ValueError: ... holds a training whose seed is 1, and not 2: ...
         """
+        before, now = {}, Settings(text).tree
+        if any(self.checkpoints.glob("CKPT*")):
+            with contextlib.suppress(ValueError):  # damaged, and written anew
+                before = self.settings.tree
+        for key in (key for key in LASTING if key in before and key in now):
+            was, is_now = in_words(before[key]), in_words(now[key])
+            if was != is_now:
+                raise ValueError(
+                    f"{self.folder} holds a training whose {key} is {was}, and "
+                    f"not {is_now}: give another --output_folder, or delete it."
+                )
         self._write(self.recipe.name, text)
 
     def write_epoch(self, epoch: Mapping[str, Any]) -> None:

@@ -123,7 +123,8 @@ def parse_yaml(text: str | bytes, name: str) -> Mapping[str, Any]:
         text = text if isinstance(text, str) else text.decode("utf-8")
         tree = ruamel.yaml.YAML().load(text)
     except DuplicateKeyError as error:
-        raise ValueError(f"{name}: a key is given twice: {error}") from error
+        line = error.problem_mark.line + 1
+        raise ValueError(f"{name}, line {line}: {error.problem}.") from error
     except Exception as error:  # ruamel.yaml's, and what its types raise
         raise ValueError(f"{name} is not YAML: {error}") from error
     if not isinstance(tree, Mapping | None):

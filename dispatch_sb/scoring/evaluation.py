@@ -28,6 +28,7 @@ from dispatch_sb.pretrained.teacher import Teacher
 from dispatch_sb.runs.provenance import describe_models, provenance
 from dispatch_sb.runs.run import Run
 from dispatch_sb.scoring import chosen_metrics, score_systems
+from dispatch_sb.scoring.journal import ScoreJournal
 from dispatch_sb.scoring.word_errors import check_word_errors, score_words
 from dispatch_sb.scoring.word_settings import word_error_settings
 
@@ -158,6 +159,8 @@ def score_models(
         `dispatch_sb.scoring.word_errors.score_words` if ``wer`` is given.
     """
     metrics, folder = chosen_metrics(metrics), Path(output_folder)
+    journal = scores_cache or folder / "scores.jsonl"
+    ScoreJournal(journal)  # what is wrong with it, now
     own = dict(own_part([*entries.items()]))
     enhanced = {
         name: enhance_entries(
@@ -183,7 +186,6 @@ def score_models(
         }
         return {key: known[key] for key in entries}
 
-    journal = scores_cache or folder / "scores.jsonl"
     scores = score_systems(
         items, workers, metrics, journal=journal, from_all=of_all
     )
@@ -251,7 +253,11 @@ def evaluate_folders(
     metrics = chosen_metrics(metrics)
     if workers is not None and workers < 1:
         raise ValueError(f"workers is {workers}: give 1 or more.")
-    folder = writable_folder(output_folder, make=False)
+    folder = writable_folder(
+        output_folder,
+        make=False,
+        apart=[clean_folder, noisy_folder, source],
+    )
     manifest = folder / "manifests" / "test.json"
     root = Path(clean_folder).resolve().parent
     texts = {} if words is None else read_words(words)

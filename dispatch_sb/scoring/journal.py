@@ -36,6 +36,11 @@ class ScoreJournal:
         The file; made when the first score comes. A line that was cut off by
         an interruption is ignored.
 
+    Raises
+    ------
+    ValueError
+        If the file holds anything else: it is somebody's.
+
     Example
     -------
     >>> import tempfile
@@ -49,8 +54,14 @@ class ScoreJournal:
         self.path = Path(path)
         self._scores = {}
         if self.path.exists():
-            for line in self.path.read_text("utf-8", "replace").splitlines():
+            text = self.path.read_text("utf-8", "replace")
+            for line in text.splitlines():
                 self._remember(line)
+            if text.strip() and not (self._scores or text.startswith("\n{")):
+                raise ValueError(
+                    f"{self.path} holds no scores, but something else: give "
+                    "another file to keep scores in (scores_cache)."
+                )
 
     def get(self, key: str, metrics: tuple[str, ...]) -> dict:
         """Return those of a pair's scores that are there.

@@ -18,6 +18,7 @@ from typing import Any
 
 import ruamel.yaml
 from hyperpyyaml import load_hyperpyyaml, resolve_references
+from speechbrain.utils.run_opts import RunOptions
 
 from dispatch_sb.data.value_checks import TEXT
 from dispatch_sb.runs.settings import parse_yaml, tag_of
@@ -208,18 +209,28 @@ def quoted_paths(words: Sequence[str]) -> list[str]:
     Raises
     ------
     ValueError
-        If HyperPyYAML would take a part of a path for a reference.
+        If a word is nobody's value, or HyperPyYAML would take a part of a path
+        for a reference.
 
     Example
     -------
     >>> quoted_paths(["a.yaml", "--data_folder", "/a #1", "--x=./b", "--y=c"])
     ['a.yaml', '--data_folder', '"/a #1"', '--x="./b"', '--y=c']
     """
-    quoted = list(words[:1])
+    quoted, wanted = list(words[:1]), False
     for word in words[1:]:
         option, equals, value = "", "", word
         if word.startswith("--"):
             option, equals, value = word.partition("=")
+            flag = getattr(RunOptions, option[2:], None) is False
+            wanted = not equals and not flag
+        elif not wanted:  # SpeechBrain would append it to the last value
+            raise ValueError(
+                f"{word} is no option's value: give RECIPE.yaml --key value, a "
+                "value with blanks in quotes."
+            )
+        else:
+            wanted = quoted[-1].endswith("_module_keys")
         if value.startswith(("/", "./", "../")):
             if found := REFERENCE.search(value):
                 raise ValueError(

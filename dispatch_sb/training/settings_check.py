@@ -20,6 +20,7 @@ from dispatch_sb.data.value_checks import (
     POSITIVE,
     TEXT,
     Check,
+    block_of,
     either,
     list_of,
     number,
@@ -77,7 +78,7 @@ OBJECT = when(lambda value: False, "an object, such as !new:package.Class")
 # object (`!new:...`), needs no check: an object checks its own arguments.
 CHECKS: dict[str, Check] = {
     # Objects
-    "modules": BLOCK,
+    "modules": block_of(OBJECT),
     **dict.fromkeys(
         (
             "checkpointer",
@@ -123,7 +124,7 @@ CHECKS: dict[str, Check] = {
     "schedule.final": number("[0, 1]"),
     "opt_class.betas": list_of(number("[0, 1)"), 2, 2),
     "opt_class.weight_decay": AT_LEAST_0,
-    "segment_seconds": or_null(number("[0.1, inf)")),
+    "segment_seconds": or_null(number("[0.1, 3600]")),
     "own_pairs": COUNT,
     "mixtures_per_epoch": or_null(COUNT),
     "mixing_snr_db": list_of(number("[-100, 100]"), 2, 2, rising=True),

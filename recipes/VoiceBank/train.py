@@ -74,6 +74,7 @@ from dispatch_sb.runs.provenance import (
     provenance,
 )
 from dispatch_sb.runs.run import Run
+from dispatch_sb.scoring.journal import ScoreJournal
 from dispatch_sb.scoring.word_errors import check_word_errors
 from dispatch_sb.sharing.card import read_head
 from dispatch_sb.training.brain import DistillationBrain
@@ -589,6 +590,8 @@ def make_brain(arguments: list):
         _ = hparams[key]  # one that is missing is named now
     for folder in written_folders(hparams):
         writable_folder(folder, make=False)
+    if hparams["scores_cache"] is not None:
+        ScoreJournal(hparams["scores_cache"])  # what is wrong with it, now
     ddp_init_group(run_opts)
     brain = DistillationBrain(
         modules=hparams["modules"],

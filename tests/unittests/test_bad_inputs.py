@@ -11,13 +11,17 @@ import json
 import shlex
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import onnx.parser
 import pytest
 import torch
+from clear_errors import attempt, share
 from finished_run import TINY, write_run
+from hypothesis import given
+from hypothesis import strategies as st
 from odd_sounds import REFUSED, TONE, made
 
 from dispatch_sb import cli
@@ -62,6 +66,22 @@ parts: {}
 tests: {}
 """,
 }
+# Good command lines, in which words are then changed, added or left out.
+LINES = """
+enhance a.wav out.wav --keep -12 --model model
+enhance clean a.wav out --format flac
+enhance a.wav out.flac --model a.onnx --chunk-seconds 3 --overlap-seconds 1
+live --fast --input a.wav --output out.wav --block-ms 20
+mix clean noisy out --hours 0.001 --snr 0 10 --segment 0.5 --seed 3
+record model noisy out --delay 1 --device cpu
+shard pairs.json --data-root . --output out --teacher recorded --size 1
+export run out --keep -12dB --example a.wav --scores test=run/scores.json
+push model lab/a --tag v1 --message more --dry-run
+profile model --seconds 0.1 --runs 1
+"""
+ODD = """- . .. nan inf -1 0 1e9 1e400 * [ x=1 --no --help --revision clean
+noisy model run recorded shards pairs.json a.wav a.onnx empty no/such lab/a"""
+ODD = [*ODD.split(), "", " ", "a b", "x" * 300, "ä\udce4", "two\nlines"]
 SOUNDS = {
     "long": made("WAV", "FLOAT", TONE),
     "short": made("WAV", "FLOAT", TONE[:99]),
@@ -194,6 +214,31 @@ def test_a_bad_input(whole, tmp_path, monkeypatch, capfd, line, named, changes):
         for path in set(here.rglob("*")) - before
     }
     assert left <= {"made"} and set(here.rglob("*")) >= before, (text, left)
+
+
+@pytest.mark.filterwarnings("ignore")
+@share(0.5)
+@given(data=st.data())
+def test_any_command_line(whole, tmp_path, monkeypatch, capfd, data):
+    words = data.draw(st.sampled_from(LINES.strip().split("\n"))).split()
+    for _ in range(data.draw(st.integers(1, 2))):
+        place = data.draw(st.integers(1, len(words) - 1))
+        new = data.draw(st.sampled_from([[], *([odd] for odd in ODD)]))
+        words[place : place + data.draw(st.integers(0, 1))] = new
+    if words[0] == "push":
+        words.append("--dry-run")
+    here = Path(tempfile.mkdtemp(dir=tmp_path)) / "w"
+    monkeypatch.chdir(shutil.copytree(whole, here))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setitem(sys.modules, "sounddevice", None)  # nobody listens
+    files = [path for path in here.rglob("*") if path.is_file()]
+    before = {path: path.read_bytes() for path in files}
+    status = attempt(lambda: run(words))
+    told = capfd.readouterr()
+    text = f"{words}: {status}\n{told.out}{told.err}"
+    assert status in (0, 1, 2) and "Traceback" not in text, text
+    for path in files * (words[0] != "export"):  # that may replace a model
+        assert path.read_bytes() == before[path], (path, text)
 
 
 def test_there_are_many():

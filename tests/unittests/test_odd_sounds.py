@@ -61,3 +61,10 @@ def test_what_is_damaged_is_refused(tmp_path, name):
     path.write_bytes(REFUSED[name])
     with pytest.raises(ValueError, match=name):
         read_audio(path, None)
+
+
+def test_a_name_of_another_encoding_is_named(tmp_path):
+    path = tmp_path / "caf\udce9.wav"
+    path.write_bytes(READ["list.wav"])
+    with pytest.raises(ValueError, match="caf.*UTF-8"):
+        probe(path)

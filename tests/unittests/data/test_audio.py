@@ -58,6 +58,15 @@ def test_interrupted_writing_leaves_the_old_file(tmp_path, monkeypatch):
     assert path.read_bytes() == b"whole"
 
 
+def test_folders_that_hold_themselves_are_searched_once(tmp_path):
+    write_audio(tmp_path / "in" / "a.wav", noise(0.1))
+    for number in range(30):  # and not 30 * 30 * 30 ... times
+        (tmp_path / "in" / f"{number}").symlink_to(tmp_path)
+    (tmp_path / "again").symlink_to("in")
+    found = [tmp_path / name / "a.wav" for name in ("again", "in")]
+    assert audio_files(tmp_path) == found
+
+
 def test_other_rates_and_stereo_are_refused_with_what_converts_them(
     tmp_path, monkeypatch
 ):

@@ -225,12 +225,6 @@ def test_files_of_others_are_left_alone(words, tmp_path, capsys):
     assert theirs.is_file()
 
 
-def test_hours_that_are_none_are_refused(words, capsys):
-    for hours in ("0", "nan", "inf"):
-        assert main([*words[:-1], hours]) == 1
-        assert hours in capsys.readouterr().err
-
-
 def test_own_recordings_are_split_by_speakers_and_by_noises(tmp_path):
     folders = [tmp_path / "speech"], [tmp_path / "noise"]
     for index in range(8):

@@ -10,7 +10,6 @@ import torch
 from demo_signals import RATE, write_pair
 from torch import nn
 
-from dispatch_sb.cli import main
 from dispatch_sb.data.files import sha256_of
 from dispatch_sb.demo import sample_recording
 from dispatch_sb.demo.models import enhance, open_models
@@ -108,11 +107,6 @@ def test_a_teacher_of_another_rate_is_converted_and_said_so(folder, tmp_path):
         models.networks["teacher"], np.ones(4001, "float32"), "teacher"
     )
     assert enhanced.shape == (4001,)
-
-
-def test_a_model_that_is_not_there_is_named(capsys):
-    assert main(["demo", "--student", "no/such/model"]) == 1
-    assert "no/such/model" in capsys.readouterr().err
 
 
 def test_an_output_that_is_no_number_is_an_error():

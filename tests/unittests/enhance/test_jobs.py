@@ -85,24 +85,16 @@ def test_formats_and_what_is_there_already(here):
 @pytest.mark.parametrize(
     "inputs, output, wanted, named",
     [
-        (["in"], "in", None, r"\bin "),
         (["in/../in/"], "in", None, r"\bin "),
         ([A], "in", None, A),
-        ([A], A, None, A),
         ([A], "link", None, "link/a.wav"),
         ([A, "other/a.wav"], "out", None, "other/a.wav .*out/a.wav"),
         (["in/sub"], "out", "ogg", "out/[bB].ogg"),
         (["in"], "b.wav", None, "b.wav"),
         (["in"], "in/notes.txt", None, "in/notes.txt"),
-        (["nowhere"], "out", None, "nowhere"),
-        (["in/*.mp3"], "out", None, r"in/\*.mp3"),
-        (["empty"], "out", None, "empty"),
-        ([A], "b.flac", "wav", "b.flac.*wav"),
-        ([A], "out", "m4a", "m4a"),
     ],
 )
 def test_what_cannot_work_is_said_first(here, inputs, output, wanted, named):
-    Path("empty").mkdir()
     Path("link").mkdir()
     Path("link/a.wav").symlink_to(here / A)
     soundfile.write("in/sub/B.flac", np.zeros(800), 8000)

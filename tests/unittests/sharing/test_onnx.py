@@ -169,21 +169,6 @@ def test_a_file_that_differs_is_removed(written, model, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(
-    "words, named",
-    [
-        (["b.txt"], "b.txt"),
-        (["no/such/b.onnx"], "no/such"),
-        (["b.onnx", "--audio", "nothing.wav"], "nothing.wav"),
-    ],
-)
-def test_wrong_arguments(words, named, tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    assert main(["onnx", str(FOLDER), *words]) == 1
-    assert named in capsys.readouterr().err
-    assert not list(tmp_path.iterdir())
-
-
 def test_a_run_is_checked_on_its_own_test_file(tmp_path, capsys):
     folder, output = write_run(tmp_path), tmp_path / "student.onnx"
     assert main(["onnx", str(folder), str(output)]) == 0

@@ -57,7 +57,7 @@ def test_a_key_in_a_block_is_another_key():
 
 def test_every_check_refuses_something():
     """None lets through what no key can be."""
-    blocks = {"train_loader_kwargs", "valid_loader_kwargs", "taps", "modules"}
+    blocks = {"train_loader_kwargs", "valid_loader_kwargs", "taps"}
     assert {k for k, check in CHECKS.items() if not check({1: -1})} == blocks
 
 
