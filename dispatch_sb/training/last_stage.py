@@ -102,8 +102,7 @@ def evaluate_run(brain: Any, hparams: Mapping, data_root: str) -> dict:
             models |= scored
             heard += recordings
     about = {
-        "method": hparams["method"],
-        "seed": hparams["seed"],
+        **{key: hparams[key] for key in ("method", "seed")},
         "teacher_hash": digest([learned_from, *map(_hash_of, heard)]),
         **_what_decides(hparams, entries),
         **describe_models(models),
@@ -126,9 +125,8 @@ def evaluate_run(brain: Any, hparams: Mapping, data_root: str) -> dict:
     if scores is None:
         logger.info("Scored already: the same weights, files and settings.")
     else:
-        scores = score_words(
-            scores, entries, run.folder, hparams.get("wer"), brain.device
-        )
+        wer = hparams.get("wer")
+        scores = score_words(scores, entries, run.folder, wer, brain.device)
         run.write_scores(scores, {**about, **provenance()})
     print(format_table(run.scores))
     loss = hparams.get("distillation_loss")

@@ -493,13 +493,15 @@ def write_json(path: Path, content: dict) -> None:
         Path(partial).write_text(text + "\n", encoding="utf-8")
 
 
-def results(study: Study, _) -> None:
+def results(study: Study, options: argparse.Namespace) -> None:
     """Writes what the finished cells say.
 
     Arguments
     ---------
     study : Study
         The study.
+    options : argparse.Namespace
+        Not used; there so that all actions are called alike.
     """
     references = {}
     if study.references.is_file():
