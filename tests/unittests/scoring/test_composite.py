@@ -23,10 +23,11 @@ def frames_of(signal, rate):
         yield signal[index * step : index * step + length] * window
 
 
-def best_mean(values):
-    """Mean of the lowest 95 %."""
-    keep = math.floor(0.95 * len(values) + 0.5)
-    return np.mean(sorted(values)[:keep])
+def literal(distance, clean, other, rate):
+    """Mean distance of the nearest 95 % of the frames."""
+    pairs = zip(frames_of(clean, rate), frames_of(other, rate))
+    values = sorted(distance(x, y, rate) for x, y in pairs)
+    return np.mean(values[: math.floor(0.95 * len(values) + 0.5)])
 
 
 def predictor(lags):
@@ -34,19 +35,15 @@ def predictor(lags):
     return np.concatenate([[1], -solve_toeplitz(lags[:-1], lags[1:])])
 
 
-def literal_llr(clean, other, rate):
+def llr_of(x, y, rate):
     """Ratio of prediction errors on the clean frame."""
     order = 16 if rate >= 10000 else 10
-    values = []
-    for x, y in zip(frames_of(clean, rate), frames_of(other, rate)):
-        lags, other_lags = (
-            np.correlate(z, z, "full")[len(z) - 1 :][: order + 1]
-            for z in (x, y)
-        )
-        matrix = toeplitz(lags)
-        a, b = predictor(other_lags), predictor(lags)
-        values.append(math.log((a @ matrix @ a) / (b @ matrix @ b)))
-    return best_mean(values)
+    lags, other_lags = (
+        np.correlate(z, z, "full")[len(z) - 1 :][: order + 1] for z in (x, y)
+    )
+    matrix = toeplitz(lags)
+    a, b = predictor(other_lags), predictor(lags)
+    return math.log((a @ matrix @ a) / (b @ matrix @ b))
 
 
 def band_levels(frame, rate):
@@ -83,16 +80,12 @@ def slopes_and_weights(levels):
     return np.array(slopes), np.array(weights)
 
 
-def literal_slope(clean, other, rate):
+def slope_of(x, y, rate):
     """Weighted squared difference of the slopes."""
-    values = []
-    for x, y in zip(frames_of(clean, rate), frames_of(other, rate)):
-        slope, weight = slopes_and_weights(band_levels(x, rate))
-        other_slope, other_weight = slopes_and_weights(band_levels(y, rate))
-        total = (weight + other_weight) / 2
-        square = (slope - other_slope) ** 2
-        values.append((total * square).sum() / total.sum())
-    return best_mean(values)
+    slope, weight = slopes_and_weights(band_levels(x, rate))
+    other_slope, other_weight = slopes_and_weights(band_levels(y, rate))
+    total = (weight + other_weight) / 2
+    return (total * (slope - other_slope) ** 2).sum() / total.sum()
 
 
 @pytest.mark.parametrize("rate", [8000, 16000])
@@ -102,8 +95,9 @@ def test_llr_and_slope_equal_the_definition(speech, noisy, rate, snr):
     other = noisy(clean, snr).astype(np.float64)
     llr = composite.log_likelihood_ratio(clean, other, rate)
     slope = composite.weighted_spectral_slope(clean, other, rate)
-    assert llr == pytest.approx(literal_llr(clean, other, rate), rel=1e-6)
-    assert slope == pytest.approx(literal_slope(clean, other, rate), rel=1e-6)
+    pair = clean, other, rate
+    assert llr == pytest.approx(literal(llr_of, *pair), rel=1e-6)
+    assert slope == pytest.approx(literal(slope_of, *pair), rel=1e-6)
     assert llr > 0 and slope > 0
     if snr == 15:  # Hu and Loizou's regression, within 1 and 5
         snr = segmental_snr(clean, other, rate)
