@@ -7,12 +7,12 @@ Authors
 """
 
 from dispatch_sb.report.canvas import save_png, to_svg
+from dispatch_sb.report.examples import overview_figure, save_overview
 from dispatch_sb.report.gap import (
     band_maps,
     knowledge_gap,
     knowledge_gap_figure,
 )
-from dispatch_sb.report.overview import overview_figure, save_overview
 from dispatch_sb.report.page import build_report
 from dispatch_sb.report.spectrograms import colour_range, spectrogram_figure
 

@@ -43,11 +43,9 @@ CSS_VARIABLES = {
 }
 
 # Parts of matplotlib's SVG that a page has no use for.
-UNWANTED = (
-    r"<metadata>.*?</metadata>",
-    r"<style .*?</style>",
-    r"<!--.*?-->",
-    r"(?<=>)\s+(?=<)",
+UNWANTED = re.compile(
+    r"<metadata>.*?</metadata>|<style .*?</style>|<!--.*?-->|(?<=>)\s+(?=<)",
+    re.DOTALL,
 )
 
 STYLE = {
@@ -189,9 +187,7 @@ def to_svg(figure: "Figure", name: str, alt: str) -> str:
     drawing = stream.getvalue()
     drawing = drawing[drawing.index("<svg") :]
     view = re.search(r'viewBox="[^"]*"', drawing).group()
-    body = drawing[drawing.index(">") + 1 :]
-    for unwanted in UNWANTED:
-        body = re.sub(unwanted, "", body, flags=re.DOTALL)
+    body = UNWANTED.sub("", drawing[drawing.index(">") + 1 :])
     body = re.sub(r'\b(id="|href="#|url\(#)', rf"\g<1>{name}-", body)
     body = re.sub(r"data:image/png;base64,([^\"]+)", _smaller_image, body)
     for colour, variable in CSS_VARIABLES.items():

@@ -45,20 +45,18 @@ class Chart(NamedTuple):
     Arguments
     ---------
     name : str
-        Unique; part of an HTML identifier.
+        Unique; part of an HTML identifier. Those in `PERCENT` are shares of
+        1, shown on an axis from 0 to 100 %.
     title : str
         What they show.
     curves : dict
         A list of (epoch, value) for each name in the legend. A value that is
         NaN leaves a gap.
-    percent : bool
-        Whether to show shares of 1 in percent, on an axis from 0 to 100 %.
     """
 
     name: str
     title: str
     curves: dict[str, list[tuple[float, float]]]
-    percent: bool = False
 
     @property
     def alt(self) -> str:
@@ -102,7 +100,7 @@ def charts(epochs: Iterable[Mapping]) -> list[Chart]:
                     point = line["epoch"], number(value)
                     curves.setdefault(curve, []).append(point)
     return [
-        Chart(name, title, found[name], percent=name in PERCENT)
+        Chart(name, title, found[name])
         for name, title in TITLES.items()
         if name in found
     ]
@@ -161,7 +159,7 @@ def curves_figure(chart: Chart) -> "Figure":
     axes.set_axisbelow(True)
     axes.tick_params(length=3)
     axes.set_xlabel("epoch")
-    if chart.percent:
+    if chart.name in PERCENT:
         axes.set_ylim(0, 1.02)
         axes.yaxis.set_major_formatter(PercentFormatter(1, 0, " %"))
     figure.suptitle(chart.title, x=0.01, ha="left", fontsize=11)

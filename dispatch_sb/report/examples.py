@@ -1,32 +1,35 @@
 """The few test files that a report shows: chosen by rank, so that nobody can
 pick the pretty ones; what was heard, what it looks like, and where the teacher
-still knows more than the student.
+still knows more than the student. And the median one in one picture, for
+example for a README.
 
 Authors
  * The dispatch-sb contributors, 2026
 """
 
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from dispatch_sb.data.audio import probe, read_audio
-from dispatch_sb.report.gap import (
-    band_maps,
-    can_be_mapped,
-    gap_pictures,
-    knowledge_gap,
-    widest_gap,
-)
+from dispatch_sb.report import gap
+from dispatch_sb.report.canvas import new_figure, save_png, styled
 from dispatch_sb.report.numbers import gains, shown
 from dispatch_sb.report.players import players
+from dispatch_sb.report.spectrograms import colour_range, draw_spectrogram
 from dispatch_sb.runs.run import Run
 from dispatch_sb.scoring.catalogue import CATALOGUE
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 CLOSE_UP = 0.5  # s
+Files = Mapping[str, Mapping]  # of a manifest, by id
 METRICS = ("pesq", "estoi", "si_sdr")  # beside an example
 
 
@@ -88,9 +91,7 @@ def choose(gain: Mapping[str, float], count: int = 3) -> dict[str, str]:
     }
 
 
-def choose_files(
-    run: Run, test_files: Mapping[str, Mapping], count: int
-) -> dict[str, str]:
+def choose_files(run: Run, test_files: Files, count: int) -> dict[str, str]:
     """The files to show, by rank of gain; by name where there is none.
 
     Arguments
@@ -114,9 +115,7 @@ def choose_files(
     )
 
 
-def read_examples(
-    run: Run, test_files: Mapping[str, Mapping], count: int
-) -> list[Example]:
+def read_examples(run: Run, test_files: Files, count: int) -> list[Example]:
     """Chooses test files, and reads all versions of each.
 
     Arguments
@@ -191,7 +190,7 @@ def show_example(
         For `examples.html`.
     """
     maps, shown = [], None
-    if can_be_mapped(example.signals):
+    if gap.can_be_mapped(example.signals):
         try:
             maps = _maps(example, loss, key, seconds)
         except ValueError as error:
@@ -221,11 +220,11 @@ def _maps(example, loss, key, seconds) -> list[tuple[str, str]]:
             f"the loss works at {loss.sample_rate} Hz, this file has "
             f"{example.sample_rate} Hz."
         )
-    maps = band_maps(loss, knowledge_gap(loss, example.signals))
+    maps = gap.band_maps(loss, gap.knowledge_gap(loss, example.signals))
     length = len(example.signals["clean"]) / example.sample_rate
     end = min(seconds, length)
-    close = widest_gap(maps, min(CLOSE_UP, end), end)
-    return gap_pictures(maps, [(0.0, end), close], key, example.name)
+    close = gap.widest_gap(maps, min(CLOSE_UP, end), end)
+    return gap.gap_pictures(maps, [(0.0, end), close], key, example.name)
 
 
 def _marks(scores: Mapping[str, Any]) -> str:
@@ -237,3 +236,100 @@ def _marks(scores: Mapping[str, Any]) -> str:
             words = f"{name} {value} {unit.rstrip(')')}".rstrip()
             marks.append(words.replace(" ", "\N{NO-BREAK SPACE}"))
     return " · ".join(marks)
+
+
+@styled
+def overview_figure(
+    signals: Mapping[str, np.ndarray],
+    sample_rate: int = 16000,
+    maps: Sequence[gap.BandMap] = (),
+) -> "Figure":
+    """One utterance in one picture: spectrograms, and the knowledge gap.
+
+    Arguments
+    ---------
+    signals : mapping
+        Waveforms `[samples]` by name, such as noisy, student, teacher and
+        clean.
+    sample_rate : int
+        In Hz.
+    maps : sequence of BandMap
+        From `band_maps`; none leaves the knowledge gap out.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The spectrograms side by side on one colour scale, the maps below.
+
+    Example
+    -------
+    >>> figure = overview_figure({"noisy": np.ones(800), "clean": np.ones(800)})
+    >>> [axes.get_title(loc="left") for axes in figure.axes[:2]]
+    ['noisy', 'clean']
+    """
+    panels = gap.panels_of(maps) if maps else []
+    several = bool(maps) and maps[0].teacher is not None
+    figure = new_figure(11.0, 2.4 + 2.7 * (bool(panels) + several))
+    rows = figure.subfigures(1 + bool(panels) + several, 1, squeeze=False)
+    rows = rows[:, 0]
+    levels = colour_range(list(signals.values()))
+    top = rows[0].subplots(1, len(signals), squeeze=False, sharey=True)[0]
+    for axes, (name, signal) in zip(top, signals.items()):
+        image = draw_spectrogram(axes, signal, sample_rate, levels)
+        axes.set_title(name.replace("_", " "))
+        axes.label_outer()
+    rows[0].colorbar(image, ax=list(top), pad=0.01, label="level (dB)")
+    drawn = {"knowledge gap": gap.draw_knowledge_gap}
+    drawn |= {"the teacher that is followed": gap.draw_followed_teacher}
+    for row, (what, draw) in zip(rows[1:], drawn.items()):
+        below = row.subplots(1, len(panels), squeeze=False)[0]
+        for axes, panel in zip(below, panels):
+            draw(axes, panel)
+            names = " and ".join(band.name for band in panel)
+            words = "" if names == "all" else f", {names} band"
+            axes.set_title(f"{what}{words}")
+    return figure
+
+
+def save_overview(
+    run: Run,
+    distillation_loss: torch.nn.Module | None,
+    path: str | os.PathLike,
+    test_files: Files | None = None,
+) -> Path:
+    """Writes the spectrograms and the knowledge gap of a run's median file,
+    chosen by the same rule as the report's, as one PNG.
+
+    Arguments
+    ---------
+    run : Run
+        A run that was scored, or at least has enhanced the file.
+    distillation_loss : DistillationLoss or None
+        Draws the knowledge gap; None, or one without patches, leaves it
+        out.
+    path : str or os.PathLike
+        The picture to write.
+    test_files : mapping, optional
+        What was scored, by id, with ``noisy_wav`` and ``clean_wav`` each; by
+        default the run's test files.
+
+    Returns
+    -------
+    pathlib.Path
+        The picture.
+
+    Raises
+    ------
+    ValueError
+        If the manifest is empty, or a signal cannot be read: which and why.
+    """
+    test_files = run.test_files if test_files is None else test_files
+    (example,) = read_examples(run, test_files, 1)
+    if not example.signals:
+        raise ValueError(f"{example.name}: {' '.join(example.missing)}")
+    signals, maps = example.signals, []
+    if hasattr(distillation_loss, "host") and gap.can_be_mapped(signals):
+        detail = gap.knowledge_gap(distillation_loss, signals)
+        maps = gap.band_maps(distillation_loss, detail)
+    figure = overview_figure(signals, example.sample_rate, maps)
+    return save_png(figure, path)

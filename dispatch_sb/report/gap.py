@@ -29,6 +29,7 @@ FADED = 0.3  # opacity of a patch that was not selected
 OUTLINE = "#10161d"  # on light cells, whatever the page's colours
 VEIL = "#9aa3ae"  # shines through where a patch was not selected
 HAIRLINE = 1.0  # s: of longer stretches the outline is a hairline
+Span = tuple[float, float]  # begin and end in s
 
 
 class BandMap(NamedTuple):
@@ -84,6 +85,9 @@ class BandMap(NamedTuple):
         """Upper edge of the highest candidate in kHz."""
         held = np.flatnonzero(self.candidate.any(axis=0))
         return float(self.edges_khz[held[-1] + 1 if len(held) else -1])
+
+
+Maps = Sequence[BandMap]
 
 
 def can_be_mapped(signals: Mapping[str, np.ndarray]) -> bool:
@@ -187,7 +191,7 @@ def band_maps(
     return maps
 
 
-def panels_of(maps: Sequence[BandMap]) -> list[list[BandMap]]:
+def panels_of(maps: Maps) -> list[list[BandMap]]:
     """Sorts bands into panels in which none covers another.
 
     Arguments
@@ -217,7 +221,7 @@ def panels_of(maps: Sequence[BandMap]) -> list[list[BandMap]]:
     return [list(maps)] if disjoint else [[band] for band in maps]
 
 
-def gap_limit(maps: Sequence[BandMap]) -> float:
+def gap_limit(maps: Maps) -> float:
     """The gap at which the colours end, the same on both sides of zero.
 
     Arguments
@@ -266,9 +270,7 @@ def outline(band: BandMap) -> np.ndarray:
     return np.concatenate([upright, level]).reshape(-1, 2, 2)
 
 
-def widest_gap(
-    maps: Sequence[BandMap], seconds: float, end: float | None = None
-) -> tuple[float, float]:
+def widest_gap(maps: Maps, seconds: float, end: float | None = None) -> Span:
     """Where the teacher is furthest ahead: the stretch that holds the
     largest sum of positive gaps, each band in units of its own limit.
 
@@ -326,7 +328,7 @@ def describe(band: BandMap) -> str:
     )
 
 
-def _shares(maps: Sequence[BandMap], between: str) -> dict[str, str]:
+def _shares(maps: Maps, between: str) -> dict[str, str]:
     """In words, by teacher, in how many selected patches it is followed."""
     counts = Counter()
     for band in maps:
@@ -340,8 +342,8 @@ def _shares(maps: Sequence[BandMap], between: str) -> dict[str, str]:
 
 def draw_patches(
     axes: "Axes",
-    maps: Sequence[BandMap],
-    span: tuple[float, float],
+    maps: Maps,
+    span: Span,
     limit: float,
     colours,
     label: str,
@@ -369,14 +371,12 @@ def draw_patches(
     """
     limits = {"vmin": -limit, "vmax": limit}
     gaps = [band.gap for band in maps]
-    mesh = _draw_meshes(axes, maps, span, gaps, cmap=colours, **limits)
-    bar = axes.figure.colorbar(mesh, ax=axes, pad=0.02, aspect=14, **scale)
-    bar.outline.set_visible(False)
+    bar = _draw(axes, maps, span, gaps, scale, cmap=colours, **limits)
     bar.set_label(label)
 
 
-def _draw_meshes(axes, maps, span, values, **colours):
-    """A value of every candidate patch as colour; the last band's mesh."""
+def _draw(axes, maps, span, values, scale, **colours):
+    """Draws a value of every candidate patch as colour; the colour bar."""
     from matplotlib.colors import ListedColormap
 
     top = max(band.top_khz for band in maps)
@@ -401,13 +401,13 @@ def _draw_meshes(axes, maps, span, values, **colours):
             **colours,
         )
     label_axes(axes, span, top)
-    return mesh
+    bar = axes.figure.colorbar(mesh, ax=axes, pad=0.02, aspect=14, **scale)
+    bar.outline.set_visible(False)
+    return bar
 
 
 def draw_knowledge_gap(
-    axes: "Axes",
-    maps: Sequence[BandMap],
-    span: tuple[float, float] | None = None,
+    axes: "Axes", maps: Maps, span: Span | None = None
 ) -> None:
     """Draws bands that share no frequency into axes, with a colour bar; see
     `knowledge_gap_figure`.
@@ -443,9 +443,7 @@ def draw_knowledge_gap(
 
 
 def draw_followed_teacher(
-    axes: "Axes",
-    maps: Sequence[BandMap],
-    span: tuple[float, float] | None = None,
+    axes: "Axes", maps: Maps, span: Span | None = None
 ) -> None:
     """Draws which of several teachers every patch follows into axes, with a
     colour bar that says in how many of the selected patches that is; patches
@@ -467,17 +465,13 @@ def draw_followed_teacher(
     colours = [system_colour(name) for name in words]
     values, cmap = [band.teacher for band in maps], ListedColormap(colours)
     limits = {"vmin": -0.5, "vmax": len(colours) - 0.5}
-    mesh = _draw_meshes(axes, maps, span, values, cmap=cmap, **limits)
-    bar = axes.figure.colorbar(mesh, ax=axes, pad=0.02, aspect=14)
+    bar = _draw(axes, maps, span, values, {}, cmap=cmap, **limits)
     bar.set_ticks(range(len(words)), labels=[*words.values()])
     bar.ax.tick_params(length=0)
-    bar.outline.set_visible(False)
 
 
 @styled
-def knowledge_gap_figure(
-    maps: Sequence[BandMap], span: tuple[float, float] | None = None
-) -> "Figure":
+def knowledge_gap_figure(maps: Maps, span: Span | None = None) -> "Figure":
     """The Knowledge Gap Score of one utterance, patch by patch.
 
     Red is where the teacher is nearer to the clean speech, blue where the
@@ -523,10 +517,7 @@ def knowledge_gap_figure(
 
 
 def gap_pictures(
-    maps: Sequence[BandMap],
-    spans: Sequence[tuple[float, float]],
-    key: str,
-    file: str = "",
+    maps: Maps, spans: Sequence[Span], key: str, file: str = ""
 ) -> list[tuple[str, str]]:
     """The knowledge gap of one utterance for a page, panel by panel.
 

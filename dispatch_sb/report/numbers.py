@@ -1,16 +1,21 @@
-"""What a report reads off a run's scores, and how it writes numbers.
+"""What a report reads off a run's scores and facts, and how it writes them.
 
 Authors
  * The dispatch-sb contributors, 2026
 """
 
+import datetime
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from dispatch_sb.runs.run import TEACHER, Run
 from dispatch_sb.scoring import mean_with_interval
 from dispatch_sb.scoring.catalogue import CATALOGUE, Metric
+
+HEADING = ("method", "seed", "teacher_source", "teacher_revision")
+HEADING += ("teacher_commit", "parameters", "date")
+LONGEST_FACT = 48  # letters in the heading
 
 
 def number(value: Any) -> float:
@@ -150,3 +155,82 @@ def failures(run: Run) -> list[tuple[str, str, str, str]]:
         for key, value in scores.items()
         if isinstance(value, Mapping) and "error" in value and key in metrics
     ]
+
+
+def heading_facts(facts: Mapping[str, Any]) -> dict[str, str]:
+    """The facts that belong on top: who, from whom, how, when.
+
+    Arguments
+    ---------
+    facts : mapping
+        What scores.json tells beside the scores.
+
+    Returns
+    -------
+    dict
+        Short values under short names.
+
+    Example
+    -------
+    >>> heading_facts(
+    ...     {"seed": 1, "python": "3.11", "sha256": {"student": "ab"}}
+    ... )
+    {'seed': '1'}
+    """
+    told = flatten({key: facts[key] for key in HEADING if key in facts})
+    return {
+        name: _short(_moment(value) if name == "date" else value)
+        for name, value in told
+    }
+
+
+def flatten(
+    facts: Mapping[str, Any], above: str = ""
+) -> Iterable[tuple[str, str]]:
+    """Nested names and values, one after the other.
+
+    Arguments
+    ---------
+    facts : mapping
+        Dictionaries, lists and plain values.
+    above : str
+        The name of what holds them.
+
+    Yields
+    ------
+    tuple of str
+        A readable name and its value.
+
+    Example
+    -------
+    >>> list(flatten({"parameters": {"student": 22451}}))
+    [('parameters, student', '22,451')]
+    """
+    for key, value in facts.items():
+        name = str(key).replace("_", " ")
+        name = f"{above}, {name}" if above else name
+        if isinstance(value, Mapping):
+            yield from flatten(value, name)
+        elif isinstance(value, list | tuple):
+            yield name, ", ".join(map(str, value))
+        elif isinstance(value, int | float) and "seed" not in name:
+            whole = float(value).is_integer()
+            yield name, f"{value:,.0f}" if whole else f"{value:g}"
+        else:
+            yield name, str(value)
+
+
+def _short(value: str) -> str:
+    """The end of a long value, such as a path, where its name is."""
+    return (
+        value if len(value) <= LONGEST_FACT else f"…{value[1 - LONGEST_FACT :]}"
+    )
+
+
+def _moment(date: str) -> str:
+    """An ISO date and time for readers; anything else as it is."""
+    try:
+        moment = datetime.datetime.fromisoformat(date)
+    except ValueError:
+        return date
+    return f"{moment:%Y-%m-%d %H:%M} {moment.tzname() or ''}".strip()

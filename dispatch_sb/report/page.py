@@ -12,22 +12,10 @@ from typing import Any
 import torch
 
 from dispatch_sb.data.files import atomic_path
+from dispatch_sb.report import charts, numbers
 from dispatch_sb.report.canvas import to_svg
-from dispatch_sb.report.charts import (
-    charts,
-    curves_figure,
-    gain_figure,
-    score_figure,
-)
 from dispatch_sb.report.examples import Example, read_examples, show_example
-from dispatch_sb.report.fact_list import flatten, heading_facts
-from dispatch_sb.report.numbers import (
-    failures,
-    gains,
-    headline,
-    metrics_of,
-    shown,
-)
+from dispatch_sb.report.numbers import shown
 from dispatch_sb.report.render import render
 from dispatch_sb.runs.run import Run
 
@@ -82,14 +70,14 @@ def build_report(
     test_files = run.test_files if test_files is None else test_files
     files = read_examples(run, test_files, examples)
     details = {
-        "facts": list(flatten(run.facts)),
+        "facts": list(numbers.flatten(run.facts)),
         "settings": run.settings.text,
     }
     page = render(
         "report/page.html",
         title=title,
-        headline=headline(run),
-        facts=list(heading_facts(run.facts).items()),
+        headline=numbers.headline(run),
+        facts=list(numbers.heading_facts(run.facts).items()),
         missing=run.missing,
         sections={
             "Scores": _scores(run),
@@ -109,14 +97,14 @@ def _scores(run: Run) -> dict[str, Any]:
     if not run.systems:
         return {}
     systems = {name: run.scores[name] for name in run.systems}
-    metrics, pictures = metrics_of(run), []
+    metrics, pictures = numbers.metrics_of(run), []
     for key in (key for key in CARDS if key in metrics):
         label, decimals = metrics[key].label, metrics[key].decimals
         means = ", ".join(
             f"{name} {shown(scores.get(key, {}).get('mean'), decimals) or '–'}"
             for name, scores in systems.items()
         )
-        figure = score_figure(systems, key)
+        figure = charts.score_figure(systems, key)
         pictures.append(to_svg(figure, f"score-{key}", f"{label}: {means}"))
     flavours = run.scores.get("flavours") or {}
     return {
@@ -124,7 +112,7 @@ def _scores(run: Run) -> dict[str, Any]:
         "metrics": metrics,
         "systems": systems,
         "differences": run.scores.get("differences"),
-        "failures": failures(run),
+        "failures": numbers.failures(run),
         "flavours": list(dict.fromkeys(flavours.values())),
     }
 
@@ -132,8 +120,8 @@ def _scores(run: Run) -> dict[str, Any]:
 def _training(run: Run) -> dict[str, Any]:
     """Curves over the epochs."""
     pictures = [
-        to_svg(curves_figure(chart), f"training-{chart.name}", chart.alt)
-        for chart in charts(run.epochs)
+        to_svg(charts.curves_figure(chart), f"training-{chart.name}", chart.alt)
+        for chart in charts.charts(run.epochs)
     ]
     return {"epochs": len(run.epochs), "pictures": pictures} if pictures else {}
 
@@ -156,14 +144,14 @@ def _examples(
         for place, example in enumerate(examples, start=1)
     ]
     picture = ""
-    if gain := gains(run):
+    if gain := numbers.gains(run):
         least, most = min(gain.values()), max(gain.values())
         alt = (
             f"PESQ gain of the student over the noisy input on {len(gain)} "
             f"files, from {least:+.2f} to {most:+.2f}"
         )
         marked = {example.name: example.rank for example in examples}
-        picture = to_svg(gain_figure(gain, marked), "gain", alt)
+        picture = to_svg(charts.gain_figure(gain, marked), "gain", alt)
     return {
         "gain_picture": picture,
         "mapped": hasattr(loss, "host") and bool(run.scored_teachers),

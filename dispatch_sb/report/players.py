@@ -12,12 +12,8 @@ from typing import Any
 import numpy as np
 import soundfile
 
+from dispatch_sb.report import spectrograms
 from dispatch_sb.report.canvas import data_uri, to_svg
-from dispatch_sb.report.spectrograms import (
-    colour_bar_figure,
-    colour_range,
-    spectrogram_figure,
-)
 
 
 def common_gain(signals: Mapping[str, np.ndarray]) -> float:
@@ -73,33 +69,34 @@ def players(
         "scale", their colour scale; and "notes", a sentence where they are
         not as loud as the recording.
     """
-    levels, gain = colour_range(list(signals.values())), common_gain(signals)
+    levels, gain = (
+        spectrograms.colour_range(list(signals.values())),
+        common_gain(signals),
+    )
     what = f"Spectrogram of {file}" if file else "Spectrogram"
     cards = []
     for name, signal in signals.items():
         alt = f"{what}, {name}, 0 to {len(signal) / sample_rate:.1f} s"
-        figure = spectrogram_figure(signal, sample_rate, levels)
+        figure = spectrograms.spectrogram_figure(signal, sample_rate, levels)
+        # 16 bits without loss, so that one hears what the network made and
+        # not what a codec did.
+        flac = io.BytesIO()
+        soundfile.write(
+            flac, signal * gain, sample_rate, "PCM_16", format="FLAC"
+        )
         cards.append(
             {
                 "name": name,
                 "about": about.get(name, ""),
                 "label": f"{file}, {name}" if file else name,
                 "picture": to_svg(figure, f"{key}-{name}", alt),
-                "sound": _flac(signal * gain, sample_rate),
+                "sound": data_uri("audio/flac", flac.getvalue()),
             }
         )
     alt = f"Colour scale from {levels[0]:.0f} to {levels[1]:.0f} dB"
-    scale = to_svg(colour_bar_figure(levels), f"{key}-scale", alt)
+    scale = to_svg(spectrograms.colour_bar_figure(levels), f"{key}-scale", alt)
     notes = [
         f"All players are {gain:.2f} times as loud as the recording, so that "
         "none of them clips."
     ]
     return {"cards": cards, "scale": scale, "notes": notes if gain < 1 else []}
-
-
-def _flac(signal: np.ndarray, sample_rate: int) -> str:
-    """A waveform as an address that browsers play: 16 bits without loss, so
-    that one hears what the network made and not what a codec did."""
-    stream = io.BytesIO()
-    soundfile.write(stream, signal, sample_rate, "PCM_16", format="FLAC")
-    return data_uri("audio/flac", stream.getvalue())

@@ -40,33 +40,22 @@ class Metric:
     higher_is_better: bool = True
 
 
+_PESQ = "PESQ-WB: ITU-T P.862.2 without Corrigendum 2 ({pesq})"
+_SI_SDR = "SI-SDR: Le Roux et al. 2019, mean removed, in dB"
+_SEGMENTAL = (
+    "SegSNR: 30 ms frames limited to -10..35 dB, no rescaling (composite.m)"
+)
 _HU_LOIZOU = (
     "CSIG, CBAK, COVL: Hu & Loizou 2008 (composite.m) with PESQ-WB, "
     "limited to 1-5"
 )
 _DNSMOS = "DNSMOS: P.835, not personalised, the model of {speechmos}"
 CATALOGUE = {
-    "pesq": Metric(
-        "PESQ-WB",
-        2,
-        1.0,
-        "PESQ-WB: ITU-T P.862.2 without Corrigendum 2 ({pesq})",
-    ),
+    "pesq": Metric("PESQ-WB", 2, 1.0, _PESQ),
     "stoi": Metric("STOI", 3, 0.0, "STOI: Taal et al. 2011 ({pystoi})"),
     "estoi": Metric("ESTOI", 3, 0.0, "ESTOI: Jensen and Taal 2016 ({pystoi})"),
-    "si_sdr": Metric(
-        "SI-SDR (dB)",
-        2,
-        -100.0,
-        "SI-SDR: Le Roux et al. 2019, mean removed, in dB",
-    ),
-    "segmental_snr": Metric(
-        "SegSNR (dB)",
-        2,
-        -10.0,
-        "SegSNR: 30 ms frames limited to -10..35 dB, no rescaling "
-        "(composite.m)",
-    ),
+    "si_sdr": Metric("SI-SDR (dB)", 2, -100.0, _SI_SDR),
+    "segmental_snr": Metric("SegSNR (dB)", 2, -10.0, _SEGMENTAL),
     "csig": Metric("CSIG", 2, 1.0, _HU_LOIZOU),
     "cbak": Metric("CBAK", 2, 1.0, _HU_LOIZOU),
     "covl": Metric("COVL", 2, 1.0, _HU_LOIZOU),

@@ -5,6 +5,7 @@ Authors
 """
 
 import logging
+from collections import ChainMap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -30,7 +31,6 @@ from dispatch_sb.runs.run import Run
 from dispatch_sb.scoring import chosen_metrics, score_systems
 from dispatch_sb.scoring.journal import ScoreJournal
 from dispatch_sb.scoring.word_errors import check_word_errors, score_words
-from dispatch_sb.scoring.word_settings import word_error_settings
 
 logger = logging.getLogger(__name__)
 
@@ -162,37 +162,27 @@ def score_models(
     journal = scores_cache or folder / "scores.jsonl"
     ScoreJournal(journal)  # what is wrong with it, now
     own = dict(own_part([*entries.items()]))
-    enhanced = {
-        name: enhance_entries(
-            model, own, folder / "enhanced" / name, device, name
-        )
-        for name, model in models.items()
-    }
+    files = {"noisy": {key: entry["noisy_wav"] for key, entry in own.items()}}
+    for name, model in models.items():
+        target = folder / "enhanced" / name
+        files[name] = enhance_entries(model, own, target, device, name)
     items = [
         {
             "id": key,
             "clean": entry["clean_wav"],
-            "systems": {
-                "noisy": entry["noisy_wav"],
-                **{name: files[key] for name, files in enhanced.items()},
-            },
+            "systems": {name: paths[key] for name, paths in files.items()},
         }
         for key, entry in own.items()
     ]
 
     def of_all(files):
-        known = {
-            k: v for part in from_all(files, True) for k, v in part.items()
-        }
+        known = ChainMap(*from_all(files, True))
         return {key: known[key] for key in entries}
 
     scores = score_systems(
         items, workers, metrics, journal=journal, from_all=of_all
     )
-    settings = word_error_settings(wer)
-    if settings is None:
-        return scores
-    return score_words(scores, entries, folder, settings, device)
+    return score_words(scores, entries, folder, wer, device)
 
 
 def evaluate_folders(

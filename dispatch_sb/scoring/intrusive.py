@@ -5,9 +5,7 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
-import types
 import warnings
-from collections.abc import Callable
 
 import numpy as np
 
@@ -73,7 +71,6 @@ def stoi(
     estimate: np.ndarray,
     sample_rate: int,
     extended: bool = False,
-    compute: Callable | None = None,
 ) -> float:
     """Return short-time objective intelligibility, as pystoi computes it.
 
@@ -90,9 +87,6 @@ def stoi(
         Hz.
     extended : bool
         ESTOI instead of STOI.
-    compute : Callable, optional
-        One `remembering_stoi` for both scores of the same two arrays
-        (float64, so that they are not copied); pystoi's own if None.
 
     Returns
     -------
@@ -111,8 +105,7 @@ def stoi(
     >>> round(stoi(noise, noise, 16000), 3)
     1.0
     """
-    if compute is None:
-        from pystoi import stoi as compute
+    from pystoi import stoi as compute
 
     reference, estimate = check_pair(reference, estimate)
     with warnings.catch_warnings():
@@ -154,54 +147,6 @@ def estoi(
     1.0
     """
     return stoi(reference, estimate, sample_rate, extended=True)
-
-
-def remembering_stoi() -> Callable:
-    """Return pystoi's own function, for STOI and ESTOI of one pair.
-
-    Both begin with the same resampling, removal of silent frames, and
-    spectra: here these are computed once and remembered.
-
-    Returns
-    -------
-    Callable
-        Called and answering as `pystoi.stoi`; keeps the signals that it saw.
-
-    Example
-    -------
-    >>> compute = remembering_stoi()
-    >>> noise = np.random.default_rng(0).standard_normal(16000)
-    >>> scores = [compute(noise, noise, 16000, e) for e in (False, True)]
-    >>> [round(float(score), 3) for score in scores]
-    [1.0, 1.0]
-    """
-    from pystoi import stoi as compute
-    from pystoi import utils
-
-    names = ("resample_oct", "remove_silent_frames", "stft")
-    remembering = {name: _remembering(getattr(utils, name)) for name in names}
-    shared = types.SimpleNamespace(**{**vars(utils), **remembering})
-    return types.FunctionType(
-        compute.__code__,
-        {**compute.__globals__, "utils": shared},
-        argdefs=compute.__defaults__,
-    )
-
-
-def _remembering(function):
-    """The function, whose results are kept for the same arrays."""
-    known = {}
-
-    def call(*arguments, **options):
-        key = tuple(
-            id(value) if isinstance(value, np.ndarray) else value
-            for value in (*arguments, *options.values())
-        )
-        if key not in known:  # with the arrays, whose ids stay taken so
-            known[key] = function(*arguments, **options), arguments
-        return known[key][0]
-
-    return call
 
 
 def si_sdr(

@@ -4,7 +4,6 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
-import functools
 import math
 from collections.abc import Callable
 
@@ -60,13 +59,12 @@ def score_pair(
     check_metrics(metrics)
     estimate = np.asarray(estimate, dtype=np.float64)
     pair = np.asarray(reference, dtype=np.float64), estimate, sample_rate
-    shared = functools.cache(intrusive.remembering_stoi)
     found = {}
     computed = {
         ("pesq",): lambda: intrusive.pesq_wb(*pair),
         COMPOSITE: lambda: _composite(*pair, found["pesq"]),
-        ("stoi",): lambda: intrusive.stoi(*pair, compute=shared()),
-        ("estoi",): lambda: intrusive.stoi(*pair, True, shared()),
+        ("stoi",): lambda: intrusive.stoi(*pair),
+        ("estoi",): lambda: intrusive.estoi(*pair),
         ("si_sdr",): lambda: intrusive.si_sdr(*pair),
         ("segmental_snr",): lambda: intrusive.segmental_snr(*pair),
         DNSMOS: lambda: dnsmos_scores(estimate, sample_rate),

@@ -19,6 +19,7 @@ from dispatch_sb.scoring.catalogue import ALL, check_metrics, flavours
 from dispatch_sb.scoring.journal import ScoreJournal, pair_key
 from dispatch_sb.scoring.pair import all_failed, is_score, row_of, score_pair
 
+Files = Mapping[str, Mapping[str, dict]]  # scores by id and system
 RESERVED = ("files", "flavours", "differences", "wer")
 
 
@@ -100,7 +101,7 @@ def score_systems(
 
 
 def summarise(
-    files: Mapping[str, Mapping[str, dict]],
+    files: Files,
     metrics: tuple[str, ...] = ALL,
     resamples: int = 2000,
     seed: int = 0,
@@ -153,21 +154,21 @@ def summarise(
         known = {}
         for system in systems:
             column = column_of(files, system, metric)
-            values = {n: v for n, v in column.items() if is_score(v)}
-            failed = len(column) - len(values)
-            scores[system][metric] = {**mean(values), "failed": failed}
-            known[system] = values
+            known[system] = {n: v for n, v in column.items() if is_score(v)}
+            failed = len(column) - len(known[system])
+            scores[system][metric] = {**mean(known[system]), "failed": failed}
         for one, other in pairs:
-            both = [name for name in known[one] if name in known[other]]
             gain = {
-                name: known[one][name] - known[other][name] for name in both
+                name: value - known[other][name]
+                for name, value in known[one].items()
+                if name in known[other]
             }
             differences[f"{one} - {other}"][metric] = mean(gain)
     more = {"files": files, "flavours": flavours(metrics)}
     return {**scores, "differences": differences, **more}
 
 
-def systems_of(files: Mapping[str, Mapping[str, dict]]) -> list[str]:
+def systems_of(files: Files) -> list[str]:
     """Name the systems that files have scores of.
 
     Arguments
@@ -188,9 +189,7 @@ def systems_of(files: Mapping[str, Mapping[str, dict]]) -> list[str]:
     return list(dict.fromkeys(s for row in files.values() for s in row))
 
 
-def column_of(
-    files: Mapping[str, Mapping[str, dict]], system: str, metric: str
-) -> dict:
+def column_of(files: Files, system: str, metric: str) -> dict:
     """Pick one metric of one system.
 
     Arguments

@@ -15,16 +15,10 @@ from speechbrain.utils.metric_stats import ErrorRateStats
 
 from dispatch_sb.data import read_manifest
 from dispatch_sb.data.files import atomic_path
+from dispatch_sb.scoring import transcription
 from dispatch_sb.scoring.pair import is_score
 from dispatch_sb.scoring.scoreboard import summarise, systems_of
-from dispatch_sb.scoring.transcription import (
-    load_recogniser,
-    transcribe_files,
-)
-from dispatch_sb.scoring.word_settings import (
-    WordErrorSettings,
-    word_error_settings,
-)
+from dispatch_sb.scoring.word_settings import word_error_settings
 from dispatch_sb.scoring.wording import WordNormaliser
 
 logger = logging.getLogger(__name__)
@@ -101,7 +95,7 @@ def check_word_errors(wer: Mapping | str | None, manifest: str | Path) -> None:
     if settings is None:
         return
     reference_words(read_manifest(manifest), settings.normalise)
-    recogniser = load_recogniser(settings)
+    recogniser = transcription.load_recogniser(settings)
     try:
         recogniser.transcribe([PROBE])
     except Exception as error:  # a foreign network raises anything
@@ -115,10 +109,11 @@ def score_words(
     scores: Mapping[str, Any],
     entries: Mapping[str, Mapping],
     folder: str | Path,
-    settings: WordErrorSettings,
+    wer: Mapping | str | None,
     device: str = "cpu",
 ) -> dict:
-    """Adds the word error rate of every system to its scores.
+    """Adds the word error rate of every system to its scores, where a
+    recogniser is given.
 
     Arguments
     ---------
@@ -130,8 +125,8 @@ def score_words(
         Holds ``enhanced/<system>/<id>.wav``; receives ``transcripts.jsonl``,
         from which an interrupted scoring goes on, and ``wer/<system>.txt``
         with all alignments, as SpeechBrain writes them.
-    settings : WordErrorSettings
-        Which recogniser, and what a word is.
+    wer : Mapping, str or None
+        Which recogniser, and what a word is, see `word_error_settings`.
     device : str
         Where it runs.
 
@@ -143,11 +138,14 @@ def score_words(
         about the recogniser, the normalisation, the "clean" speech, and how
         many utterances have no words.
     """
+    settings = word_error_settings(wer)
+    if settings is None:
+        return dict(scores)
     folder, words = Path(folder), reference_words(entries, settings.normalise)
-    recogniser = load_recogniser(settings, device)
+    recogniser = transcription.load_recogniser(settings, device)
     errors = {}
     for system in (CLEAN, *systems_of(scores["files"])):
-        texts = transcribe_files(
+        texts = transcription.transcribe_files(
             recogniser,
             {key: _file(folder, entries[key], key, system) for key in words},
             folder / "transcripts.jsonl",

@@ -10,12 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from dispatch_sb.data.value_checks import read_json
-from dispatch_sb.study.paired import mean_and_spread
+from dispatch_sb.study.paired import Scores, mean_and_spread
 from dispatch_sb.study.study_plan import MAIN, SWEEP
 
 VALIDATION = "valid"  # the set that selects; all others are tests
 BASELINES = ("none", "baseline")  # names of the method without a teacher
 NEEDED = ("cell", "stage", "method", "student", "seed", "scores")
+Cells = Iterable[Mapping]
 WEIGHTS = ("distillation_weight", "distillation_share")
 
 
@@ -45,7 +46,9 @@ def read_cells(folder: str | os.PathLike) -> list[dict]:
     """
     cells, seen = [], {}
     for path in sorted(Path(folder).glob("*.json")):
-        cell = _read(path)
+        cell = read_json(path, remedy="remove it.")
+        if lacking := [key for key in NEEDED if key not in cell]:
+            raise ValueError(f"{path} lacks {', '.join(lacking)}: remove it.")
         identity = tuple(cell[key] for key in NEEDED[1:5])
         if cell["stage"] == SWEEP:
             identity += tuple(weight_of(cell).items())
@@ -82,9 +85,7 @@ def weight_of(cell: Mapping) -> dict[str, float]:
     return {key: cell[key] for key in WEIGHTS if cell.get(key) is not None}
 
 
-def scores_of(
-    cells: Iterable[Mapping], test_set: str, metric: str
-) -> dict[int, dict[str, float | Mapping]]:
+def scores_of(cells: Cells, test_set: str, metric: str) -> Scores:
     """One metric of cells that differ in their seeds only.
 
     Arguments
@@ -117,7 +118,7 @@ def scores_of(
 
 
 def of_kind(
-    cells: Iterable[Mapping],
+    cells: Cells,
     stage: str,
     student: str | None = None,
     method: str | None = None,
@@ -188,7 +189,7 @@ def validation_mean(cells: Sequence[Mapping], metric: str = "pesq"):
 
 
 def sweep_rows(
-    cells: Iterable[Mapping], method: str, student: str | None = None
+    cells: Cells, method: str, student: str | None = None
 ) -> list[dict]:
     """What each weight of a method's sweep gave on validation speakers.
 
@@ -241,7 +242,7 @@ def sweep_rows(
 
 
 def best_method(
-    cells: Iterable[Mapping], student: str, controls: Iterable[str] = ()
+    cells: Cells, student: str, controls: Iterable[str] = ()
 ) -> str | None:
     """The distillation method with the highest mean PESQ on validation.
 
@@ -286,7 +287,7 @@ def best_method(
     return max(scores, key=mean)
 
 
-def methods_of(cells: Iterable[Mapping]) -> list[str]:
+def methods_of(cells: Cells) -> list[str]:
     """The methods of cells.
 
     Arguments
@@ -306,12 +307,3 @@ def methods_of(cells: Iterable[Mapping]) -> list[str]:
     """
     names = dict.fromkeys(cell["method"] for cell in cells)
     return sorted(names, key=lambda name: name not in BASELINES)
-
-
-def _read(path: Path) -> dict:
-    """One cell, complete."""
-    cell = read_json(path, remedy="remove it.")
-    lacking = [key for key in NEEDED if key not in cell]
-    if lacking:
-        raise ValueError(f"{path} lacks {', '.join(lacking)}: remove it.")
-    return cell

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dispatch_sb.scoring.catalogue import CATALOGUE
+from dispatch_sb.study import paired
 from dispatch_sb.study.cells import (
     BASELINES,
     MAIN,
@@ -15,12 +16,6 @@ from dispatch_sb.study.cells import (
     best_method,
     of_kind,
     scores_of,
-)
-from dispatch_sb.study.paired import (
-    LEVEL,
-    PairedDifference,
-    holm,
-    paired_difference,
 )
 
 BEST = "best"
@@ -104,7 +99,7 @@ class Effect:
     metric: str
     better: str
     than: str
-    difference: PairedDifference | None
+    difference: paired.PairedDifference | None
     holm_p: float | None = None
 
     @property
@@ -126,7 +121,7 @@ class Effect:
             return "one seed"
         if not self.primary:
             return "shown"
-        if self.holm_p is not None and self.holm_p <= LEVEL:
+        if self.holm_p is not None and self.holm_p <= paired.LEVEL:
             rises = CATALOGUE[self.metric].higher_is_better
             return "better" if (found.mean > 0) == rises else "worse"
         beyond = found.low > 0 or found.high < 0
@@ -229,7 +224,7 @@ def compare(
             groups = [of_kind(cells, MAIN, student, name) for name in names]
             for metric in dict.fromkeys((comparison.metric, *metrics)):
                 sides = [scores_of(g, test_set, metric) for g in groups]
-                found = paired_difference(*sides, resamples, seed)
+                found = paired.paired_difference(*sides, resamples, seed)
                 family.append(
                     Effect(comparison, student, test_set, metric, *names, found)
                 )
@@ -274,7 +269,7 @@ def _corrected(family):
     claims = [effect for effect in family if effect.primary]
     found = [effect.difference for effect in claims]
     corrected = iter(
-        holm([d.p_value if d and d.over_seeds else None for d in found])
+        paired.holm([d.p_value if d and d.over_seeds else None for d in found])
     )
     return [
         replace(effect, holm_p=next(corrected)) if effect.primary else effect

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 LEVEL = 0.05
+# By seed and utterance: a number, or {"error": reason}.
+Scores = Mapping[int, Mapping[str, float | Mapping]]
 
 
 @dataclass(frozen=True)
@@ -57,10 +59,7 @@ class PairedDifference:
 
 
 def paired_difference(
-    one: Mapping[int, Mapping[str, float | Mapping]],
-    other: Mapping[int, Mapping[str, float | Mapping]],
-    resamples: int = 10000,
-    seed: int = 0,
+    one: Scores, other: Scores, resamples: int = 10000, seed: int = 0
 ) -> PairedDifference | None:
     """Compares two methods by a paired bootstrap at two levels.
 
@@ -155,9 +154,7 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
     return corrected
 
 
-def mean_and_spread(
-    scores: Mapping[int, Mapping[str, float | Mapping]],
-) -> tuple[float | None, float | None, int]:
+def mean_and_spread(scores: Scores) -> tuple[float | None, float | None, int]:
     """The mean of a method's scores, and how much it varies with the seed.
 
     Arguments

@@ -10,7 +10,7 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -43,14 +43,13 @@ def claimed(folder: Path) -> Iterator[bool]:
     True
     """
     folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / ".claim", timeout=0)
-    with ExitStack() as held:
-        mine = True
-        try:
-            held.enter_context(lock.acquire())
-        except Timeout:
-            mine = False
-        yield mine
+    lock = FileLock(folder / ".claim")
+    with suppress(Timeout):
+        lock.acquire(timeout=0)
+    try:
+        yield lock.is_locked
+    finally:
+        lock.release()
 
 
 def is_claimed(folder: Path) -> bool:
@@ -136,10 +135,10 @@ def run_cells(
                 del running[name]
                 if status == 0:
                     report(f"{name}: finished")
-                    continue
-                failures[name] += 1
-                told = f"{name}: ended with status {status}; see {log(cell)}"
-                report(told)
+                else:
+                    failures[name] += 1
+                    where = f"status {status}; see {log(cell)}"
+                    report(f"{name}: ended with {where}")
     finally:
         signal.signal(signal.SIGTERM, previous)
         for _, process in running.values():

@@ -175,7 +175,9 @@ class Plan:
             for student in self.study["students"]:
                 for name, method in self.methods.items():
                     strength = self.strength(student, name, validation)
-                    if strength is not None or not self._needs_strength(method):
+                    free = not method.get("distils", True)
+                    free = free or method.get("strength", 0) is None
+                    if free or strength is not None:
                         cell = self._cell(MAIN, student, name, seed, strength)
                         cells.append(cell)
         return cells
@@ -228,12 +230,6 @@ class Plan:
         """
         like = self.methods[method].get("like", method)
         return {**self.sweep, **self.methods[like].get("sweep", {})}
-
-    @staticmethod
-    def _needs_strength(method: Mapping) -> bool:
-        """Whether a method is no run before its strength is known."""
-        fixed = "strength" in method and method["strength"] is None
-        return method.get("distils", True) and not fixed
 
     def _swept_values(self) -> list[tuple[str, Any]]:
         """Methods and strengths, all methods with their first one before any

@@ -102,8 +102,7 @@ def evaluate_run(brain: Any, hparams: Mapping, data_root: str) -> dict:
             models |= scored
             heard += recordings
     about = {
-        "method": hparams["method"],
-        "seed": hparams["seed"],
+        **{key: hparams[key] for key in ("method", "seed")},
         "teacher_hash": digest([learned_from, *map(_hash_of, heard)]),
         **_what_decides(hparams, entries),
         **describe_models(models),
@@ -126,7 +125,8 @@ def evaluate_run(brain: Any, hparams: Mapping, data_root: str) -> dict:
     if scores is None:
         logger.info("Scored already: the same weights, files and settings.")
     else:
-        scores = _with_words(scores, entries, run.folder, hparams, brain.device)
+        wer = hparams.get("wer")
+        scores = score_words(scores, entries, run.folder, wer, brain.device)
         run.write_scores(scores, {**about, **provenance()})
     print(format_table(run.scores))
     loss = hparams.get("distillation_loss")
@@ -147,14 +147,6 @@ def _take_best(brain, run):
             "by PESQ: give the command of the training, without --test_only."
         )
     brain.modules.eval()
-
-
-def _with_words(scores, entries, folder, hparams, device):
-    """The scores, and word error rates where a recogniser is given."""
-    settings = word_error_settings(hparams.get("wer"))
-    if settings is None:
-        return scores
-    return score_words(scores, entries, folder, settings, device)
 
 
 def _teachers(teacher: nn.Module) -> dict[str, nn.Module]:

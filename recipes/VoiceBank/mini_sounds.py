@@ -96,7 +96,11 @@ def read_prompts(package: Package, language: str) -> list[Prompt]:
 
     def read(path):
         name = path.relative_to(folder).with_suffix("").as_posix()
-        return Prompt(f"{language}/{name}", _decode(path))
+        # G.722 has no header; a file may be empty.
+        with av.open(str(path), format="g722") as container:
+            frames = [f.to_ndarray().ravel() for f in container.decode(audio=0)]
+        samples = np.concatenate([np.zeros(0, np.int16), *frames])
+        return Prompt(f"{language}/{name}", samples.astype(np.float32) / 2**15)
 
     spoken = [
         file
@@ -105,14 +109,6 @@ def read_prompts(package: Package, language: str) -> list[Prompt]:
     ]
     prompts = map_files(read, spoken, f"Decoding {language}")
     return [p for p in prompts if p.seconds >= SHORTEST_PROMPT]
-
-
-def _decode(path: Path) -> np.ndarray:
-    """Decodes a G.722 file of 16 kHz, which has no header and may be empty."""
-    with av.open(str(path), format="g722") as container:
-        frames = [f.to_ndarray().ravel() for f in container.decode(audio=0)]
-    samples = np.concatenate([np.zeros(0, np.int16), *frames])
-    return samples.astype(np.float32) / 2**15
 
 
 def deal(
@@ -215,7 +211,7 @@ def make_speech(
     """
     speech = {"train": {}, "test": {}}
     babble = {"train": [], "test": []}
-    count = Counter()
+    number = Counter()
     for language, (speaker, minutes) in SPEAKERS.items():
         prompts = read_prompts(packages[SPEECH_PACKAGES[language]], language)
         rng = random_generator(seed, 0, language)
@@ -223,19 +219,15 @@ def make_speech(
         for split in ("train", "test"):
             babble[split] += parts.get(f"{split} babble", [])
             utterances = to_utterances(parts.get(split, []))
-            if split == "test":
-                utterances = _choose_test(utterances)
+            if split == "test":  # short ones, evenly from all: quickly scored
+                short = [u for u in utterances if u.seconds <= TEST_SECONDS]
+                count = min(TEST_UTTERANCES, len(short))
+                places = (i * len(short) // count for i in range(count))
+                utterances = [short[place] for place in places]
             for utterance in utterances:
-                count[speaker] += 1
-                speech[split][f"{speaker}_{count[speaker]:04d}"] = utterance
+                number[speaker] += 1
+                speech[split][f"{speaker}_{number[speaker]:04d}"] = utterance
     return speech, babble
-
-
-def _choose_test(utterances: list[Prompt]) -> list[Prompt]:
-    """Takes short utterances, evenly from all, so that scoring is quick."""
-    short = [u for u in utterances if u.seconds <= TEST_SECONDS]
-    count = min(TEST_UTTERANCES, len(short))
-    return [short[i * len(short) // count] for i in range(count)]
 
 
 def _babble(voices, samples, rng, people):

@@ -54,7 +54,6 @@ from dispatch_sb.study.study_plan import Cell, Plan
 from dispatch_sb.training.recipe_files import load_recipe
 
 HERE = Path(__file__).resolve().parent
-ACTIONS = ("run", "train", "prepare", "status", "results", "cell")
 NICE = 10
 
 
@@ -119,8 +118,7 @@ class Study:
     def unfinished(self) -> list[Cell]:
         """Those of the cells that are still to be run."""
         finished = self.finished()
-        cells = self.plan.cells(validation(finished))
-        return [cell for cell in cells if cell.name not in finished]
+        return [cell for cell in self.cells() if cell.name not in finished]
 
     def untrained(self) -> list[Cell]:
         """Those of the cells that are still to be trained."""
@@ -148,15 +146,15 @@ def validation(finished: dict[str, dict]) -> dict[str, float]:
     return {name: validation_mean([cell]) for name, cell in finished.items()}
 
 
-def prepare(study: Study, jobs: int) -> None:
+def prepare(study: Study, options: argparse.Namespace) -> None:
     """Writes the mixtures and their lists, and records the teacher.
 
     Arguments
     ---------
     study : Study
         What is there already is kept.
-    jobs : int
-        Files that are recorded at a time.
+    options : argparse.Namespace
+        ``jobs``: files that are recorded at a time.
     """
     snr_db = tuple(map(float, study.settings["mixing_snr_db"]))
     for name, part in study.settings["parts"].items():
@@ -174,7 +172,7 @@ def prepare(study: Study, jobs: int) -> None:
             segment_seconds=part["seconds"],
         )
     for name, pair in study.pairs.items():
-        record_teacher(study, Path(pair["noisy"]), name, jobs)
+        record_teacher(study, Path(pair["noisy"]), name, options.jobs)
     if not study.references.is_file():
         write_json(study.references, score_references(study))
 
@@ -239,124 +237,93 @@ def score_references(study: Study) -> dict:
     return references
 
 
-def run(study: Study, jobs: int, device: str) -> int:
+def run(study: Study, options: argparse.Namespace) -> int:
     """Runs all cells that are not finished.
 
     Arguments
     ---------
     study : Study
         The study.
-    jobs : int
-        Cells at a time.
-    device : str
-        Where they train.
+    options : argparse.Namespace
+        ``jobs``: cells at a time; ``device``: where they train.
 
     Returns
     -------
     int
         Exit status: 0 if every cell is finished.
     """
-    prepare(study, jobs)
-    script = [sys.executable, str(HERE / "study.py"), "cell"]
-    overrides = [f"--{k}={json.dumps(v)}" for k, v in study.overrides.items()]
-    failed = run_cells(
+    words = [sys.executable, str(HERE / "study.py"), "cell", study.path]
+    if shutil.which("nice"):
+        words = ["nice", "-n", str(NICE), *words]
+    more = [f"--{k}={json.dumps(v)}" for k, v in study.overrides.items()]
+    more += ["--device", options.device]
+    status = _run_each(
+        study,
         study.unfinished,
-        lambda cell: [
-            *(["nice", "-n", str(NICE)] if shutil.which("nice") else []),
-            *[*script, study.path, "--name", cell.name, "--device", device],
-            *overrides,
-        ],
-        lambda cell: study.run_folder(cell) / "cell.log",
-        jobs=jobs,
-        report=report,
+        lambda cell: [*words, "--name", cell.name, *more],
+        options,
     )
     print(table(study))
-    return exit_status(failed)
+    return status
 
 
-def train(study: Study, jobs: int, device: str) -> int:
+def train(study: Study, options: argparse.Namespace) -> int:
     """Trains all cells that are not trained, and scores none.
 
     Arguments
     ---------
     study : Study
         The study.
-    jobs : int
-        Cells at a time.
-    device : str
-        Where they train.
+    options : argparse.Namespace
+        As for `run`.
 
     Returns
     -------
     int
         Exit status: 0 if every cell is trained.
     """
-    prepare(study, jobs)
-    return exit_status(
-        run_cells(
-            study.untrained,
-            lambda cell: [
-                *train_command(study, cell, device),
-                *("--score", "False"),
-            ],
-            lambda cell: study.run_folder(cell) / "cell.log",
-            jobs=jobs,
-            report=report,
-        )
+
+    def command(cell):
+        return [*train_command(study, cell, options.device), "--score", "False"]
+
+    return _run_each(study, study.untrained, command, options)
+
+
+def _run_each(study, left, command, options) -> int:
+    """Prepares, and gives each cell's command; says which of them failed."""
+    prepare(study, options)
+    failed = run_cells(
+        left,
+        command,
+        lambda cell: study.run_folder(cell) / "cell.log",
+        options.jobs,
+        lambda text: print(f"{time.strftime('%H:%M:%S')} {text}", flush=True),
     )
-
-
-def report(text: str) -> None:
-    """Says what begins or ends, and when.
-
-    Arguments
-    ---------
-    text : str
-        A sentence.
-    """
-    print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)
-
-
-def exit_status(failed: list[str]) -> int:
-    """Says which cells failed.
-
-    Arguments
-    ---------
-    failed : list of str
-        Their names.
-
-    Returns
-    -------
-    int
-        Exit status: 0 if none did.
-    """
     if failed:
         print(f"Failed: {', '.join(failed)}; the same command tries again.")
     return 1 if failed else 0
 
 
-def run_cell(study: Study, name: str, device: str) -> int:
+def run_cell(study: Study, options: argparse.Namespace) -> int:
     """Trains one cell, scores it, and writes its result.
 
     Arguments
     ---------
     study : Study
         The study.
-    name : str
-        The cell's name.
-    device : str
-        Where it trains.
+    options : argparse.Namespace
+        ``name``: the cell's; ``device``: where it trains.
 
     Returns
     -------
     int
         Exit status.
     """
+    name, device = options.name, options.device
     cell = next((c for c in study.cells() if c.name == name), None)
     if cell is None:
         raise ValueError(f"--name {name}: there is no such cell in the study.")
-    folder = study.run_folder(cell)
-    with claimed(folder) as mine:
+    with claimed(study.run_folder(cell)) as mine:
         if not mine:
             print(f"{name} is run by another process.")
             return 1
@@ -367,8 +334,7 @@ def run_cell(study: Study, name: str, device: str) -> int:
         target.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(target) as partial:
             save_file(weights, partial)
-        finished = study.published / "cells" / f"{name}.json"
-        write_json(finished, result)
+        write_json(study.published / "cells" / f"{name}.json", result)
     return 0
 
 
@@ -448,10 +414,7 @@ def gather(study: Study, cell: Cell, device: str) -> dict:
         scores[name] = {k: row["student"] for k, row in found["files"].items()}
     return {
         "cell": cell.name,
-        "stage": cell.stage,
-        "method": cell.method,
-        "student": cell.student,
-        "seed": cell.seed,
+        **{x: getattr(cell, x) for x in ("stage", "method", "student", "seed")},
         study.plan.sweep_of(cell.method)["key"]: cell.strength,
         "options": dict(cell.options),
         "recipe": cell.recipe,
@@ -530,6 +493,55 @@ def write_json(path: Path, content: dict) -> None:
         Path(partial).write_text(text + "\n", encoding="utf-8")
 
 
+def results(study: Study, options: argparse.Namespace) -> None:
+    """Writes what the finished cells say.
+
+    Arguments
+    ---------
+    study : Study
+        The study.
+    options : argparse.Namespace
+        Not used; there so that all actions are called alike.
+    """
+    references = {}
+    if study.references.is_file():
+        references = json.loads(study.references.read_text("utf-8"))
+    written = write_results(
+        list(study.finished().values()),
+        study.settings,
+        study.published,
+        references,
+        [cell.name for cell in study.cells()],
+    )
+    print("\n".join(str(path) for path in written))
+
+
+def watch(study: Study, options: argparse.Namespace) -> None:
+    """Prints where the study stands, again and again if asked to.
+
+    Arguments
+    ---------
+    study : Study
+        The study.
+    options : argparse.Namespace
+        ``watch``: seconds between two tables, or None.
+    """
+    print(table(study))
+    while options.watch is not None:
+        time.sleep(options.watch)
+        print(f"\033[2J\033[H{table(study)}")
+
+
+ACTIONS = {
+    "run": run,
+    "train": train,
+    "prepare": prepare,
+    "status": watch,
+    "results": results,
+    "cell": run_cell,
+}
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line, but for the keys of the study's file.
 
@@ -600,67 +612,18 @@ def main(words: list[str]) -> int:
     """
     if words and words[0] not in ACTIONS and words[0].endswith(".yaml"):
         words = ["run", *words]
-    arguments, rest = parser().parse_known_args(words)
+    options, rest = parser().parse_known_args(words)
     try:
-        if arguments.jobs < 1:
-            raise ValueError(f"--jobs is {arguments.jobs}: give 1 or more.")
-        study = Study(arguments.study, parse_overrides(rest))
-        if arguments.action == "run":
-            return run(study, arguments.jobs, arguments.device)
-        if arguments.action == "train":
-            return train(study, arguments.jobs, arguments.device)
-        if arguments.action == "cell":
-            return run_cell(study, arguments.name, arguments.device)
-        if arguments.action == "prepare":
-            prepare(study, arguments.jobs)
-        elif arguments.action == "results":
-            results(study)
-        else:
-            watch(study, arguments.watch)
+        if options.jobs < 1:
+            raise ValueError(f"--jobs is {options.jobs}: give 1 or more.")
+        study = Study(options.study, parse_overrides(rest))
+        return ACTIONS[options.action](study, options) or 0
     except (ValueError, OSError) as error:
         print(f"study.py: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("Stopped; the same command goes on from here.", file=sys.stderr)
         return 130
-    return 0
-
-
-def results(study: Study) -> None:
-    """Writes what the finished cells say.
-
-    Arguments
-    ---------
-    study : Study
-        The study.
-    """
-    references = {}
-    if study.references.is_file():
-        references = json.loads(study.references.read_text("utf-8"))
-    written = write_results(
-        list(study.finished().values()),
-        study.settings,
-        study.published,
-        references,
-        [cell.name for cell in study.cells()],
-    )
-    print("\n".join(str(path) for path in written))
-
-
-def watch(study: Study, seconds: float | None) -> None:
-    """Prints where the study stands, again and again if asked to.
-
-    Arguments
-    ---------
-    study : Study
-        The study.
-    seconds : float, optional
-        Between two tables.
-    """
-    print(table(study))
-    while seconds is not None:
-        time.sleep(seconds)
-        print(f"\033[2J\033[H{table(study)}")
 
 
 if __name__ == "__main__":

@@ -45,16 +45,11 @@ from dispatch_sb.data import (
     keep_in_memory,
     located_manifest,
     manifest_hash,
+    own_speech,
     pair_dataset,
     read_manifest,
 )
 from dispatch_sb.data.disk import DataError, in_words, writable_folder
-from dispatch_sb.data.own_speech import (
-    PARTS,
-    prepare_own,
-    prepare_own_training,
-    prepare_pairs,
-)
 from dispatch_sb.data.shard_loader import ShardLoader
 from dispatch_sb.data.shards import open_shards
 from dispatch_sb.data.urls import ShardError
@@ -111,7 +106,9 @@ def prepare_data(hparams: dict) -> None:
     own = [hparams[key] for key in ("clean_folders", "noise_folders")]
     pairs = pair_folders(hparams)
     if pairs:
-        prepare_pairs(pairs, manifests(hparams), hparams["manifest_folder"])
+        own_speech.prepare_pairs(
+            pairs, manifests(hparams), hparams["manifest_folder"]
+        )
         return
     if not all(own) and (folder is None or any(own)):
         raise ValueError(
@@ -133,13 +130,13 @@ def prepare_data(hparams: dict) -> None:
     if not any(own):
         return
     if folder is not None:
-        prepare_own_training(
+        own_speech.prepare_own_training(
             *own,
             hparams["manifest_folder"],
             held_out=[hparams["valid_manifest"], hparams["test_manifest"]],
         )
     else:
-        prepare_own(
+        own_speech.prepare_own(
             *own,
             hparams["manifest_folder"],
             pairs=hparams["own_pairs"],
@@ -161,7 +158,7 @@ def manifests(hparams: dict) -> dict:
         Paths; that of "train" is not written where mixtures are trained on.
     """
     keys = ("train_manifest", "valid_manifest", "test_manifest")
-    return {part: hparams[key] for part, key in zip(PARTS, keys)}
+    return {part: hparams[key] for part, key in zip(own_speech.PARTS, keys)}
 
 
 def pair_folders(hparams: dict) -> dict:
@@ -201,7 +198,7 @@ def pair_folders(hparams: dict) -> dict:
             f"{' and '.join(given)} replace {' and '.join(others)}: give "
             f"{' and '.join(f'--{key} null' for key in others)}."
         )
-    return dict(zip(PARTS[first:], folders.values()))
+    return dict(zip(own_speech.PARTS[first:], folders.values()))
 
 
 def corpus_folder(hparams: dict):
@@ -283,7 +280,7 @@ def note(run: Run, hparams: dict, arguments: list, shards=None) -> None:
     """
     told = [
         identify_teacher(teacher, asked["source"], asked["revision"])
-        for teacher, asked in zip(teachers(hparams), asked_teachers(hparams))
+        for teacher, asked in teachers(hparams)
     ]
     for teacher in told:
         source = teacher["source"]
@@ -316,36 +313,23 @@ def teachers(hparams: dict) -> list:
 
     Returns
     -------
-    list of Teacher
-        Empty without distillation.
+    list of tuple
+        Each teacher, and how it was asked for, as `each_teacher` gives it;
+        nothing is known of teachers that a recipe constructs by itself. Empty
+        without distillation.
     """
     teacher = hparams.get("teacher")
     if teacher is None:
         return []
-    return list(getattr(teacher, "teachers", [teacher]))
-
-
-def asked_teachers(hparams: dict) -> list:
-    """How each teacher was asked for.
-
-    Arguments
-    ---------
-    hparams : dict
-        The recipe.
-
-    Returns
-    -------
-    list of dict
-        As `each_teacher` gives them; nothing is known of teachers that a
-        recipe constructs by itself.
-    """
+    every = list(getattr(teacher, "teachers", [teacher]))
     asked = each_teacher(
         hparams.get("teacher_source"),
         hparams.get("teacher_revision"),
         hparams.get("teacher_delay", 0),
     )
-    count = len(teachers(hparams))
-    return asked if len(asked) == count else each_teacher([None] * count)
+    if len(asked) != len(every):
+        asked = each_teacher([None] * len(every))
+    return list(zip(every, asked))
 
 
 def recorded_parts(hparams: dict, device: str = "cpu") -> list:
@@ -374,7 +358,8 @@ def recorded_parts(hparams: dict, device: str = "cpu") -> list:
         If there is nothing that could be recorded.
     """
     records = bool(hparams.get("record_teacher"))
-    if not records and not any(map(is_recorded, teachers(hparams))):
+    recorded = (isinstance(x, RecordedTeacher) for x, _ in teachers(hparams))
+    if not records and not any(recorded):
         return []
     if hparams["clean_folders"]:
         raise ValueError(
@@ -401,22 +386,6 @@ def recorded_parts(hparams: dict, device: str = "cpu") -> list:
     return fitted
 
 
-def is_recorded(teacher) -> bool:
-    """Whether a teacher's answers come with the batch.
-
-    Arguments
-    ---------
-    teacher : Teacher
-        Any.
-
-    Returns
-    -------
-    bool
-        True for a folder of recordings.
-    """
-    return isinstance(teacher, RecordedTeacher)
-
-
 def record_teachers(hparams: dict, parts: dict, device: str):
     """Runs the teachers over all noisy files, unless that was done before;
     what is recorded already stays.
@@ -440,9 +409,10 @@ def record_teachers(hparams: dict, parts: dict, device: str):
     if not device.startswith("cpu"):
         workers = 1
     every, recorded = teachers(hparams), []
-    for teacher, asked in zip(every, asked_teachers(hparams)):
+    for teacher, asked in every:
         # Clean speech is no recording: by itself it is refused there.
-        if teacher.live or not (is_recorded(teacher) or len(every) > 1):
+        recording = isinstance(teacher, RecordedTeacher)
+        if teacher.live or not (recording or len(every) > 1):
             load = functools.partial(
                 load_teacher,
                 savedir=hparams.get("teacher_savedir"),
@@ -549,25 +519,6 @@ def mixtures(hparams: dict) -> DynamicMixture:
     )
 
 
-def written_folders(hparams: dict) -> list:
-    """Where a training writes, at once or hours later.
-
-    Arguments
-    ---------
-    hparams : dict
-        The recipe.
-
-    Returns
-    -------
-    list of str or Path
-        Folders.
-    """
-    folders = [hparams["output_folder"], hparams["save_folder"]]
-    if hparams["scores_cache"] is not None:
-        folders.append(Path(hparams["scores_cache"]).parent)
-    return folders
-
-
 def make_brain(arguments: list):
     """What trains.
 
@@ -588,7 +539,10 @@ def make_brain(arguments: list):
     hparams, resolved = load_recipe(hparams_file, overrides, given)
     for key in DistillationBrain.HPARAMS_NEEDED:
         _ = hparams[key]  # one that is missing is named now
-    for folder in written_folders(hparams):
+    written = [hparams["output_folder"], hparams["save_folder"]]
+    if hparams["scores_cache"] is not None:
+        written.append(Path(hparams["scores_cache"]).parent)
+    for folder in written:
         writable_folder(folder, make=False)
     if hparams["scores_cache"] is not None:
         ScoreJournal(hparams["scores_cache"])  # what is wrong with it, now

@@ -53,7 +53,6 @@ def prepare_voicebank(
     train_json: str | os.PathLike,
     valid_json: str | os.PathLike,
     test_json: str | os.PathLike,
-    skip_prep: bool = False,
 ) -> None:
     """Writes the three manifests; what is there and still fits is kept.
 
@@ -76,8 +75,6 @@ def prepare_voicebank(
         Manifest of the validation speakers.
     test_json : str or os.PathLike
         Manifest of the test set.
-    skip_prep : bool
-        Whether to take the manifests that are there unseen.
 
     Raises
     ------
@@ -88,14 +85,6 @@ def prepare_voicebank(
     ManifestError
         Lists everything that is wrong with the audio.
     """
-    manifests = [Path(path) for path in (train_json, valid_json, test_json)]
-    if skip_prep:
-        if missing := [str(p) for p in manifests if not p.is_file()]:
-            raise FileNotFoundError(
-                f"skip_prep is set, but {', '.join(missing)} do not exist: "
-                "run once without it."
-            )
-        return
     found = _find_folders(data_folder)
     chosen = _check_speakers(found, valid_speakers)
     folders = _resample_folders(found, Path(save_folder) / "resampled")
@@ -105,6 +94,7 @@ def prepare_voicebank(
         (TEST_FOLDERS, TEST_WORDS, {}),
     ]
     problems = {}  # by sentence: training and validation share folders
+    manifests = (train_json, valid_json, test_json)
     for path, (names, words, choice) in zip(manifests, parts):
         clean, noisy = (folders[name] for name in names)
         texts = Path(data_folder) / words
@@ -113,9 +103,16 @@ def prepare_voicebank(
             manifest = write_pair_manifest(
                 clean, noisy, path, data_folder, words=words, **choice
             )
-            _log(path, manifest)
         except ManifestError as error:
             problems |= dict.fromkeys(error.problems)
+            continue
+        logger.info(
+            "%s: %d pairs, %.2f hours, speakers %s.",
+            path,
+            len(manifest),
+            sum(entry["length"] for entry in manifest.values()) / 3600,
+            ", ".join(sorted({x["speaker"] for x in manifest.values()})),
+        )
     if problems:
         lines = list(problems)
         for name, folder in folders.items():  # the user's file, not our copy
@@ -240,15 +237,3 @@ def _rate_of(folder: Path) -> int:
         except (OSError, ValueError):
             continue
     return SAMPLE_RATE  # nothing to resample: the manifest says what is wrong
-
-
-def _log(path: Path, manifest: dict) -> None:
-    """Says what a manifest holds."""
-    entries = manifest.values()
-    logger.info(
-        "%s: %d pairs, %.2f hours, speakers %s.",
-        path,
-        len(entries),
-        sum(entry["length"] for entry in entries) / 3600,
-        ", ".join(sorted({entry["speaker"] for entry in entries})),
-    )

@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 import torch
 from programs import RECIPE, run, start
-from ruamel.yaml import YAML
 from tiny_corpus import RATE, imitated_speech
 
 from dispatch_sb.data import write_audio
@@ -39,57 +38,50 @@ def write_part(folder, name, speaker, pitch, mixtures):
     return {**lists, "speakers": None, "mixtures": mixtures, "seconds": 1.5}
 
 
+STUDY = """\
+folder: {top}/runs
+published: {top}/published
+pool: {top}/pool
+mixing_snr_db: [0, 10]
+parts: {parts}
+tests: {{}}
+teacher_source: {top}/teacher
+metrics: [pesq, si_sdr]
+options: {{number_of_epochs: 2, batch_size: 2, segment_seconds: 1.0}}
+students: [T]
+seeds: [1]
+sweep:
+    key: distillation_share
+    values: [0.5]
+    seed: 1
+    options: {{distillation_weight: null}}
+methods:
+    none: {{recipe: baseline.yaml, distils: False}}
+    l2: {{recipe: l2.yaml}}
+    features: {{recipe: fitnets_two_step.yaml, live: True, strength: null}}
+    several:
+        recipe: several_teachers.yaml
+        like: l2
+        options:
+            record_teacher: False
+            teacher_source: ["{top}/teacher", "{top}/pool/teacher"]
+comparisons: [{{name: any, better: best, than: none}}]
+"""
+
+
 @pytest.fixture
 def study(tmp_path):
     """The file of a study with five cells; two of them are one run. Of two
     methods one needs a teacher that runs, and one has two teachers."""
     torch.manual_seed(1)
-    teacher = tmp_path / "teacher"
-    save(FastEnhancer(channels=8), teacher, card="# A teacher\n")
-    several = {"record_teacher": False}
-    several["teacher_source"] = [str(teacher), str(tmp_path / "pool/teacher")]
-    settings = {
-        "folder": str(tmp_path / "runs"),
-        "published": str(tmp_path / "published"),
-        "pool": str(tmp_path / "pool"),
-        "mixing_snr_db": [0, 10],
-        "parts": {
-            "train": write_part(tmp_path, "train", "p300", 220.0, 4),
-            "valid": write_part(tmp_path, "valid", "p287", 160.0, 2),
-            "other": write_part(tmp_path, "other", "p226", 110.0, 2),
-        },
-        "tests": {},
-        "teacher_source": str(teacher),
-        "metrics": ["pesq", "si_sdr"],
-        "options": {
-            "number_of_epochs": 2,
-            "batch_size": 2,
-            "segment_seconds": 1.0,
-        },
-        "students": ["T"],
-        "seeds": [1],
-        "sweep": {
-            "key": "distillation_share",
-            "values": [0.5],
-            "seed": 1,
-            "options": {"distillation_weight": None},
-        },
-        "methods": {
-            "none": {"recipe": "baseline.yaml", "distils": False},
-            "l2": {"recipe": "l2.yaml"},
-            "features": {
-                **{"recipe": "fitnets_two_step.yaml", "live": True},
-                "strength": None,
-            },
-            "several": {
-                **{"recipe": "several_teachers.yaml", "like": "l2"},
-                "options": several,
-            },
-        },
-        "comparisons": [{"name": "any", "better": "best", "than": "none"}],
+    save(FastEnhancer(channels=8), tmp_path / "teacher", card="# A teacher\n")
+    parts = {
+        "train": write_part(tmp_path, "train", "p300", 220.0, 4),
+        "valid": write_part(tmp_path, "valid", "p287", 160.0, 2),
+        "other": write_part(tmp_path, "other", "p226", 110.0, 2),
     }
     path = tmp_path / "study.yaml"
-    YAML().dump(settings, path)
+    path.write_text(STUDY.format(top=tmp_path, parts=json.dumps(parts)))
     return path
 
 

@@ -110,11 +110,11 @@ def test_what_was_recognised_is_not_recognised_again(
         "dispatch_sb.scoring.transcription.Recogniser.transcribe", None
     )
     block = {"source": str(recogniser), "batch_size": 3}
-    again = score_words(scores, entries, output, word_error_settings(block))
+    again = score_words(scores, entries, output, block)
     assert again == scores
     drop = {"replace": dict.fromkeys(("hard", "hoard", "heed"))}
-    settings = word_error_settings({**block, "normalise": drop})
-    fewer = score_words(scores, entries, output, settings)
+    block["normalise"] = drop
+    fewer = score_words(scores, entries, output, block)
     assert 0 < fewer["wer"]["utterances"] < TEST_FILES
     assert fewer["noisy"]["wer"]["mean"] < scores["noisy"]["wer"]["mean"]
 
@@ -133,8 +133,7 @@ def test_every_system_is_scored_on_its_own_files(
     systems = ("noisy", "student", "teacher")
     known = {"files": {key: {s: {} for s in systems} for key in entries}}
     block = {"source": str(recogniser), "batch_size": 3}
-    settings = word_error_settings(block)
-    found = score_words(known, entries, tmp_path, settings)
+    found = score_words(known, entries, tmp_path, block)
     assert found["student"]["wer"] == scores["wer"]["clean"]
     assert found["teacher"]["wer"] == scores["noisy"]["wer"]
     gain = found["differences"]["student - teacher"]["wer"]

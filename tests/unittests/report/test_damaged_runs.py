@@ -13,8 +13,13 @@ from tiny_run import epoch
 
 from dispatch_sb.report import build_report
 from dispatch_sb.report.charts import charts
-from dispatch_sb.report.fact_list import flatten, heading_facts
-from dispatch_sb.report.numbers import failures, headline, metrics_of
+from dispatch_sb.report.numbers import (
+    failures,
+    flatten,
+    heading_facts,
+    headline,
+    metrics_of,
+)
 from dispatch_sb.runs.run import Run
 from dispatch_sb.sharing.release import export_run
 

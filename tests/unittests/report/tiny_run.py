@@ -15,6 +15,10 @@ from dispatch_sb.scoring import summarise
 
 RATE = 16000
 SECONDS = 0.6
+NOISE = {
+    **{"data/clean": 0, "data/noisy": 1},
+    **{"run/enhanced/student": 0.5, "run/enhanced/teacher": 0.2},
+}
 PESQ = {"a": (1.5, 2.5, 3.0), "b": (1.2, 1.1, 2.0), "c": (1.4, 1.9, 2.5)}
 
 
@@ -38,19 +42,17 @@ def make_run(
     for place, (name, pesq) in enumerate((names or PESQ).items()):
         clean = voiced(seconds, 120 + 30 * place)
         noise = 0.05 * generator.standard_normal(len(clean))
-        entry = {"length": seconds, "speaker": "s"}
-        for kind, share in (("clean", 0), ("noisy", 1)):
-            entry[f"{kind}_wav"] = f"{{data_root}}/{kind}/{name}.wav"
-            path = folder / "data" / kind / f"{name}.wav"
+        for kind, share in NOISE.items():
+            path = folder / kind / f"{name}.wav"
             write_audio(path, clean + share * noise)
-        for kind, share in (("student", 0.5), ("teacher", 0.2)):
-            path = folder / "run" / "enhanced" / kind / f"{name}.wav"
-            write_audio(path, clean + share * noise)
-        manifest[name] = entry
-        systems = ("noisy", "student", "teacher")
+        manifest[name] = {
+            **{"length": seconds, "speaker": "s"},
+            "clean_wav": f"{{data_root}}/clean/{name}.wav",
+            "noisy_wav": f"{{data_root}}/noisy/{name}.wav",
+        }
         files[name] = {
-            system: {metric: value for metric in metrics}
-            for system, value in zip(systems, pesq)
+            system: dict.fromkeys(metrics, value)
+            for system, value in zip(("noisy", "student", "teacher"), pesq)
         }
     scores = summarise(files, metrics)
     scores.update(method="DFKD with MSSP", seed=1234, versions={"torch": "2"})

@@ -12,7 +12,7 @@ RATE = 16000
 
 
 def speech_like(seconds: float = 1.5, seed: int = 0) -> np.ndarray:
-    """Harmonics of a gliding pitch under moving formants, in syllables.
+    """Harmonics of a gliding pitch, in syllables.
 
     Arguments
     ---------
@@ -30,18 +30,10 @@ def speech_like(seconds: float = 1.5, seed: int = 0) -> np.ndarray:
     time = np.arange(int(seconds * RATE)) / RATE
     pitch = 120 + 25 * np.sin(2 * np.pi * 0.7 * time + generator.uniform(0, 6))
     phase = 2 * np.pi * np.cumsum(pitch) / RATE
-    formants = [
-        centre * (1 + 0.2 * np.sin(2 * np.pi * 1.5 * time + start))
-        for centre, start in zip((500, 1500, 2600), generator.uniform(0, 6, 3))
-    ]
-    signal = np.zeros_like(time)
-    for harmonic in range(1, 30):
-        gain = sum(
-            np.exp(-(((harmonic * pitch - f) / (150 + 0.1 * f)) ** 2))
-            for f in formants
-        )
-        signal += (gain + 0.01) * np.sin(harmonic * phase)
-    signal += 0.05 * generator.standard_normal(time.size)
+    number = np.arange(1, 30)[:, None]
+    strength = generator.uniform(0.2, 1, number.shape) / number
+    signal = (strength * np.sin(number * phase)).sum(axis=0)
+    signal += 0.02 * generator.standard_normal(time.size)
     signal *= np.clip(np.sin(2 * np.pi * 2 * time), 0, 1) ** 0.5 + 1e-3
     return (0.5 * signal / np.abs(signal).max()).astype(np.float32)
 
@@ -85,25 +77,12 @@ def items(tmp_path):
     """Three files with noisy, student and teacher, on disk."""
     made = []
     for index, name in enumerate("abc"):
-        clean = speech_like(seed=index)
-        signals = {
-            "clean": clean,
-            "noisy": add_noise(clean, 0),
-            "student": add_noise(clean, 10),
-            "teacher": add_noise(clean, 20),
-        }
-        for system, signal in signals.items():
-            path = tmp_path / system / f"{name}.wav"
+        signals = {"clean": speech_like(seed=index)}
+        for system, snr_db in (("noisy", 0), ("student", 10), ("teacher", 20)):
+            signals[system] = add_noise(signals["clean"], snr_db)
+        paths = {x: tmp_path / x / f"{name}.wav" for x in signals}
+        for system, path in paths.items():
             path.parent.mkdir(exist_ok=True)
-            soundfile.write(path, signal, RATE, "FLOAT")
-        made.append(
-            {
-                "id": name,
-                "clean": tmp_path / "clean" / f"{name}.wav",
-                "systems": {
-                    system: tmp_path / system / f"{name}.wav"
-                    for system in ("noisy", "student", "teacher")
-                },
-            }
-        )
+            soundfile.write(path, signals[system], RATE, "FLOAT")
+        made.append({"id": name, "clean": paths.pop("clean"), "systems": paths})
     return made

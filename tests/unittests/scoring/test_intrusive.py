@@ -5,12 +5,10 @@ Authors
 """
 
 import numpy as np
-import pystoi
 import pytest
 
 from dispatch_sb.scoring import (
     ALL,
-    estoi,
     pesq_wb,
     score_pair,
     segmental_snr,
@@ -37,28 +35,6 @@ def test_less_noise_scores_higher_and_the_same_every_time(speech, noisy):
         assert noise[name] <= better[name] <= best[name]
         assert noise[name] < best[name]
     assert again == best
-
-
-@pytest.mark.parametrize("rate", [16000, 10000])
-def test_stoi_and_estoi_share_work_and_stay_those_of_pystoi(
-    speech, noisy, rate, monkeypatch
-):
-    clean = speech()
-    estimate = noisy(clean, 5)
-    expected = {
-        name: pystoi.stoi(clean.astype(float), estimate.astype(float), rate, e)
-        for name, e in (("stoi", False), ("estoi", True))
-    }
-    spectra = []
-    stft = pystoi.utils.stft
-    monkeypatch.setattr(
-        "pystoi.utils.stft", lambda *a, **k: spectra.append(1) or stft(*a, **k)
-    )
-    scores = score_pair(clean, estimate, rate, ("stoi", "estoi"))
-    assert scores == pytest.approx(expected, abs=1e-12, rel=0)
-    assert len(spectra) == 2  # one of each signal
-    assert stoi(clean, estimate, rate) == scores["stoi"]
-    assert estoi(clean, estimate, rate) == scores["estoi"]
 
 
 def test_si_sdr_is_the_snr_and_sees_no_scale_sign_or_offset():

@@ -1,4 +1,5 @@
-"""Systems side by side: schema, failures, resuming, the table's text.
+"""Systems side by side: schema, failures, resuming, the table's text; and
+quick scores during training.
 
 Authors
  * The dispatch-sb contributors, 2026
@@ -16,8 +17,11 @@ from dispatch_sb.scoring import (
     ALL,
     chosen_metrics,
     format_table,
+    pesq_wb,
     score_systems,
+    si_sdr,
     summarise,
+    validation_scores,
 )
 from dispatch_sb.scoring.journal import ScoreJournal
 from dispatch_sb.scoring.scoreboard import score_files
@@ -194,13 +198,6 @@ def test_metrics_are_chosen_by_name_or_group():
             chosen_metrics(wrong)
 
 
-@pytest.mark.parametrize("terminal", [True, False])
-def test_a_terminal_gets_a_bar(items, pool, monkeypatch, capsys, terminal):
-    monkeypatch.setattr("sys.stderr.isatty", lambda: terminal)
-    score_systems(items[:1], None, ("si_sdr",), True, pool=pool)
-    assert ("3/3" in capsys.readouterr().err) == terminal
-
-
 @pytest.mark.parametrize(
     "systems, named",
     [
@@ -214,3 +211,28 @@ def test_impossible_requests_are_refused(systems, named):
     items = [{"id": "a", "clean": "a.wav", "systems": s} for s in systems]
     with pytest.raises(ValueError, match=named):
         score_systems(items)
+
+
+def test_means_are_over_the_pairs_that_have_a_score(speech, noisy, pool):
+    pairs = [
+        (speech(seed=s), noisy(speech(seed=s), snr))
+        for s, snr in ((0, 5), (1, 15))
+    ]
+    clean = pairs[0][0]
+    bad = [(clean, 0 * clean), (clean, np.full_like(clean, np.nan))]
+    scores = validation_scores([bad[0], *pairs, bad[1]], pool=pool)
+    pesq = np.mean([pesq_wb(*pair, 16000) for pair in pairs])
+    assert scores["pesq"] == pytest.approx(pesq)
+    assert scores["si_sdr"] == pytest.approx(
+        np.mean([si_sdr(*p) for p in pairs])
+    )
+    assert scores["failed"] == {"pesq": 2, "si_sdr": 2}
+    assert type(scores["pesq"]) is float and type(scores["si_sdr"]) is float
+
+
+def test_without_any_score_the_worst_is_reported(speech, pool, caplog):
+    clean = speech()
+    for pairs in ([], [(clean, 0 * clean)]):
+        scores = validation_scores(pairs, pool=pool)
+        assert (scores["pesq"], scores["si_sdr"]) == (1.0, -100.0)
+    assert "estimate" in caplog.text

@@ -8,11 +8,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from dispatch_sb.scoring import format_table, summarise
-from dispatch_sb.scoring.word_errors import (
-    count_errors,
-    reference_words,
-    word_error_rates,
-)
+from dispatch_sb.scoring.word_errors import word_error_rates
 from dispatch_sb.scoring.word_settings import word_error_settings
 from dispatch_sb.scoring.wording import WordNormaliser
 from dispatch_sb.training.recipe_files import compose
@@ -54,17 +50,6 @@ def test_every_rule_can_be_chosen(choice, expected):
     assert words == expected.split()
 
 
-def test_every_kind_of_error_counts_once():
-    said = {key: ["A", "B", "C", "D"] for key in "same sub gone more".split()}
-    heard = {
-        "same": ["A", "B", "C", "D"],
-        "sub": ["A", "X", "C", "D"],
-        "gone": ["B", "D"],
-        "more": ["A", "B", "Y", "C", "D", "Z", "Z"],
-    }
-    assert count_errors(said, heard) == dict(zip(said, range(4)))
-
-
 def test_the_difference_is_paired():
     """What both get wrong cancels."""
     rng = np.random.default_rng(1)
@@ -95,14 +80,6 @@ def test_failures_are_counted_and_in_no_sum():
     assert "1 of 2 (?: b)" in format_table(rates)
 
 
-def test_only_utterances_with_words_count():
-    entries = {"a": {"words": "Yes."}, "b": {"words": " ... "}, "c": {}}
-    assert reference_words(entries, WordNormaliser()) == {"a": ["YES"]}
-    del entries["a"]
-    with pytest.raises(ValueError, match=" 2 .*--words"):
-        reference_words(entries, WordNormaliser())
-
-
 def test_the_recipe_shows_every_key_with_its_default(request):
     """Its block with a source is the same as the source alone."""
     recipes = request.config.rootpath / "recipes" / "VoiceBank" / "hparams"
@@ -123,7 +100,6 @@ def test_the_recipe_shows_every_key_with_its_default(request):
         ({"source": "a/b", "batch_size": 0}, "batch_size"),
         ({"source": 3}, "source"),
         ({"source": "a/b", "normalise": {"case": "title"}}, "case.*title"),
-        ({"source": "a/b", "normalise": {"cases": "upper"}}, "cases"),
         ({"source": "a/b", "normalise": {"replace": {"a b": "c"}}}, "a b"),
         ({"source": "a/b", "normalise": 7}, "normalise.* 7"),
         (3, "wer.* 3"),

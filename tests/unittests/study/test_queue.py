@@ -10,8 +10,6 @@ import sys
 import time
 from pathlib import Path
 
-import pytest
-
 from dispatch_sb.study.queue import claimed, is_claimed, run_cells
 from dispatch_sb.study.study_plan import Cell
 
@@ -36,14 +34,13 @@ run_in(Path({folder!r}), seconds=60)
 """
 
 
-def run_in(folder, seconds=0.0, fails=False, jobs=2, report=print):
+def run_in(folder, seconds=0.0, fails=False, report=print):
     """Runs cells that leave an empty file each."""
     work = WORK.format(seconds=seconds, fails=fails)
     return run_cells(
         lambda: [c for c in CELLS if not (folder / f"{c.name}.done").exists()],
         lambda c: [sys.executable, "-c", work, str(folder / f"{c.name}.done")],
         lambda cell: folder / f"{cell.name}.log",
-        jobs=jobs,
         report=report,
     )
 
@@ -97,8 +94,3 @@ def test_a_claim_is_exclusive_and_ends_with_its_process(tmp_path):
     assert not is_claimed(tmp_path)
     with claimed(tmp_path) as mine:
         assert mine
-
-
-def test_no_jobs_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="jobs"):
-        run_in(tmp_path, jobs=0)

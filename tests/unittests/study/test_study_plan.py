@@ -4,8 +4,6 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
-import pytest
-
 from dispatch_sb.study.study_plan import Plan
 
 STUDY = {
@@ -68,12 +66,6 @@ def test_a_cell_carries_everything_its_run_is_given():
         "seed": 1,
         "distillation_share": 0.2,
     }
-
-
-def test_like_an_unswept_method_is_refused():
-    methods = {**STUDY["methods"], "odd": {"recipe": "a.yaml", "like": "none"}}
-    with pytest.raises(ValueError, match="odd"):
-        Plan({**STUDY, "methods": methods})
 
 
 def test_a_method_may_have_a_sweep_of_its_own_or_none():

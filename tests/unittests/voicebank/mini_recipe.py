@@ -14,14 +14,6 @@ import numpy as np
 import soundfile
 
 RATE = 16000
-LANGUAGES = {
-    "en": "en_US_f_Allison",
-    "es": "es_MX_f_Allison",
-    "fr": "fr_CA_f_June",
-    "it": "it_IT_m_Carlo",
-    "ru": "ru_RU_f_IvrvoiceRU",
-}
-
 # Recipes are scripts, no package: they find each other by their folder.
 sys.path.insert(0, str(Path(__file__).parents[3] / "recipes" / "VoiceBank"))
 import mini_packages  # noqa: E402
@@ -55,7 +47,7 @@ def write_g722(path, signal):
 
 def write_speech(folder, language, rng):
     """A package of 30 prompts, and of files that are no speech."""
-    sounds = folder / "usr/share/asterisk/sounds" / LANGUAGES[language]
+    sounds = folder / f"usr/share/asterisk/sounds/{language}_XX_f_Ann"
     for index in range(30):
         signal = syllables(1.05 + 0.1 * index, rng)
         write_g722(sounds / f"vm-{index:02d}.g722", signal)

@@ -18,8 +18,6 @@ from dispatch_sb.data import (
     sha256_of,
     write_audio,
 )
-from dispatch_sb.data import convert as convert_module
-from dispatch_sb.data.files import audio_files
 
 # Recipes are scripts, no package: they are found by their folder.
 sys.path.insert(0, str(Path(__file__).parents[3] / "recipes" / "VoiceBank"))
@@ -69,12 +67,10 @@ def times(folder, suffix=""):
     return {path: path.stat().st_mtime_ns for path in files if path.is_file()}
 
 
-def prepare(folder, work, valid_speakers=("p226",), **options):
+def prepare(folder, work, valid_speakers=("p226",)):
     """Runs the recipe's preparation; returns the three manifests."""
     paths = {f"{part}_json": work / f"{part}.json" for part in PARTS}
-    recipe.prepare_voicebank(
-        folder, work / "saved", valid_speakers, **paths, **options
-    )
+    recipe.prepare_voicebank(folder, work / "saved", valid_speakers, **paths)
     return [read_manifest(path) for path in paths.values()]
 
 
@@ -104,7 +100,6 @@ def test_16_khz_folders_are_used_where_they_are(ready, work):
     assert test["p232_001"]["words"] == "Please call."
     assert "words" not in train["p227_001"]
     assert not (work / "saved").exists()
-    assert prepare("/nowhere", work, skip_prep=True) == [train, valid, test]
 
 
 def test_a_folder_at_16_khz_need_not_say_so(tmp_path, work):
@@ -133,24 +128,6 @@ def test_48_khz_folders_are_resampled_once(archive, work):
     write_corpus(archive)  # now at 16 kHz, too
     train, _, _ = prepare(archive, work)
     assert train["p227_001"]["noisy_wav"].startswith("{data_root}/noisy")
-
-
-def test_interrupted_resampling_goes_on(archive, work, monkeypatch):
-    real, calls = convert_module.write_audio, itertools.count()
-
-    def interrupted(*args):
-        if next(calls) == 5:
-            raise KeyboardInterrupt
-        real(*args)
-
-    monkeypatch.setattr(convert_module, "write_audio", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        prepare(archive, work)
-    done = len(audio_files(work / "saved"))
-    assert 5 <= done < 12 and not (work / "train.json").exists()
-    calls = itertools.count(6)
-    assert [len(manifest) for manifest in prepare(archive, work)] == [2, 2, 2]
-    assert next(calls) == 6 + 12 - done
 
 
 def test_a_speaker_of_both_sets_is_pointed_out(ready, work, caplog):
@@ -190,8 +167,6 @@ def test_other_folders_are_no_voicebank(tmp_path, work):
         assert message.count(name) == 2
     assert message.count("clean_testset") == 1
     assert str(tmp_path) in message and "--clean_folders" in message
-    with pytest.raises(FileNotFoundError, match="train.json"):
-        prepare(tmp_path, work, skip_prep=True)
 
 
 @pytest.mark.parametrize(
