@@ -248,6 +248,10 @@ def evaluate_folders(
         make=False,
         apart=[clean_folder, noisy_folder, source],
     )
+    if (folder / "run.json").exists():
+        raise ValueError(
+            f"{folder} holds a run, and its own scores: give another folder."
+        )
     manifest = folder / "manifests" / "test.json"
     root = Path(clean_folder).resolve().parent
     texts = {} if words is None else read_words(words)
