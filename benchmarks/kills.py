@@ -64,6 +64,7 @@ VARIANTS = {
 TRAINING = ("training", "saving", "validation")
 # Files that tell of times, or of every attempt.
 OTHERS = {"log.txt", "env.log", "tensorboard", "train.py", ".recording.lock"}
+OTHERS |= {".lock"}
 OTHERS |= {".recordings.json.state"}  # when they were recorded
 
 

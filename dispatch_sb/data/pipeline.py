@@ -15,7 +15,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from speechbrain.dataio.batch import PaddedBatch, PaddedData
 from speechbrain.dataio.dataset import DynamicItemDataset
+from torch.utils.data import get_worker_info
 
 from dispatch_sb.data.disk import reading
 from dispatch_sb.data.manifest import PAIR, located_manifest
@@ -65,6 +67,34 @@ class SharedEpoch:
     def set(self, value: int):
         """Sets the epoch's number, in every process that holds a copy."""
         self._value.fill_(int(value))
+
+
+def shared_batch(items: list) -> PaddedBatch:
+    """SpeechBrain's batch of items, which a loading process puts into shared
+    memory itself: where that is full, what torch does after it fails without
+    a word, and whoever asked for the batch waits for ever.
+
+    Arguments
+    ---------
+    items : list of dict
+        Signals by key.
+
+    Returns
+    -------
+    PaddedBatch
+
+    Example
+    -------
+    >>> items = [{"id": "a", "noisy_sig": torch.ones(n)} for n in (2, 4)]
+    >>> shared_batch(items).noisy_sig.lengths
+    tensor([0.5000, 1.0000])
+    """
+    batch = PaddedBatch(items)
+    if get_worker_info() is not None:
+        for value in vars(batch).values():
+            for tensor in value if isinstance(value, PaddedData) else ():
+                tensor.share_memory_()
+    return batch
 
 
 class EpochDataset(DynamicItemDataset):

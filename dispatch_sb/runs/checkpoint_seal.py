@@ -5,6 +5,7 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
+import errno
 import hashlib
 import os
 import re
@@ -74,23 +75,44 @@ def damage_of(folder: str | os.PathLike) -> str | None:
     manifest = folder / MANIFEST
     if not manifest.is_file():
         return f"{MANIFEST} is missing"
-    empty = [path for path in folder.iterdir() if not path.stat().st_size]
-    if empty:
-        return f"{min(empty).name} is empty"
     content = manifest.read_bytes()
     head, _, rest = content.partition(b"\n")
     if not head.startswith(SEAL.encode()):
-        return _damage_without_seal(content)
+        return _damage_without_seal(folder, content)
     if head != f"{SEAL}{_hash(rest)}".encode():
         return f"{MANIFEST} is not what was saved"
     for name, expected in yaml.safe_load(rest)[SUMS].items():
         path = folder / name
         if not path.is_file():
             return f"{name} is missing"
-        if sha256_of(path) != expected:
+        try:
+            found = sha256_of(path)
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            return f"{name} cannot be read ({error.strerror})"
+        if found != expected:
             size = path.stat().st_size
             return f"{name} is not what was saved ({size} bytes)"
     return None
+
+
+def damaged(folder: str | os.PathLike) -> dict[Path, str]:
+    """What is wrong with the checkpoints of a run.
+
+    Arguments
+    ---------
+    folder : str or path
+        Of all checkpoints.
+
+    Returns
+    -------
+    dict
+        A clause for each that is damaged, see `damage_of`.
+    """
+    paths = filter(Path.is_dir, sorted(Path(folder).glob(f"{PREFIX}*")))
+    found = {path: damage_of(path) for path in paths}
+    return {path: damage for path, damage in found.items() if damage}
 
 
 def set_damaged_aside(folder: str | os.PathLike) -> Iterator[str]:
@@ -106,10 +128,7 @@ def set_damaged_aside(folder: str | os.PathLike) -> Iterator[str]:
     str
         A sentence for each, once it is renamed.
     """
-    for path in sorted(Path(folder).glob(f"{PREFIX}*")):
-        damage = damage_of(path) if path.is_dir() else None
-        if damage is None:
-            continue
+    for path, damage in damaged(folder).items():
         aside = path.with_name(f"{ASIDE}{path.name}")
         while aside.exists():
             aside = aside.with_name(f"{aside.name}-again")
@@ -120,8 +139,11 @@ def set_damaged_aside(folder: str | os.PathLike) -> Iterator[str]:
         )
 
 
-def _damage_without_seal(content: bytes) -> str | None:
+def _damage_without_seal(folder: Path, content: bytes) -> str | None:
     """See `damage_of`; what holds hashes had a seal."""
+    empty = [path for path in folder.iterdir() if not path.stat().st_size]
+    if empty:
+        return f"{min(empty).name} is empty"
     if HASH.search(content):
         return f"{MANIFEST} is not what was saved"
     try:

@@ -25,6 +25,7 @@ from speechbrain.utils.distributed import (
 from dispatch_sb.data.disk import PROBE, writable_folder
 from dispatch_sb.data.files import flush
 from dispatch_sb.runs.checkpoint_seal import seal, set_damaged_aside
+from dispatch_sb.training.portions import TrainingStopped
 
 logger = logging.getLogger(__name__)
 
@@ -133,7 +134,8 @@ class AtomicCheckpointer(Checkpointer):
         """
         orders = [{"min_key": key} for key in min_keys or ()]
         orders += [{"max_key": key} for key in max_keys or ()]
-        orders += [{"importance_key": key} for key in importance_keys]
+        # Once each: SpeechBrain's list of them grows with every call.
+        orders += [{"importance_key": key} for key in set(importance_keys)]
         found = [
             self.find_checkpoints(**order, ckpt_predicate=ckpt_predicate)
             for order in orders
@@ -174,6 +176,17 @@ class AtomicCheckpointer(Checkpointer):
         """
         run_on_main(self._set_damaged_aside)
         return super().recover_if_possible(*args, **kwargs)
+
+    def _call_load_hooks(self, checkpoint):
+        try:
+            super()._call_load_hooks(checkpoint)
+        except Exception as error:  # whatever an object says of other data
+            why = " ".join(f"{type(error).__name__}: {error}".split())
+            raise TrainingStopped(
+                f"The checkpoint {checkpoint.path} does not fit what this "
+                f"recipe builds ({why[:300]}). Give the options of the run "
+                "that wrote it, or another output_folder."
+            ) from error
 
     def _set_damaged_aside(self):
         """See `set_damaged_aside`."""

@@ -5,6 +5,7 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
+import contextlib
 import re
 import time
 from collections.abc import Callable
@@ -89,7 +90,7 @@ class GuardedSteps:
         """
         try:
             super().fit(*args, **kwargs)
-        except (RuntimeError, MemoryError) as error:
+        except (RuntimeError, MemoryError, OSError) as error:
             if sentence := _lost_worker(error):
                 raise TrainingStopped(sentence) from error
             raise
@@ -154,7 +155,7 @@ class GuardedSteps:
             # The exception, and with it all that its frames hold, is gone.
             undo()
             if stage == sb.Stage.TRAIN:
-                self.before.restore()
+                self._take_back()
             free_memory()
             most = -(-most // 2) if stage == sb.Stage.TRAIN else 1
             shrunk = True
@@ -162,6 +163,13 @@ class GuardedSteps:
             self.at_once[stage] = most * width
             logger.warning(self._told(stage, total, most))
         return loss
+
+    def _take_back(self) -> None:
+        """Puts everything back as it was before the step; a scaler would not
+        unscale twice."""
+        self.before.restore()
+        scale = self.scaler.scale(torch.ones((), device=self.device))
+        self.scaler.update(scale.detach())
 
     def rows_at_once(self, stage: sb.Stage, width: int, total: int) -> int:
         """How many utterances of a batch fit into the memory.
@@ -333,11 +341,13 @@ class GuardedSteps:
         broken = not torch.isfinite(loss)
         if not broken and (norm is None or torch.isfinite(norm)):
             return
-        if self.skip_nonfinite_grads and stage == sb.Stage.TRAIN:
-            super().check_loss_isfinite(loss)
-            return
         if stage == sb.Stage.TRAIN:
-            self.before.restore()
+            # All of it, statistics of batch normalisation too.
+            self._take_back()
+            if self.skip_nonfinite_grads:
+                with contextlib.suppress(ValueError):  # its patience is over
+                    super().check_loss_isfinite(loss)
+                    return
         value = loss if broken else norm
         what = "loss" if broken else "norm of the gradient"
         ids = [*map(str, getattr(batch, "id", []))]
@@ -388,11 +398,13 @@ def _lost_worker(error: BaseException) -> str | None:
     of memory."""
     if isinstance(error, TrainingStopped):
         return None
-    if is_out_of_memory(error):  # and not in a step, where it is dealt with
+    # Not in a step, where that is dealt with.
+    if is_out_of_memory(error) or "shared memory" in str(error):
         why = str(error).strip().rpartition("\n")[2]
         return (
             "Memory ran out while batches were loaded: give fewer "
-            f"--num_workers, or a smaller --batch_size ({why})."
+            "--num_workers (0: none), or a smaller --batch_size; in a "
+            f"container, a larger /dev/shm ({why})."
         )
     told = WORKER.search(str(error))
     if told is None:

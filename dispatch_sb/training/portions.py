@@ -4,6 +4,7 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
+import errno
 import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from dispatch_sb.data.audio_store import Batch
 # How libraries say it that have no exception of their own for it.
 OUT_OF_MEMORY = (
     "can't allocate memory",
+    "unable to allocate shared memory",
     "not enough memory",
     "out of memory",
     "ALLOC_FAILED",
@@ -56,6 +58,8 @@ def is_out_of_memory(error: BaseException) -> bool:
     """
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
         return True
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
     known = isinstance(error, RuntimeError)
     return known and any(words in str(error) for words in OUT_OF_MEMORY)
 
