@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import soundfile
+from filelock import FileLock
 from tqdm import tqdm
 
 from dispatch_sb.data.audio import BITS, StoredFile, check_format, probe
@@ -77,6 +78,8 @@ def write_shards(
         raise ValueError(f"The size is {megabytes} MB: give 1 or more.")
     output = Path(output)
     writable_folder(output)
+    lock = FileLock(output / ".lock")  # let go where the function ends
+    lock.acquire()
     state = _state(entries, [megabytes, name, manifest_sha256, teacher])
     rows = _known(output, state)
     packing = _Packing(entries)

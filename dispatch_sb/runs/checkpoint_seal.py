@@ -9,7 +9,6 @@ import errno
 import hashlib
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import yaml
@@ -21,7 +20,6 @@ SEAL = "# Sealed: the lines below have the SHA-256 "
 SUMS = "sha256"  # key of the manifest: hashes by file name
 HASH = re.compile(rb"[0-9a-f]{32}")  # half of one
 WRITTEN = {"end-of-epoch", "unixtime"}  # keys that SpeechBrain writes
-PREFIX, ASIDE = "CKPT", "damaged-"  # of folders
 
 
 def seal(folder: str | os.PathLike) -> None:
@@ -38,8 +36,8 @@ def seal(folder: str | os.PathLike) -> None:
     files = [path for path in folder.iterdir() if path != manifest]
     meta = yaml.safe_load(manifest.read_text("utf-8"))
     meta[SUMS] = {path.name: sha256_of(path) for path in sorted(files)}
-    text = yaml.safe_dump(meta)
-    manifest.write_text(f"{SEAL}{_hash(text)}\n{text}", encoding="utf-8")
+    content = yaml.safe_dump(meta).encode()
+    manifest.write_bytes(_head(content) + b"\n" + content)
     for path in (*files, manifest, folder):
         flush(path)
 
@@ -79,7 +77,7 @@ def damage_of(folder: str | os.PathLike) -> str | None:
     head, _, rest = content.partition(b"\n")
     if not head.startswith(SEAL.encode()):
         return _damage_without_seal(folder, content)
-    if head != f"{SEAL}{_hash(rest)}".encode():
+    if head != _head(rest):
         return f"{MANIFEST} is not what was saved"
     for name, expected in yaml.safe_load(rest)[SUMS].items():
         path = folder / name
@@ -110,33 +108,9 @@ def damaged(folder: str | os.PathLike) -> dict[Path, str]:
     dict
         A clause for each that is damaged, see `damage_of`.
     """
-    paths = filter(Path.is_dir, sorted(Path(folder).glob(f"{PREFIX}*")))
+    paths = filter(Path.is_dir, sorted(Path(folder).glob("CKPT*")))
     found = {path: damage_of(path) for path in paths}
     return {path: damage for path, damage in found.items() if damage}
-
-
-def set_damaged_aside(folder: str | os.PathLike) -> Iterator[str]:
-    """Renames checkpoints that are damaged, so that nobody loads them.
-
-    Arguments
-    ---------
-    folder : str or path
-        Of all checkpoints.
-
-    Yields
-    ------
-    str
-        A sentence for each, once it is renamed.
-    """
-    for path, damage in damaged(folder).items():
-        aside = path.with_name(f"{ASIDE}{path.name}")
-        while aside.exists():
-            aside = aside.with_name(f"{aside.name}-again")
-        os.replace(path, aside)
-        yield (
-            f"The checkpoint {path} is damaged: {damage}. It is kept as "
-            f"{aside.name}, and not used."
-        )
 
 
 def _damage_without_seal(folder: Path, content: bytes) -> str | None:
@@ -153,8 +127,6 @@ def _damage_without_seal(folder: Path, content: bytes) -> str | None:
     return None if whole else f"{MANIFEST} cannot be read"
 
 
-def _hash(content: str | bytes) -> str:
-    """SHA-256 in hexadecimal."""
-    if isinstance(content, str):
-        content = content.encode()
-    return hashlib.sha256(content).hexdigest()
+def _head(content: bytes) -> bytes:
+    """The first line of a sealed manifest."""
+    return f"{SEAL}{hashlib.sha256(content).hexdigest()}".encode()

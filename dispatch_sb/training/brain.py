@@ -253,9 +253,7 @@ class DistillationBrain(GuardedSteps, DistillationMixin, sb.Brain):
 
         Arguments
         ---------
-        batch : PaddedBatch
-            Unused.
-        should_step : bool
+        batch, should_step : object
             Unused.
         """
         del batch, should_step

@@ -24,7 +24,7 @@ from speechbrain.utils.distributed import (
 
 from dispatch_sb.data.disk import PROBE, writable_folder
 from dispatch_sb.data.files import flush
-from dispatch_sb.runs.checkpoint_seal import seal, set_damaged_aside
+from dispatch_sb.runs.checkpoint_seal import damaged, seal
 from dispatch_sb.training.portions import TrainingStopped
 
 logger = logging.getLogger(__name__)
@@ -189,9 +189,16 @@ class AtomicCheckpointer(Checkpointer):
             ) from error
 
     def _set_damaged_aside(self):
-        """See `set_damaged_aside`."""
-        for sentence in set_damaged_aside(self.checkpoints_dir):
-            logger.warning(sentence)
+        """Renames checkpoints that are damaged, so that nobody loads them."""
+        for path, damage in damaged(self.checkpoints_dir).items():
+            aside = path.with_name(f"damaged-{path.name}")
+            while aside.exists():
+                aside = aside.with_name(f"{aside.name}-again")
+            os.replace(path, aside)
+            logger.warning(
+                f"The checkpoint {path} is damaged: {damage}. It is kept as "
+                f"{aside.name}, and not used."
+            )
 
 
 @contextlib.contextmanager

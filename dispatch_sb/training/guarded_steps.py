@@ -6,6 +6,7 @@ Authors
 """
 
 import contextlib
+import gc
 import re
 import time
 from collections.abc import Callable
@@ -21,11 +22,9 @@ from dispatch_sb.losses.all_processes import process_count
 from dispatch_sb.losses.gradient_share import norms_of_batch
 from dispatch_sb.training.portions import (
     TrainingStopped,
-    free_memory,
     is_out_of_memory,
     norms_of_parts,
     parts_of,
-    size_of,
 )
 from dispatch_sb.training.replay import save_step
 from dispatch_sb.training.step_state import StepState
@@ -33,6 +32,7 @@ from dispatch_sb.training.step_state import StepState
 logger = get_logger(__name__)
 
 WORKER = re.compile(r"DataLoader worker \(pid.*")
+LATE = 5.0  # seconds until torch is told that a process died, at most
 NAMED = 10  # utterances in a message
 
 
@@ -90,7 +90,7 @@ class GuardedSteps:
         """
         try:
             super().fit(*args, **kwargs)
-        except (RuntimeError, MemoryError, OSError) as error:
+        except (RuntimeError, MemoryError, OSError, EOFError) as error:
             if sentence := _lost_worker(error):
                 raise TrainingStopped(sentence) from error
             raise
@@ -129,11 +129,9 @@ class GuardedSteps:
         torch.Tensor
             The loss, detached, on the CPU.
         """
-
-        def evaluate(parts):
-            return self.evaluate_parts(parts, stage)
-
-        loss = self._in_memory(batch, stage, evaluate)
+        loss = self._in_memory(
+            batch, stage, lambda parts: self.evaluate_parts(parts, stage)
+        )
         if stage == sb.Stage.VALID:
             self._check(loss, batch, stage)
         return loss
@@ -141,8 +139,8 @@ class GuardedSteps:
     def _in_memory(self, batch: Any, stage: sb.Stage, step: Callable):
         """The loss of a batch, in as few parts as the memory takes."""
         total, width = batch.noisy_sig.data.shape
-        most = self.rows_at_once(stage, width, total)
-        undo, shrunk = self._undo(), False
+        most = known = self.rows_at_once(stage, batch)
+        undo = self._undo()
         while True:
             try:
                 loss = step(parts_of(batch, most))
@@ -156,10 +154,11 @@ class GuardedSteps:
             undo()
             if stage == sb.Stage.TRAIN:
                 self._take_back()
-            free_memory()
+            gc.collect()
+            if torch.cuda.is_initialized():
+                torch.cuda.empty_cache()
             most = -(-most // 2) if stage == sb.Stage.TRAIN else 1
-            shrunk = True
-        if shrunk:
+        if most < known:
             self.at_once[stage] = most * width
             logger.warning(self._told(stage, total, most))
         return loss
@@ -171,23 +170,24 @@ class GuardedSteps:
         scale = self.scaler.scale(torch.ones((), device=self.device))
         self.scaler.update(scale.detach())
 
-    def rows_at_once(self, stage: sb.Stage, width: int, total: int) -> int:
+    def rows_at_once(self, stage: sb.Stage, batch: Any) -> int:
         """How many utterances of a batch fit into the memory.
 
         Arguments
         ---------
         stage : speechbrain.Stage
             Validation needs less than training.
-        width, total : int
-            Samples of each utterance, and how many there are.
+        batch : PaddedBatch
+            See the class.
 
         Returns
         -------
         int
             From 1 to all.
         """
-        known = self.at_once.get(stage)
-        return total if known is None else min(total, max(1, known // width))
+        total, width = batch.noisy_sig.data.shape
+        known = self.at_once.get(stage, total * width)
+        return min(total, max(1, known // width))
 
     def _undo(self) -> Callable[[], None]:
         """Puts averages and kept utterances back as they are now."""
@@ -242,17 +242,15 @@ class GuardedSteps:
         )
         if stage != sb.Stage.TRAIN:
             return f"{said} The result is the same."
+        said += " Their gradients add up to that of the batch"
         layers = self.modules.student.modules()
         if any(isinstance(layer, _BatchNorm) for layer in layers):
             said += (
-                " Their gradients add up to that of the batch, but batch "
-                "normalisation is now by part: the result is close to that "
-                "of whole batches, not the same."
+                ", but batch normalisation is now by part: the result is "
+                "close to that of whole batches, not the same"
             )
-        else:
-            said += " Their gradients add up to that of the batch."
         return (
-            f"{said} It is avoided by a smaller --batch_size, or shorter "
+            f"{said}. It is avoided by a smaller --batch_size, or shorter "
             "--segment_seconds."
         )
 
@@ -273,20 +271,21 @@ class GuardedSteps:
             return super().fit_batch(parts[0])
         should_step = (self.step % self.grad_accumulation_factor) == 0
         self.on_fit_batch_start(parts, should_step)
-        total = sum(map(size_of, parts))
+        sizes = [len(part.noisy_sig.data) for part in parts]
+        total = sum(sizes)
         factor, losses = self.grad_accumulation_factor * total, []
         with (
             norms_of_batch(self._measured(parts)),
             norms_of_parts(self.modules, len(parts)) as begin,
         ):
-            for number, part in enumerate(parts):
+            for number, (part, size) in enumerate(zip(parts, sizes)):
                 begin(number)
                 with self.training_ctx:
                     outputs = self.compute_forward(part, sb.Stage.TRAIN)
                     loss = self.compute_objectives(
                         outputs, part, sb.Stage.TRAIN
                     )
-                loss = size_of(part) * loss
+                loss = size * loss
                 self.scaler.scale(loss / factor).backward()
                 losses.append(loss.detach())
         if should_step:
@@ -329,10 +328,10 @@ class GuardedSteps:
         """
         if len(parts) == 1:
             return super().evaluate_batch(parts[0], stage)
-        sizes = [size_of(part) for part in parts]
+        sizes = [len(part.noisy_sig.data) for part in parts]
         evaluate = super().evaluate_batch
-        losses = [evaluate(part, stage) for part in parts]
-        return sum(n * x for n, x in zip(sizes, losses)) / sum(sizes)
+        losses = [n * evaluate(part, stage) for n, part in zip(sizes, parts)]
+        return sum(losses) / sum(sizes)
 
     def _check(self, loss, batch, stage) -> None:
         """Stops unless loss and gradient are numbers; both have been computed
@@ -363,13 +362,10 @@ class GuardedSteps:
 
     def _place(self, stage) -> str:
         """Where training is, in words."""
+        if stage == sb.Stage.TEST:
+            return "the test"
         part = " of validation" if stage == sb.Stage.VALID else ""
-        test = stage == sb.Stage.TEST
-        return (
-            "the test"
-            if test
-            else f"epoch {self.epoch}, step {self.step}{part}"
-        )
+        return f"epoch {self.epoch}, step {self.step}{part}"
 
     @property
     def sample_rate(self) -> int:
@@ -398,8 +394,13 @@ def _lost_worker(error: BaseException) -> str | None:
     of memory."""
     if isinstance(error, TrainingStopped):
         return None
+    if isinstance(error, (ConnectionError, EOFError)):
+        try:
+            time.sleep(LATE)
+        except RuntimeError as heard:
+            error = heard
     # Not in a step, where that is dealt with.
-    if is_out_of_memory(error) or "shared memory" in str(error):
+    if is_out_of_memory(error) or "</torch_" in str(error):
         why = str(error).strip().rpartition("\n")[2]
         return (
             "Memory ran out while batches were loaded: give fewer "

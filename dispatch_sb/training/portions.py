@@ -5,7 +5,6 @@ Authors
 """
 
 import errno
-import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -64,39 +63,6 @@ def is_out_of_memory(error: BaseException) -> bool:
     return known and any(words in str(error) for words in OUT_OF_MEMORY)
 
 
-def free_memory() -> None:
-    """Gives back what is held for nothing.
-
-    Example
-    -------
-    >>> free_memory()
-    """
-    gc.collect()
-    if torch.cuda.is_initialized():
-        torch.cuda.empty_cache()
-
-
-def size_of(batch: Any) -> int:
-    """How many utterances a batch has.
-
-    Arguments
-    ---------
-    batch : PaddedBatch or Batch
-        With ``noisy_sig``.
-
-    Returns
-    -------
-    int
-
-    Example
-    -------
-    >>> signal = PaddedData(torch.zeros(3, 8), torch.ones(3))
-    >>> size_of(Batch(noisy_sig=signal))
-    3
-    """
-    return len(batch.noisy_sig.data)
-
-
 def parts_of(batch: Any, most: int) -> list:
     """Splits a batch into equal parts, or nearly so.
 
@@ -119,7 +85,7 @@ def parts_of(batch: Any, most: int) -> list:
     >>> [part.id for part in parts_of(batch, 2)]
     [['a'], ['b', 'c'], ['d', 'e']]
     """
-    total = size_of(batch)
+    total = len(batch.noisy_sig.data)
     if total <= most:
         return [batch]
     count = -(-total // most)

@@ -472,6 +472,25 @@ def test_a_killed_loader_ends_the_run_with_a_sentence():
         brain_of(student()).fit([1], killed, train_loader_kwargs=LOADER)
 
 
+def test_a_killed_loader_is_known_by_its_connection():
+    """Which may be lost before torch is told of the death."""
+
+    def told(*_):
+        raise RuntimeError("DataLoader worker (pid 7) is killed by signal.")
+
+    def lost():
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+        raise ConnectionResetError
+
+    before = signal.signal(signal.SIGALRM, told)
+    own = {**LOADER, "num_workers": 0}
+    try:
+        with pytest.raises(TrainingStopped, match="pid 7"):
+            brain_of(student()).fit([1], Items(lost), train_loader_kwargs=own)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+
+
 def test_shared_memory_that_is_full_is_not_waited_for(monkeypatch):
     def full(tensor):
         raise RuntimeError("unable to allocate shared memory(shm) for file")
