@@ -16,7 +16,6 @@ from speechbrain.utils.logger import get_logger
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 
-from dispatch_sb.data.pipeline import shared_batch
 from dispatch_sb.losses.all_processes import from_all, process_count
 from dispatch_sb.losses.once import shared_work
 from dispatch_sb.processes import WorkerPool
@@ -112,11 +111,7 @@ class DistillationBrain(GuardedSteps, DistillationMixin, sb.Brain):
             loader = train_set
             self.checkpointer.add_recoverable("dataloader-TRAIN", loader)
         else:
-            asked = {
-                "pin_memory": self.device_type == "cuda",
-                "collate_fn": shared_batch,
-                **asked,
-            }
+            asked = {"pin_memory": self.device_type == "cuda", **asked}
             options = getattr(train_set, "loader_options", dict)
             loader = self.make_dataloader(
                 train_set,

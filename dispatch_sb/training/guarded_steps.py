@@ -18,6 +18,7 @@ from speechbrain.utils.logger import get_logger
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from dispatch_sb.data.pipeline import shared_batch
 from dispatch_sb.losses.all_processes import process_count
 from dispatch_sb.losses.gradient_share import norms_of_batch
 from dispatch_sb.training.portions import (
@@ -94,6 +95,21 @@ class GuardedSteps:
             if sentence := _lost_worker(error):
                 raise TrainingStopped(sentence) from error
             raise
+
+    def make_dataloader(self, dataset, stage, *args, **kwargs):
+        """As SpeechBrain's, but with `shared_batch`.
+
+        Arguments
+        ---------
+        dataset, stage, *args, **kwargs : object
+            As there.
+
+        Returns
+        -------
+        DataLoader
+        """
+        kwargs.setdefault("collate_fn", shared_batch)
+        return super().make_dataloader(dataset, stage, *args, **kwargs)
 
     def fit_batch(self, batch):
         """Makes a step; see `speechbrain.Brain`.
