@@ -9,13 +9,16 @@ Authors
 from __future__ import annotations
 
 import contextlib
+import os
+import sys
 from collections.abc import Sequence, Sized
+from multiprocessing.queues import Queue
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from speechbrain.dataio.batch import PaddedBatch, PaddedData
+from speechbrain.dataio.batch import PaddedBatch
 from speechbrain.dataio.dataset import DynamicItemDataset
 from torch.utils.data import get_worker_info
 
@@ -70,9 +73,9 @@ class SharedEpoch:
 
 
 def shared_batch(items: list) -> PaddedBatch:
-    """SpeechBrain's batch of items, which a loading process puts into shared
-    memory itself: where that is full, what torch does after it fails without
-    a word, and whoever asked for the batch waits for ever.
+    """SpeechBrain's batch of items. A loading process that cannot hand it over
+    ends: its shared memory is full, say, or TMPDIR's path too long. Otherwise
+    whoever asked for the batch would wait for ever.
 
     Arguments
     ---------
@@ -89,12 +92,16 @@ def shared_batch(items: list) -> PaddedBatch:
     >>> shared_batch(items).noisy_sig.lengths
     tensor([0.5000, 1.0000])
     """
-    batch = PaddedBatch(items)
     if get_worker_info() is not None:
-        for value in vars(batch).values():
-            for tensor in value if isinstance(value, PaddedData) else ():
-                tensor.share_memory_()
-    return batch
+        Queue._on_queue_feeder_error = staticmethod(_end)
+    return PaddedBatch(items)
+
+
+def _end(error, batch):
+    """Ends this process, whatever its other threads do."""
+    sys.stderr.write(f"\n{type(error).__name__}: {error}\n")
+    sys.stderr.flush()
+    os._exit(1)
 
 
 class EpochDataset(DynamicItemDataset):

@@ -415,13 +415,11 @@ def _lost_worker(error: BaseException) -> str | None:
             time.sleep(LATE)
         except RuntimeError as heard:
             error = heard
-    # Not in a step, where that is dealt with.
-    if is_out_of_memory(error) or "</torch_" in str(error):
+    if is_out_of_memory(error):  # and not in a step, where it is dealt with
         why = str(error).strip().rpartition("\n")[2]
         return (
             "Memory ran out while batches were loaded: give fewer "
-            "--num_workers (0: none), or a smaller --batch_size; in a "
-            f"container, a larger /dev/shm ({why})."
+            f"--num_workers, or a smaller --batch_size ({why})."
         )
     told = WORKER.search(str(error))
     if told is None:
@@ -429,7 +427,7 @@ def _lost_worker(error: BaseException) -> str | None:
     return (
         f"A process that loads data died: {told[0].strip().rstrip('.')}. Most "
         "often the system ends it since memory is short: give fewer "
-        "--num_workers (0: none), or a smaller --batch_size; if it was a bus "
-        "error, a larger /dev/shm. The same command goes on from the newest "
+        "--num_workers (0: none), or a smaller --batch_size; in a container, "
+        "a larger /dev/shm. The same command goes on from the newest "
         "checkpoint."
     )

@@ -19,7 +19,6 @@ from dispatch_sb.data.audio_store import Batch
 # How libraries say it that have no exception of their own for it.
 OUT_OF_MEMORY = (
     "can't allocate memory",
-    "unable to allocate shared memory",
     "not enough memory",
     "out of memory",
     "ALLOC_FAILED",

@@ -491,13 +491,14 @@ def test_a_killed_loader_is_known_by_its_connection():
         signal.signal(signal.SIGALRM, before)
 
 
-def test_shared_memory_that_is_full_is_not_waited_for(monkeypatch):
-    def full(tensor):
+def test_shared_memory_that_is_full_is_not_waited_for(monkeypatch, capfd):
+    def full(storage):
         raise RuntimeError("unable to allocate shared memory(shm) for file")
 
-    monkeypatch.setattr(torch.Tensor, "share_memory_", full)
+    monkeypatch.setattr(torch.UntypedStorage, "_share_fd_cpu_", full)
     with pytest.raises(TrainingStopped, match="--num_workers.*/dev/shm"):
         brain_of(student()).fit([1], Items(), train_loader_kwargs=LOADER)
+    assert "unable to allocate" in capfd.readouterr().err
 
 
 def test_a_clock_that_jumps_does_not_delay_checkpoints(monkeypatch):
