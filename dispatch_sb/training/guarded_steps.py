@@ -389,8 +389,11 @@ class GuardedSteps:
         return getattr(self.hparams, "sample_rate", 16000)
 
     def _should_save_intra_epoch_ckpt(self, last_ckpt_time, steps_since_ckpt):
-        """As SpeechBrain decides it, by a clock that nobody sets."""
+        """As SpeechBrain decides it, by a clock that nobody sets; never with
+        gradients of a step that is not complete, which it does not save."""
         del last_ckpt_time
+        if self.step % self.grad_accumulation_factor:
+            return False
         passed = time.monotonic() - self._saved_at
         return super()._should_save_intra_epoch_ckpt(
             time.time() - passed, steps_since_ckpt
