@@ -136,9 +136,8 @@ class World:
 
 def lines(path: Path) -> list[str]:
     """A file's lines; none, if it is not there."""
-    return (
-        path.read_text(errors="replace").splitlines() if path.exists() else []
-    )
+    text = path.read_text(errors="replace") if path.exists() else ""
+    return text.splitlines()
 
 
 def logged(world: World, epoch: int) -> bool:
@@ -225,9 +224,8 @@ def make_world(folder: Path, hub: HubServer) -> World:
 
 def left(world: World) -> dict[str, str]:
     """What commands have left, less times: hashes by name."""
-    hidden = [path.name for path in world.folder.glob(".*")]
-    found = {"hidden": str(hidden)}
-    found["checkpoints"] = str(len([*world.run.glob("save/CKPT*")]))
+    patterns = (".*", "run/save/CKPT*")
+    found = {x: str(len([*world.folder.glob(x)])) for x in patterns}
     for top in TOPS:
         for path in sorted((world.folder / top).rglob("*")):
             name = path.relative_to(world.folder).as_posix()
@@ -240,9 +238,8 @@ def left(world: World) -> dict[str, str]:
                 name = f"checkpoint {epoch}{name[match.end() :]}"
             found[name] = hashlib.sha256(content_of(path)).hexdigest()
     for name, repository in world.hub.repositories.items():
-        for file, content in repository.commits[
-            repository.resolve("main")
-        ].items():
+        head = repository.commits[repository.resolve("main")]
+        for file, content in head.items():
             found[f"hub {file}"] = hashlib.sha256(content).hexdigest()
         found[f"hub commits of {name}"] = str(len(repository.commits))
     return found
@@ -332,9 +329,7 @@ def killed(world: World, name: str, begins: Callable, seconds: float) -> bool:
         return all(process.is_alive() for process in processes)
 
     deadline = time.monotonic() + LONGEST
-    while alive() and not begins():
-        if time.monotonic() > deadline:
-            break
+    while alive() and not begins() and time.monotonic() < deadline:
         time.sleep(0.0005)
     until = time.monotonic() + seconds
     while alive() and time.monotonic() < until:

@@ -62,24 +62,14 @@ class AtomicCheckpointer(Checkpointer):
     """
 
     def save_checkpoint(
-        self,
-        meta=None,
-        end_of_epoch=True,
-        name=None,
-        verbosity=logging.INFO,
+        self, meta=None, end_of_epoch=True, name=None, verbosity=logging.INFO
     ):
         """Saves everything, whole or not at all.
 
         Arguments
         ---------
-        meta : mapping, optional
-            Kept with it: plain numbers and strings.
-        end_of_epoch : bool
-            Whether an epoch is complete.
-        name : str, optional
-            Of the checkpoint; by default the time.
-        verbosity : int
-            Logging level of the message.
+        meta, end_of_epoch, name, verbosity : object
+            As SpeechBrain's.
 
         Returns
         -------
@@ -112,8 +102,8 @@ class AtomicCheckpointer(Checkpointer):
         self,
         *,
         num_to_keep=1,
-        min_keys=None,
-        max_keys=None,
+        min_keys=(),
+        max_keys=(),
         importance_keys=(ckpt_recency,),
         ckpt_predicate=None,
         verbosity=logging.INFO,
@@ -123,17 +113,13 @@ class AtomicCheckpointer(Checkpointer):
 
         Arguments
         ---------
-        num_to_keep : int
-            Of each order.
-        min_keys, max_keys, importance_keys : list, optional
-            The orders, see SpeechBrain's.
-        ckpt_predicate : callable, optional
-            Which may be deleted.
-        verbosity : int
-            Logging level of the messages.
+        num_to_keep, min_keys, max_keys, importance_keys : object
+            How many of each order stay, as SpeechBrain's.
+        ckpt_predicate, verbosity : object
+            As SpeechBrain's.
         """
-        orders = [{"min_key": key} for key in min_keys or ()]
-        orders += [{"max_key": key} for key in max_keys or ()]
+        orders = [{"min_key": key} for key in min_keys]
+        orders += [{"max_key": key} for key in max_keys]
         # Once each: SpeechBrain's list of them grows with every call.
         orders += [{"importance_key": key} for key in set(importance_keys)]
         found = [

@@ -207,15 +207,13 @@ class GuardedSteps:
 
     def _undo(self) -> Callable[[], None]:
         """Puts averages and kept utterances back as they are now."""
-        kept = [
-            (x, dict(x.sums), x.utterances)
-            for x in (self.averages, self.distillation_averages)
-        ]
+        both = [vars(self.averages), vars(self.distillation_averages)]
+        kept = [{**x, "sums": dict(x["sums"])} for x in both]
         pairs = len(self.pairs)
 
         def undo():
-            for averages, sums, utterances in kept:
-                averages.sums, averages.utterances = dict(sums), utterances
+            for live, before in zip(both, kept):
+                live.update(before, sums=dict(before["sums"]))
             del self.pairs[pairs:]
 
         return undo
