@@ -347,8 +347,9 @@ class Run:
     @property
     def best(self) -> dict[str, Any] | None:
         """The epoch that validation chose: the one with the highest PESQ
-        (the first of equals); None before PESQ was computed."""
-        scored = [e for e in self.epochs if "pesq" in e.get("valid", {})]
+        (the last of equals); None before PESQ was computed."""
+        epochs = reversed(self.epochs)
+        scored = [e for e in epochs if "pesq" in e.get("valid", {})]
         return max(scored, key=lambda e: e["valid"]["pesq"], default=None)
 
     @cached_property
