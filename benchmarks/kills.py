@@ -22,6 +22,7 @@ Authors
 """
 
 import argparse
+import functools
 import hashlib
 import json
 import os
@@ -37,7 +38,6 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "integration"))
@@ -64,7 +64,9 @@ VARIANTS = {
 TRAINING = ("training", "saving", "validation")
 # Files that tell of times, or of every attempt.
 OTHERS = {"log.txt", "env.log", "tensorboard", "train.py", ".recording.lock"}
+OTHERS |= {".lock"}
 OTHERS |= {".recordings.json.state"}  # when they were recorded
+TOPS = ("run", "prepared", "model")
 
 
 @dataclass
@@ -132,27 +134,10 @@ class World:
         return started
 
 
-class Phase(NamedTuple):
-    """A part of a command.
-
-    Arguments
-    ---------
-    command : str
-        Its name.
-    begins, ends : callable
-        Whether it has begun in an epoch, and is over: told by what lies there.
-    """
-
-    command: str
-    begins: Callable[[World, int], bool]
-    ends: Callable[[World, int], bool]
-
-
 def lines(path: Path) -> list[str]:
     """A file's lines; none, if it is not there."""
-    return (
-        path.read_text(errors="replace").splitlines() if path.exists() else []
-    )
+    text = path.read_text(errors="replace") if path.exists() else ""
+    return text.splitlines()
 
 
 def logged(world: World, epoch: int) -> bool:
@@ -188,33 +173,27 @@ def recording(world: World, epoch: int) -> bool:
     return any(recorded.glob("*/.recording.lock")) or noted(world, 1)
 
 
-def always(world: World, epoch: int) -> bool:
-    """From the start of a command."""
-    return True
+def there(name: str) -> Callable[[World, int], bool]:
+    """Whether the run has a file; with "" from a command's start."""
+    return lambda world, epoch: not name or (world.run / name).exists()
 
 
 def never(world: World, epoch: int) -> bool:
-    """To its end."""
+    """To a command's end."""
     return False
 
 
-def is_scored(world: World, epoch: int) -> bool:
-    """Whether there are scores."""
-    return (world.run / "scores.json").exists()
-
-
+# The command of each phase; whether that has begun in an epoch, and is over.
 PHASES = {
-    "preparation": Phase("train", always, recording),
-    "recording": Phase("train", recording, noted),
-    "training": Phase("train", noted, validating),
-    "validation": Phase("train", validating, logged),
-    "saving": Phase("train", saving, saved),
-    "scoring": Phase(
-        "score", lambda w, _: (w.run / "enhanced").exists(), is_scored
-    ),
-    "report": Phase("score", is_scored, never),
-    "export": Phase("export", always, never),
-    "push": Phase("push", always, never),
+    "preparation": ("train", there(""), recording),
+    "recording": ("train", recording, noted),
+    "training": ("train", noted, validating),
+    "validation": ("train", validating, logged),
+    "saving": ("train", saving, saved),
+    "scoring": ("score", there("enhanced"), there("scores.json")),
+    "report": ("score", there("scores.json"), never),
+    "export": ("export", there(""), never),
+    "push": ("push", there(""), never),
 }
 AGAIN = "repetition"  # phase of a kill that may be anywhere
 
@@ -245,10 +224,9 @@ def make_world(folder: Path, hub: HubServer) -> World:
 
 def left(world: World) -> dict[str, str]:
     """What commands have left, less times: hashes by name."""
-    hidden = [path.name for path in world.folder.glob(".*")]
-    found = {"hidden": str(hidden)}
-    found["checkpoints"] = str(len([*world.run.glob("save/CKPT*")]))
-    for top in ("run", "prepared", "model"):
+    patterns = (".*", "run/save/CKPT*")
+    found = {x: str(len([*world.folder.glob(x)])) for x in patterns}
+    for top in TOPS:
         for path in sorted((world.folder / top).rglob("*")):
             name = path.relative_to(world.folder).as_posix()
             parts = set(path.relative_to(world.folder).parts)
@@ -260,9 +238,8 @@ def left(world: World) -> dict[str, str]:
                 name = f"checkpoint {epoch}{name[match.end() :]}"
             found[name] = hashlib.sha256(content_of(path)).hexdigest()
     for name, repository in world.hub.repositories.items():
-        for file, content in repository.commits[
-            repository.resolve("main")
-        ].items():
+        head = repository.commits[repository.resolve("main")]
+        for file, content in head.items():
             found[f"hub {file}"] = hashlib.sha256(content).hexdigest()
         found[f"hub commits of {name}"] = str(len(repository.commits))
     return found
@@ -294,28 +271,23 @@ def content_of(path: Path) -> bytes:
 
 def reset(world: World, state: str) -> None:
     """Puts everything as it was before a command."""
-    for top in ("run", "prepared", "model"):
-        shutil.rmtree(world.folder / top, ignore_errors=True)
-        kept = world.folder / f"before {state}" / top
-        if kept.exists():
-            shutil.copytree(kept, world.folder / top)
+    copy(world.folder / f"before {state}", world.folder)
     for path in world.folder.glob(".*"):
         shutil.rmtree(path)
     world.hub.repositories.clear()
 
 
-def keep(world: World, state: str) -> None:
-    """Keeps everything as it is before a command."""
-    for top in ("run", "prepared", "model"):
-        kept = world.folder / f"before {state}" / top
-        shutil.rmtree(kept, ignore_errors=True)
-        if (world.folder / top).exists():
-            shutil.copytree(world.folder / top, kept)
+def copy(source: Path, target: Path) -> None:
+    """Puts what commands write into another folder."""
+    for top in TOPS:
+        shutil.rmtree(target / top, ignore_errors=True)
+        if (source / top).exists():
+            shutil.copytree(source / top, target / top)
 
 
 def undisturbed(world: World, name: str) -> dict[str, str]:
     """Runs a command to its end, measures its phases; what it has left."""
-    phases = [p for p, phase in PHASES.items() if phase.command == name]
+    phases = [p for p, (command, *_) in PHASES.items() if command == name]
     pending = [(p, e) for p in phases for e in range(1, EPOCHS + 1)]
     began: dict[tuple, float] = {}
     start = time.monotonic()
@@ -323,10 +295,10 @@ def undisturbed(world: World, name: str) -> dict[str, str]:
     while any(p.is_alive() for p in processes):
         now = time.monotonic() - start
         for phase, epoch in list(pending):
-            key, what = (phase, epoch), PHASES[phase]
-            if key not in began and what.begins(world, epoch):
+            key, (_, begins, ends) = (phase, epoch), PHASES[phase]
+            if key not in began and begins(world, epoch):
                 began[key] = now
-            if key in began and what.ends(world, epoch):
+            if key in began and ends(world, epoch):
                 world.took[key] = now - began[key]
                 pending.remove(key)
         time.sleep(0.002)
@@ -357,9 +329,7 @@ def killed(world: World, name: str, begins: Callable, seconds: float) -> bool:
         return all(process.is_alive() for process in processes)
 
     deadline = time.monotonic() + LONGEST
-    while alive() and not begins():
-        if time.monotonic() > deadline:
-            break
+    while alive() and not begins() and time.monotonic() < deadline:
         time.sleep(0.0005)
     until = time.monotonic() + seconds
     while alive() and time.monotonic() < until:
@@ -378,20 +348,17 @@ def repetition(world: World, name: str, number: int, expected: dict, seed):
     """Kills a command once or more, lets it end; how many kills there were,
     and what is not as it should be."""
     drawn = random.Random(f"{seed} {world.variant} {name} {number}")
-    phase, epoch = PHASES[name], drawn.randint(1, EPOCHS)
-    reset(world, phase.command)
+    (command, begins, _), epoch = PHASES[name], drawn.randint(1, EPOCHS)
+    reset(world, command)
     seconds = drawn.random() * world.took[name, epoch]
     kills = Counter()
-
-    def begins():
-        return phase.begins(world, epoch)
-
-    kills[name] += killed(world, phase.command, begins, seconds)
+    begun = functools.partial(begins, world, epoch)
+    kills[name] += killed(world, command, begun, seconds)
     while drawn.random() < 0.5:
-        whole = drawn.random() * world.took[AGAIN, phase.command]
-        kills[AGAIN] += killed(world, phase.command, lambda: True, whole)
+        whole = drawn.random() * world.took[AGAIN, command]
+        kills[AGAIN] += killed(world, command, lambda: True, whole)
     try:
-        finish(world, world.start(phase.command))
+        finish(world, world.start(command))
         found = left(world)
     except RuntimeError as error:
         return kills, [str(error)]
@@ -412,15 +379,15 @@ def measure(world: World, variant: str, phases: list, options, journal: Path):
     if not wanted:
         return
     world.variant = variant
-    needed = {PHASES[phase].command for phase, _ in wanted}
+    needed = {PHASES[phase][0] for phase, _ in wanted}
     expected, names = {}, ["train", "score", "export", "push"]
     reset(world, "nothing")
     for name in names[: 1 + max(map(names.index, needed))]:
-        keep(world, name)
+        copy(world.folder, world.folder / f"before {name}")
         expected[name] = undisturbed(world, name)
         print(f"{variant}, {name}: {world.took[AGAIN, name]:.1f} s", flush=True)
     for phase, number in wanted:
-        what = expected[PHASES[phase].command]
+        what = expected[PHASES[phase][0]]
         kills, wrong = repetition(world, phase, number, what, options.seed)
         row = {"variant": variant, "phase": phase, "number": number}
         row |= {"kills": kills, "wrong": wrong}
@@ -459,8 +426,8 @@ def table(journal: Path) -> str:
     return "\n".join(text)
 
 
-def arguments():
-    """The command line."""
+def main():
+    """Kills, compares, prints."""
     parser = argparse.ArgumentParser(
         description=__doc__.split("Authors")[0],
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -471,12 +438,7 @@ def arguments():
     add("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
     add("--seed", type=int, default=0, help="of the instants (0)")
     add("--folder", type=Path, help="keeps all; a later call goes on there")
-    return parser.parse_args()
-
-
-def main():
-    """Kills, compares, prints."""
-    options = arguments()
+    options = parser.parse_args()
     folder = options.folder or Path(tempfile.mkdtemp())
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)

@@ -20,7 +20,7 @@ Authors
 import argparse
 import functools
 import logging
-import time
+import timeit
 
 import speechbrain as sb
 import torch
@@ -93,16 +93,6 @@ def gradient(brain, batch, most):
     return found
 
 
-def seconds_of(function, times):
-    """The quickest of several calls."""
-    best = float("inf")
-    for _ in range(times):
-        begin = time.perf_counter()
-        function()
-        best = min(best, time.perf_counter() - begin)
-    return best
-
-
 def main():
     """Prints the tables."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
@@ -110,28 +100,30 @@ def main():
     parser.add_argument("--seconds", type=float, default=1.0)
     parser.add_argument("--steps", type=int, default=10, help="before that")
     parser.add_argument("--device", default="cpu")
-    given = parser.parse_args()
+    options = parser.parse_args()
     logging.disable(logging.CRITICAL)
     print("student        parts of  |difference| / |gradient|   cosine")
     for family in FAMILIES:
-        brain = brain_of(family, given.device)
-        for seed in range(given.steps):
-            brain.fit_batch(batch_of(given.batch_size, given.seconds, seed))
-        batch = batch_of(given.batch_size, given.seconds, given.steps)
-        whole = gradient(brain, batch, given.batch_size)
-        for most in (given.batch_size // 2, given.batch_size // 4, 1):
+        brain = brain_of(family, options.device)
+        for seed in range(options.steps):
+            brain.fit_batch(batch_of(options.batch_size, options.seconds, seed))
+        batch = batch_of(options.batch_size, options.seconds, options.steps)
+        whole = gradient(brain, batch, options.batch_size)
+        for most in (options.batch_size // 2, options.batch_size // 4, 1):
             parts = gradient(brain, batch, most)
             far = float((parts - whole).norm() / whole.norm())
             alike = float(torch.cosine_similarity(parts, whole, dim=0))
             print(f"{family:14} {most:8}  {far:23.2e} {alike:8.4f}")
-        step = seconds_of(lambda: brain.fit_batch(batch), 5)  # noqa: B023
-        keep = seconds_of(brain.before.keep, 50)
-        brain.fit_batch(batch)
-        norm = functools.partial(
-            torch.nn.utils.get_total_norm,
-            [torch.ones_like(x) for x in brain.modules.student.parameters()],
+        given = [torch.ones_like(x) for x in brain.modules.student.parameters()]
+        step, keep, norm = (
+            min(timeit.repeat(work, number=1, repeat=times))
+            for work, times in (
+                (functools.partial(brain.fit_batch, batch), 5),
+                (brain.before.keep, 50),
+                (functools.partial(torch.nn.utils.get_total_norm, given), 50),
+            )
         )
-        more = keep + seconds_of(norm, 50)
+        more = keep + norm
         print(
             f"{family:14} a step {1e3 * step:.1f} ms, of these "
             f"{1e3 * more:.2f} ms ({100 * more / step:.2f} %) to be able to "

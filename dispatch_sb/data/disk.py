@@ -77,8 +77,8 @@ def in_words(error: BaseException) -> str:
     if error.errno == errno.ENOSPC:
         return (
             f"{name or 'A file'} cannot be written: the disk is full, without "
-            f"it {_in_units(free_bytes(name or '.'))} are free. Make room, and "
-            f"{GO_ON}"
+            f"it {_in_units(_free_bytes(name or '.'))} are free. Make room, "
+            f"and {GO_ON}"
         )
     if error.errno not in REFUSALS:
         return str(error)
@@ -215,7 +215,7 @@ def writable_folder(
     except OSError as error:
         error.filename = os.fspath(folder)
         raise
-    free = free_bytes(folder)
+    free = _free_bytes(folder)
     if needs > free:
         raise OSError(
             f"{folder}: at least {_in_units(needs)} are needed, "
@@ -224,24 +224,8 @@ def writable_folder(
     return folder
 
 
-def free_bytes(path: str | os.PathLike) -> int:
-    """How much room there is for a file.
-
-    Arguments
-    ---------
-    path : str or os.PathLike
-        The file or folder, which need not be there.
-
-    Returns
-    -------
-    int
-        Bytes.
-
-    Example
-    -------
-    >>> free_bytes("no/such/file") == free_bytes(".") or "just changed"
-    True
-    """
+def _free_bytes(path) -> int:
+    """How much room there is for a file or folder, which need not be there."""
     path = Path(os.path.abspath(path))
     while not os.path.exists(path):
         path = path.parent

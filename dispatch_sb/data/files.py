@@ -28,6 +28,7 @@ AUDIO_SUFFIXES = (".wav", ".flac", ".ogg")
 HASH_BLOCK = 1 << 20  # bytes
 POSIX = hasattr(os, "O_DIRECTORY")
 LONGEST_NAME = 255  # bytes, of a file in most file systems
+NO_SYNC = (errno.EINVAL, errno.EBADF, errno.ENOTSUP)
 PARTIAL = ".partial"  # ends the names of files that are being written
 
 
@@ -120,15 +121,19 @@ def atomic_path(path: str | os.PathLike, listed: bool = True):
     _remove_abandoned(os.path.abspath(path.parent))
     temporary = partial_of(path, _writer())
     try:
-        # Where that fails, whoever writes there says why.
-        with contextlib.suppress(OSError):
-            temporary.touch()
-        with naming(path, temporary), held(temporary):
+        with naming(path, temporary), contextlib.ExitStack() as stack:
+            for _ in range(3):  # another process may just have removed it
+                # Where that fails, whoever writes there says why.
+                with contextlib.suppress(OSError):
+                    temporary.touch()
+                stack.enter_context(held(temporary))
+                if temporary.exists():
+                    break
             yield temporary
             flush(temporary)
             os.replace(temporary, path)
-        if listed:
-            flush(path.parent)
+            if listed:
+                flush(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -169,13 +174,18 @@ def flush(path: str | os.PathLike) -> None:
     Arguments
     ---------
     path : str or os.PathLike
-        Where no folder can be opened (Windows), nothing happens to one.
+        Nothing happens to a folder where none can be opened (Windows), or its
+        file system does not know that (shares of other machines).
     """
-    if not POSIX and os.path.isdir(path):
+    folder = os.path.isdir(path)
+    if folder and not POSIX:
         return
     descriptor = os.open(path, os.O_RDONLY if POSIX else os.O_RDWR)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if not folder or error.errno not in NO_SYNC:
+            raise
     finally:
         os.close(descriptor)
 
@@ -240,6 +250,37 @@ def _locked(path, wait):
         yield
     finally:
         os.close(descriptor)
+
+
+def claim(folder: str | os.PathLike) -> None:
+    """Makes a folder that of this process alone, until it ends, however that
+    is: the lock is the system's, and none of a process that it forks.
+
+    Arguments
+    ---------
+    folder : str or os.PathLike
+        It is there.
+
+    Raises
+    ------
+    ValueError
+        If another process has it.
+
+    Example
+    -------
+    >>> claim(getfixture("tmp_path"))
+    """
+    if fcntl is None:
+        return
+    descriptor = os.open(Path(folder, ".lock"), os.O_RDWR | os.O_CREAT)
+    try:
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:  # some file systems know no locks
+        if error.errno in (errno.EAGAIN, errno.EACCES):
+            raise ValueError(
+                f"{folder}: another process writes there now. Wait until it "
+                "has ended, or end it, or give another folder."
+            ) from None
 
 
 @functools.cache

@@ -9,13 +9,18 @@ Authors
 from __future__ import annotations
 
 import contextlib
+import os
+import sys
 from collections.abc import Sequence, Sized
+from multiprocessing.queues import Queue
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from speechbrain.dataio.batch import PaddedBatch
 from speechbrain.dataio.dataset import DynamicItemDataset
+from torch.utils.data import get_worker_info
 
 from dispatch_sb.data.disk import reading
 from dispatch_sb.data.manifest import PAIR, located_manifest
@@ -65,6 +70,38 @@ class SharedEpoch:
     def set(self, value: int):
         """Sets the epoch's number, in every process that holds a copy."""
         self._value.fill_(int(value))
+
+
+def shared_batch(items: list) -> PaddedBatch:
+    """SpeechBrain's batch of items. A loading process that cannot hand it over
+    ends: its shared memory is full, say, or TMPDIR's path too long. Otherwise
+    whoever asked for the batch would wait for ever.
+
+    Arguments
+    ---------
+    items : list of dict
+        Signals by key.
+
+    Returns
+    -------
+    PaddedBatch
+
+    Example
+    -------
+    >>> items = [{"id": "a", "noisy_sig": torch.ones(n)} for n in (2, 4)]
+    >>> shared_batch(items).noisy_sig.lengths
+    tensor([0.5000, 1.0000])
+    """
+    if get_worker_info() is not None:
+        Queue._on_queue_feeder_error = staticmethod(_end)
+    return PaddedBatch(items)
+
+
+def _end(error, batch):
+    """Ends this process, whatever its other threads do."""
+    sys.stderr.write(f"\n{type(error).__name__}: {error}\n")
+    sys.stderr.flush()
+    os._exit(1)
 
 
 class EpochDataset(DynamicItemDataset):

@@ -24,7 +24,7 @@ from speechbrain.utils.checkpoints import (
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from dispatch_sb.data.freshness import digest
-from dispatch_sb.data.pipeline import SharedEpoch
+from dispatch_sb.data.pipeline import SharedEpoch, shared_batch
 from dispatch_sb.data.segments import (
     random_generator,
     read_segment,
@@ -237,7 +237,7 @@ class ShardLoader(DataLoader):
             dataset,
             batch_size=batch_size,
             num_workers=num_workers,
-            collate_fn=PaddedBatch,
+            collate_fn=shared_batch,
             **kwargs,
         )
         self._resume_at, self._seen = 0, 0

@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import soundfile
+from filelock import FileLock
 from tqdm import tqdm
 
 from dispatch_sb.data.audio import BITS, StoredFile, check_format, probe
@@ -75,13 +76,14 @@ def write_shards(
     """
     if not megabytes >= 1:
         raise ValueError(f"The size is {megabytes} MB: give 1 or more.")
-    output = Path(output)
-    writable_folder(output)
+    output = writable_folder(output)
+    lock = FileLock(output / ".lock")  # let go where the function ends
+    lock.acquire()
     state = _state(entries, [megabytes, name, manifest_sha256, teacher])
     rows = _known(output, state)
     packing = _Packing(entries)
-    there = sum(row["bytes"] for row in rows)
-    writable_folder(output, LEAST_SHARE * packing.bytes - there)
+    needs = LEAST_SHARE * packing.bytes - sum(row["bytes"] for row in rows)
+    writable_folder(output, needs)
     work = tqdm(total=len(entries), desc="Writing shards", disable=None)
     done = kept = 0
     with work as bar, open(output / JOURNAL, "a", encoding="utf-8") as journal:

@@ -5,10 +5,10 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
+import errno
 import hashlib
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import yaml
@@ -20,7 +20,6 @@ SEAL = "# Sealed: the lines below have the SHA-256 "
 SUMS = "sha256"  # key of the manifest: hashes by file name
 HASH = re.compile(rb"[0-9a-f]{32}")  # half of one
 WRITTEN = {"end-of-epoch", "unixtime"}  # keys that SpeechBrain writes
-PREFIX, ASIDE = "CKPT", "damaged-"  # of folders
 
 
 def seal(folder: str | os.PathLike) -> None:
@@ -37,8 +36,8 @@ def seal(folder: str | os.PathLike) -> None:
     files = [path for path in folder.iterdir() if path != manifest]
     meta = yaml.safe_load(manifest.read_text("utf-8"))
     meta[SUMS] = {path.name: sha256_of(path) for path in sorted(files)}
-    text = yaml.safe_dump(meta)
-    manifest.write_text(f"{SEAL}{_hash(text)}\n{text}", encoding="utf-8")
+    content = yaml.safe_dump(meta).encode()
+    manifest.write_bytes(_head(content) + b"\n" + content)
     for path in (*files, manifest, folder):
         flush(path)
 
@@ -74,54 +73,51 @@ def damage_of(folder: str | os.PathLike) -> str | None:
     manifest = folder / MANIFEST
     if not manifest.is_file():
         return f"{MANIFEST} is missing"
-    empty = [path for path in folder.iterdir() if not path.stat().st_size]
-    if empty:
-        return f"{min(empty).name} is empty"
     content = manifest.read_bytes()
     head, _, rest = content.partition(b"\n")
     if not head.startswith(SEAL.encode()):
-        return _damage_without_seal(content)
-    if head != f"{SEAL}{_hash(rest)}".encode():
+        return _damage_without_seal(folder, content)
+    if head != _head(rest):
         return f"{MANIFEST} is not what was saved"
     for name, expected in yaml.safe_load(rest)[SUMS].items():
         path = folder / name
         if not path.is_file():
             return f"{name} is missing"
-        if sha256_of(path) != expected:
+        try:
+            found = sha256_of(path)
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            return f"{name} cannot be read ({error.strerror})"
+        if found != expected:
             size = path.stat().st_size
             return f"{name} is not what was saved ({size} bytes)"
     return None
 
 
-def set_damaged_aside(folder: str | os.PathLike) -> Iterator[str]:
-    """Renames checkpoints that are damaged, so that nobody loads them.
+def damaged(folder: str | os.PathLike) -> dict[Path, str]:
+    """What is wrong with the checkpoints of a run.
 
     Arguments
     ---------
     folder : str or path
         Of all checkpoints.
 
-    Yields
-    ------
-    str
-        A sentence for each, once it is renamed.
+    Returns
+    -------
+    dict
+        A clause for each that is damaged, see `damage_of`.
     """
-    for path in sorted(Path(folder).glob(f"{PREFIX}*")):
-        damage = damage_of(path) if path.is_dir() else None
-        if damage is None:
-            continue
-        aside = path.with_name(f"{ASIDE}{path.name}")
-        while aside.exists():
-            aside = aside.with_name(f"{aside.name}-again")
-        os.replace(path, aside)
-        yield (
-            f"The checkpoint {path} is damaged: {damage}. It is kept as "
-            f"{aside.name}, and not used."
-        )
+    paths = filter(Path.is_dir, sorted(Path(folder).glob("CKPT*")))
+    found = {path: damage_of(path) for path in paths}
+    return {path: damage for path, damage in found.items() if damage}
 
 
-def _damage_without_seal(content: bytes) -> str | None:
+def _damage_without_seal(folder: Path, content: bytes) -> str | None:
     """See `damage_of`; what holds hashes had a seal."""
+    empty = [path for path in folder.iterdir() if not path.stat().st_size]
+    if empty:
+        return f"{min(empty).name} is empty"
     if HASH.search(content):
         return f"{MANIFEST} is not what was saved"
     try:
@@ -131,8 +127,6 @@ def _damage_without_seal(content: bytes) -> str | None:
     return None if whole else f"{MANIFEST} cannot be read"
 
 
-def _hash(content: str | bytes) -> str:
-    """SHA-256 in hexadecimal."""
-    if isinstance(content, str):
-        content = content.encode()
-    return hashlib.sha256(content).hexdigest()
+def _head(content: bytes) -> bytes:
+    """The first line of a sealed manifest."""
+    return f"{SEAL}{hashlib.sha256(content).hexdigest()}".encode()

@@ -22,7 +22,7 @@ from dispatch_sb.data import located_manifest, manifest_hash
 from dispatch_sb.data.files import atomic_path
 from dispatch_sb.data.value_checks import parse_json, read_json
 from dispatch_sb.models.interface import load_weights, state_hash
-from dispatch_sb.runs.checkpoint_seal import damage_of
+from dispatch_sb.runs.checkpoint_seal import damaged
 from dispatch_sb.runs.run_checks import (
     EPOCH,
     RECORD,
@@ -371,8 +371,9 @@ class Run:
     @property
     def best(self) -> dict[str, Any] | None:
         """The epoch that validation chose: the one with the highest PESQ
-        (the first of equals); None before PESQ was computed."""
-        scored = [e for e in self.epochs if "pesq" in e.get("valid", {})]
+        (the last of equals); None before PESQ was computed."""
+        epochs = reversed(self.epochs)
+        scored = [e for e in epochs if "pesq" in e.get("valid", {})]
         return max(scored, key=lambda e: e["valid"]["pesq"], default=None)
 
     @cached_property
@@ -384,18 +385,17 @@ class Run:
         from speechbrain.utils.checkpoints import Checkpointer
 
         saved = self.checkpoints
+        for path, damage in damaged(saved).items():  # it may be the best
+            raise ValueError(
+                f"The checkpoint {path} is damaged: {damage}. Give the "
+                "command of the training again: it goes on from the one "
+                "before."
+            )
         checkpoint = Checkpointer(saved).find_checkpoint(max_key="pesq")
         if checkpoint is None:
             raise FileNotFoundError(
                 f"{saved} holds no checkpoint that was validated by PESQ: "
                 "train to the end, or at least for pesq_every epochs."
-            )
-        damage = damage_of(checkpoint.path)
-        if damage:
-            raise ValueError(
-                f"The checkpoint {checkpoint.path} is damaged: {damage}. Give "
-                "the command of the training again: it goes on from the one "
-                "before."
             )
         student = self.settings.build("student", self.trust_remote_code)
         load_weights(student, checkpoint.paramfiles["student"])

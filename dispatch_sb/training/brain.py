@@ -44,7 +44,7 @@ class DistillationBrain(GuardedSteps, DistillationMixin, sb.Brain):
     The hyperparameters it reads: ``enhancement_loss``, ``schedule``,
     ``number_of_epochs``, ``pesq_every`` (epochs between two PESQ
     validations), ``workers`` (processes for PESQ), ``train_logger``, ``seed``
-    if it is there (what is drawn in an epoch depends on it and on the epoch
+    if it is there (what is drawn in a step depends on it and on epoch and step
     alone), ``supervised_weight`` if it is there (a number or a schedule); and
     with a teacher those of the mixin.
 
@@ -217,6 +217,7 @@ class DistillationBrain(GuardedSteps, DistillationMixin, sb.Brain):
             The loss, detached, on the CPU.
         """
         self.clock.arrived(batch.noisy_sig)
+        self._seed(self.epoch, self.step)
         loss = super().fit_batch(batch)
         self.clock.stepped()
         return loss
@@ -248,9 +249,7 @@ class DistillationBrain(GuardedSteps, DistillationMixin, sb.Brain):
 
         Arguments
         ---------
-        batch : PaddedBatch
-            Unused.
-        should_step : bool
+        batch, should_step : object
             Unused.
         """
         del batch, should_step
@@ -279,7 +278,7 @@ class DistillationBrain(GuardedSteps, DistillationMixin, sb.Brain):
         self.pairs, self.pesq_due = [], False
         if stage == sb.Stage.TRAIN:
             self.train_data.set_epoch(epoch)
-            self._seed_epoch(epoch)
+            self._seed(epoch, 0)
             if self.step:  # of a run that goes on, perhaps after the last one
                 self._follow_schedules()
             self.clock = EpochClock(
@@ -293,14 +292,14 @@ class DistillationBrain(GuardedSteps, DistillationMixin, sb.Brain):
         elif self.distillation_progress is None:
             self.distillation_progress = 1.0
 
-    def _seed_epoch(self, epoch: int) -> None:
-        """Makes what is drawn in an epoch, such as dropout, independent of
-        the epochs before it, which a resumed run has not seen."""
+    def _seed(self, epoch: int, step: int) -> None:
+        """Makes what is drawn in a step, such as dropout, independent of the
+        steps before it, which a resumed run has not seen."""
         seed = getattr(self.hparams, "seed", None)
         if seed is not None:
             several = torch.distributed.is_initialized()
             rank = torch.distributed.get_rank() if several else 0
-            drawn = random.Random(f"{seed}, {epoch}, {rank}")
+            drawn = random.Random(f"{seed}, {epoch}, {step}, {rank}")
             torch.manual_seed(drawn.getrandbits(63))
 
     def on_stage_end(self, stage, stage_loss, epoch: int | None = None):

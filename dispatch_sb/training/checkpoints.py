@@ -24,7 +24,8 @@ from speechbrain.utils.distributed import (
 
 from dispatch_sb.data.disk import PROBE, writable_folder
 from dispatch_sb.data.files import flush
-from dispatch_sb.runs.checkpoint_seal import seal, set_damaged_aside
+from dispatch_sb.runs.checkpoint_seal import damaged, seal
+from dispatch_sb.training.portions import TrainingStopped
 
 logger = logging.getLogger(__name__)
 
@@ -61,24 +62,14 @@ class AtomicCheckpointer(Checkpointer):
     """
 
     def save_checkpoint(
-        self,
-        meta=None,
-        end_of_epoch=True,
-        name=None,
-        verbosity=logging.INFO,
+        self, meta=None, end_of_epoch=True, name=None, verbosity=logging.INFO
     ):
         """Saves everything, whole or not at all.
 
         Arguments
         ---------
-        meta : mapping, optional
-            Kept with it: plain numbers and strings.
-        end_of_epoch : bool
-            Whether an epoch is complete.
-        name : str, optional
-            Of the checkpoint; by default the time.
-        verbosity : int
-            Logging level of the message.
+        meta, end_of_epoch, name, verbosity : object
+            As SpeechBrain's.
 
         Returns
         -------
@@ -111,8 +102,8 @@ class AtomicCheckpointer(Checkpointer):
         self,
         *,
         num_to_keep=1,
-        min_keys=None,
-        max_keys=None,
+        min_keys=(),
+        max_keys=(),
         importance_keys=(ckpt_recency,),
         ckpt_predicate=None,
         verbosity=logging.INFO,
@@ -122,18 +113,15 @@ class AtomicCheckpointer(Checkpointer):
 
         Arguments
         ---------
-        num_to_keep : int
-            Of each order.
-        min_keys, max_keys, importance_keys : list, optional
-            The orders, see SpeechBrain's.
-        ckpt_predicate : callable, optional
-            Which may be deleted.
-        verbosity : int
-            Logging level of the messages.
+        num_to_keep, min_keys, max_keys, importance_keys : object
+            How many of each order stay, as SpeechBrain's.
+        ckpt_predicate, verbosity : object
+            As SpeechBrain's.
         """
-        orders = [{"min_key": key} for key in min_keys or ()]
-        orders += [{"max_key": key} for key in max_keys or ()]
-        orders += [{"importance_key": key} for key in importance_keys]
+        orders = [{"min_key": key} for key in min_keys]
+        orders += [{"max_key": key} for key in max_keys]
+        # Once each: SpeechBrain's list of them grows with every call.
+        orders += [{"importance_key": key} for key in set(importance_keys)]
         found = [
             self.find_checkpoints(**order, ckpt_predicate=ckpt_predicate)
             for order in orders
@@ -175,10 +163,28 @@ class AtomicCheckpointer(Checkpointer):
         run_on_main(self._set_damaged_aside)
         return super().recover_if_possible(*args, **kwargs)
 
+    def _call_load_hooks(self, checkpoint):
+        try:
+            super()._call_load_hooks(checkpoint)
+        except Exception as error:  # whatever an object says of other data
+            why = " ".join(f"{type(error).__name__}: {error}".split())
+            raise TrainingStopped(
+                f"The checkpoint {checkpoint.path} does not fit what this "
+                f"recipe builds ({why[:300]}). Give the options of the run "
+                "that wrote it, or another output_folder."
+            ) from error
+
     def _set_damaged_aside(self):
-        """See `set_damaged_aside`."""
-        for sentence in set_damaged_aside(self.checkpoints_dir):
-            logger.warning(sentence)
+        """Renames checkpoints that are damaged, so that nobody loads them."""
+        for path, damage in damaged(self.checkpoints_dir).items():
+            aside = path.with_name(f"damaged-{path.name}")
+            while aside.exists():
+                aside = aside.with_name(f"{aside.name}-again")
+            os.replace(path, aside)
+            logger.warning(
+                f"The checkpoint {path} is damaged: {damage}. It is kept as "
+                f"{aside.name}, and not used."
+            )
 
 
 @contextlib.contextmanager

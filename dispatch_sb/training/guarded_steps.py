@@ -5,6 +5,8 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
+import contextlib
+import gc
 import re
 import time
 from collections.abc import Callable
@@ -16,15 +18,14 @@ from speechbrain.utils.logger import get_logger
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from dispatch_sb.data.pipeline import shared_batch
 from dispatch_sb.losses.all_processes import process_count
 from dispatch_sb.losses.gradient_share import norms_of_batch
 from dispatch_sb.training.portions import (
     TrainingStopped,
-    free_memory,
     is_out_of_memory,
     norms_of_parts,
     parts_of,
-    size_of,
 )
 from dispatch_sb.training.replay import save_step
 from dispatch_sb.training.step_state import StepState
@@ -32,6 +33,7 @@ from dispatch_sb.training.step_state import StepState
 logger = get_logger(__name__)
 
 WORKER = re.compile(r"DataLoader worker \(pid.*")
+LATE = 5.0  # seconds until torch is told that a process died, at most
 NAMED = 10  # utterances in a message
 
 
@@ -89,10 +91,25 @@ class GuardedSteps:
         """
         try:
             super().fit(*args, **kwargs)
-        except (RuntimeError, MemoryError) as error:
+        except (RuntimeError, MemoryError, OSError, EOFError) as error:
             if sentence := _lost_worker(error):
                 raise TrainingStopped(sentence) from error
             raise
+
+    def make_dataloader(self, dataset, stage, *args, **kwargs):
+        """As SpeechBrain's, but with `shared_batch`.
+
+        Arguments
+        ---------
+        dataset, stage, *args, **kwargs : object
+            As there.
+
+        Returns
+        -------
+        DataLoader
+        """
+        kwargs.setdefault("collate_fn", shared_batch)
+        return super().make_dataloader(dataset, stage, *args, **kwargs)
 
     def fit_batch(self, batch):
         """Makes a step; see `speechbrain.Brain`.
@@ -128,11 +145,9 @@ class GuardedSteps:
         torch.Tensor
             The loss, detached, on the CPU.
         """
-
-        def evaluate(parts):
-            return self.evaluate_parts(parts, stage)
-
-        loss = self._in_memory(batch, stage, evaluate)
+        loss = self._in_memory(
+            batch, stage, lambda parts: self.evaluate_parts(parts, stage)
+        )
         if stage == sb.Stage.VALID:
             self._check(loss, batch, stage)
         return loss
@@ -140,8 +155,8 @@ class GuardedSteps:
     def _in_memory(self, batch: Any, stage: sb.Stage, step: Callable):
         """The loss of a batch, in as few parts as the memory takes."""
         total, width = batch.noisy_sig.data.shape
-        most = self.rows_at_once(stage, width, total)
-        undo, shrunk = self._undo(), False
+        most = known = self.rows_at_once(stage, batch)
+        undo = self._undo()
         while True:
             try:
                 loss = step(parts_of(batch, most))
@@ -154,44 +169,51 @@ class GuardedSteps:
             # The exception, and with it all that its frames hold, is gone.
             undo()
             if stage == sb.Stage.TRAIN:
-                self.before.restore()
-            free_memory()
+                self._take_back()
+            gc.collect()
+            if torch.cuda.is_initialized():
+                torch.cuda.empty_cache()
             most = -(-most // 2) if stage == sb.Stage.TRAIN else 1
-            shrunk = True
-        if shrunk:
+        if most < known:
             self.at_once[stage] = most * width
             logger.warning(self._told(stage, total, most))
         return loss
 
-    def rows_at_once(self, stage: sb.Stage, width: int, total: int) -> int:
+    def _take_back(self) -> None:
+        """Puts everything back as it was before the step; a scaler would not
+        unscale twice."""
+        self.before.restore()
+        scale = self.scaler.scale(torch.ones((), device=self.device))
+        self.scaler.update(scale.detach())
+
+    def rows_at_once(self, stage: sb.Stage, batch: Any) -> int:
         """How many utterances of a batch fit into the memory.
 
         Arguments
         ---------
         stage : speechbrain.Stage
             Validation needs less than training.
-        width, total : int
-            Samples of each utterance, and how many there are.
+        batch : PaddedBatch
+            See the class.
 
         Returns
         -------
         int
             From 1 to all.
         """
-        known = self.at_once.get(stage)
-        return total if known is None else min(total, max(1, known // width))
+        total, width = batch.noisy_sig.data.shape
+        known = self.at_once.get(stage, total * width)
+        return min(total, max(1, known // width))
 
     def _undo(self) -> Callable[[], None]:
         """Puts averages and kept utterances back as they are now."""
-        kept = [
-            (x, dict(x.sums), x.utterances)
-            for x in (self.averages, self.distillation_averages)
-        ]
+        both = [vars(self.averages), vars(self.distillation_averages)]
+        kept = [{**x, "sums": dict(x["sums"])} for x in both]
         pairs = len(self.pairs)
 
         def undo():
-            for averages, sums, utterances in kept:
-                averages.sums, averages.utterances = dict(sums), utterances
+            for live, before in zip(both, kept):
+                live.update(before, sums=dict(before["sums"]))
             del self.pairs[pairs:]
 
         return undo
@@ -234,17 +256,15 @@ class GuardedSteps:
         )
         if stage != sb.Stage.TRAIN:
             return f"{said} The result is the same."
+        said += " Their gradients add up to that of the batch"
         layers = self.modules.student.modules()
         if any(isinstance(layer, _BatchNorm) for layer in layers):
             said += (
-                " Their gradients add up to that of the batch, but batch "
-                "normalisation is now by part: the result is close to that "
-                "of whole batches, not the same."
+                ", but batch normalisation is now by part: the result is "
+                "close to that of whole batches, not the same"
             )
-        else:
-            said += " Their gradients add up to that of the batch."
         return (
-            f"{said} It is avoided by a smaller --batch_size, or shorter "
+            f"{said}. It is avoided by a smaller --batch_size, or shorter "
             "--segment_seconds."
         )
 
@@ -265,20 +285,21 @@ class GuardedSteps:
             return super().fit_batch(parts[0])
         should_step = (self.step % self.grad_accumulation_factor) == 0
         self.on_fit_batch_start(parts, should_step)
-        total = sum(map(size_of, parts))
+        sizes = [len(part.noisy_sig.data) for part in parts]
+        total = sum(sizes)
         factor, losses = self.grad_accumulation_factor * total, []
         with (
             norms_of_batch(self._measured(parts)),
             norms_of_parts(self.modules, len(parts)) as begin,
         ):
-            for number, part in enumerate(parts):
+            for number, (part, size) in enumerate(zip(parts, sizes)):
                 begin(number)
                 with self.training_ctx:
                     outputs = self.compute_forward(part, sb.Stage.TRAIN)
                     loss = self.compute_objectives(
                         outputs, part, sb.Stage.TRAIN
                     )
-                loss = size_of(part) * loss
+                loss = size * loss
                 self.scaler.scale(loss / factor).backward()
                 losses.append(loss.detach())
         if should_step:
@@ -321,10 +342,10 @@ class GuardedSteps:
         """
         if len(parts) == 1:
             return super().evaluate_batch(parts[0], stage)
-        sizes = [size_of(part) for part in parts]
+        sizes = [len(part.noisy_sig.data) for part in parts]
         evaluate = super().evaluate_batch
-        losses = [evaluate(part, stage) for part in parts]
-        return sum(n * x for n, x in zip(sizes, losses)) / sum(sizes)
+        losses = [n * evaluate(part, stage) for n, part in zip(sizes, parts)]
+        return sum(losses) / sum(sizes)
 
     def _check(self, loss, batch, stage) -> None:
         """Stops unless loss and gradient are numbers; both have been computed
@@ -333,11 +354,13 @@ class GuardedSteps:
         broken = not torch.isfinite(loss)
         if not broken and (norm is None or torch.isfinite(norm)):
             return
-        if self.skip_nonfinite_grads and stage == sb.Stage.TRAIN:
-            super().check_loss_isfinite(loss)
-            return
         if stage == sb.Stage.TRAIN:
-            self.before.restore()
+            # All of it, statistics of batch normalisation too.
+            self._take_back()
+            if self.skip_nonfinite_grads:
+                with contextlib.suppress(ValueError):  # its patience is over
+                    super().check_loss_isfinite(loss)
+                    return
         value = loss if broken else norm
         what = "loss" if broken else "norm of the gradient"
         ids = [*map(str, getattr(batch, "id", []))]
@@ -353,13 +376,10 @@ class GuardedSteps:
 
     def _place(self, stage) -> str:
         """Where training is, in words."""
+        if stage == sb.Stage.TEST:
+            return "the test"
         part = " of validation" if stage == sb.Stage.VALID else ""
-        test = stage == sb.Stage.TEST
-        return (
-            "the test"
-            if test
-            else f"epoch {self.epoch}, step {self.step}{part}"
-        )
+        return f"epoch {self.epoch}, step {self.step}{part}"
 
     @property
     def sample_rate(self) -> int:
@@ -367,8 +387,11 @@ class GuardedSteps:
         return getattr(self.hparams, "sample_rate", 16000)
 
     def _should_save_intra_epoch_ckpt(self, last_ckpt_time, steps_since_ckpt):
-        """As SpeechBrain decides it, by a clock that nobody sets."""
+        """As SpeechBrain decides it, by a clock that nobody sets; never with
+        gradients of a step that is not complete, which it does not save."""
         del last_ckpt_time
+        if self.step % self.grad_accumulation_factor:
+            return False
         passed = time.monotonic() - self._saved_at
         return super()._should_save_intra_epoch_ckpt(
             time.time() - passed, steps_since_ckpt
@@ -388,6 +411,11 @@ def _lost_worker(error: BaseException) -> str | None:
     of memory."""
     if isinstance(error, TrainingStopped):
         return None
+    if isinstance(error, (ConnectionError, EOFError)):
+        try:
+            time.sleep(LATE)
+        except RuntimeError as heard:
+            error = heard
     if is_out_of_memory(error):  # and not in a step, where it is dealt with
         why = str(error).strip().rpartition("\n")[2]
         return (
@@ -400,7 +428,7 @@ def _lost_worker(error: BaseException) -> str | None:
     return (
         f"A process that loads data died: {told[0].strip().rstrip('.')}. Most "
         "often the system ends it since memory is short: give fewer "
-        "--num_workers (0: none), or a smaller --batch_size; if it was a bus "
-        "error, a larger /dev/shm. The same command goes on from the newest "
+        "--num_workers (0: none), or a smaller --batch_size; in a container, "
+        "a larger /dev/shm. The same command goes on from the newest "
         "checkpoint."
     )

@@ -4,7 +4,7 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
-import gc
+import errno
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -56,41 +56,10 @@ def is_out_of_memory(error: BaseException) -> bool:
     """
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
         return True
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
     known = isinstance(error, RuntimeError)
     return known and any(words in str(error) for words in OUT_OF_MEMORY)
-
-
-def free_memory() -> None:
-    """Gives back what is held for nothing.
-
-    Example
-    -------
-    >>> free_memory()
-    """
-    gc.collect()
-    if torch.cuda.is_initialized():
-        torch.cuda.empty_cache()
-
-
-def size_of(batch: Any) -> int:
-    """How many utterances a batch has.
-
-    Arguments
-    ---------
-    batch : PaddedBatch or Batch
-        With ``noisy_sig``.
-
-    Returns
-    -------
-    int
-
-    Example
-    -------
-    >>> signal = PaddedData(torch.zeros(3, 8), torch.ones(3))
-    >>> size_of(Batch(noisy_sig=signal))
-    3
-    """
-    return len(batch.noisy_sig.data)
 
 
 def parts_of(batch: Any, most: int) -> list:
@@ -115,7 +84,7 @@ def parts_of(batch: Any, most: int) -> list:
     >>> [part.id for part in parts_of(batch, 2)]
     [['a'], ['b', 'c'], ['d', 'e']]
     """
-    total = size_of(batch)
+    total = len(batch.noisy_sig.data)
     if total <= most:
         return [batch]
     count = -(-total // most)

@@ -18,7 +18,7 @@ from torch.nn.parallel import DistributedDataParallel
 from dispatch_sb.data.audio_store import Batch
 from dispatch_sb.data.files import atomic_path
 from dispatch_sb.losses.all_processes import process_count
-from dispatch_sb.training.portions import parts_of, size_of
+from dispatch_sb.training.portions import parts_of
 from dispatch_sb.training.step_state import random_state, set_random_state
 from dispatch_sb.training.throughput import EpochClock
 
@@ -77,7 +77,6 @@ def _content(brain, batch, stage, loss, norm):
     """See `save_step`."""
     training = stage == sb.Stage.TRAIN
     random = brain.before.random if training else random_state(brain.device)
-    width = batch.noisy_sig.data.shape[1]
     held = {k: v for k, v in vars(batch).items() if not k.startswith("_")}
     return {
         "about": {
@@ -87,7 +86,7 @@ def _content(brain, batch, stage, loss, norm):
             "steps_per_epoch": brain.steps_per_epoch,
             "progress": brain.distillation_progress,
             "seed": getattr(brain.hparams, "seed", None),
-            "at_once": brain.rows_at_once(stage, width, size_of(batch)),
+            "at_once": brain.rows_at_once(stage, batch),
             "loss": float(loss),
             "norm": None if norm is None else float(norm),
         },
@@ -116,24 +115,8 @@ def _trained(brain):
     }
 
 
-def read_step(path: str | os.PathLike) -> dict:
-    """Reads what `save_step` has written.
-
-    Arguments
-    ---------
-    path : str or path
-        The file.
-
-    Returns
-    -------
-    dict
-        Its content, on the CPU.
-
-    Raises
-    ------
-    ValueError
-        If it is no such file.
-    """
+def _read(path):
+    """Reads what `save_step` has written."""
     try:
         saved = torch.load(path, map_location="cpu", weights_only=True)
         saved["about"]["stage"]
@@ -168,7 +151,7 @@ def repeat_step(brain: Any, path: str | os.PathLike) -> str:
     ValueError
         If this is no such file, or another network's.
     """
-    saved = read_step(path)
+    saved = _read(path)
     about, stage = saved["about"], sb.Stage[saved["about"]["stage"]]
     _prepare(brain, saved, path)
     batch = Batch(
@@ -239,8 +222,9 @@ def _gradients(brain, about, stage):
         return
     broken = []
     for key, module in _trained(brain).items():
-        norm = _norm(module)
-        yield f"norm of the gradient of {key}: {norm}"
+        given = [x.grad for x in module.parameters() if x.grad is not None]
+        norm = torch.nn.utils.get_total_norm(given)
+        yield f"norm of the gradient of {key}: {float(norm)}"
         for name, weight in module.named_parameters():
             if weight.grad is not None and not weight.grad.isfinite().all():
                 broken.append(f"{key}.{name}")
@@ -251,21 +235,13 @@ def _gradients(brain, about, stage):
         yield f"not finite are those of {', '.join(broken[:SHOWN])}{more}"
 
 
-def _norm(module):
-    """Of all gradients of a module."""
-    given = [x.grad for x in module.parameters() if x.grad is not None]
-    return float(torch.nn.utils.get_total_norm(given))
-
-
 def _verdict(brain, about, loss):
     """Whether it happened again."""
-    broken = not loss.isfinite()
-    if not broken and about["norm"] is not None:
-        broken = any(
-            x.grad is not None and not x.grad.isfinite().all()
-            for x in brain.modules.parameters()
-        )
-    if broken:
+    numbers = [loss]
+    if about["norm"] is not None:
+        given = [x.grad for x in brain.modules.parameters()]
+        numbers += [x for x in given if x is not None]
+    if not all(x.isfinite().all() for x in numbers):
         return "It came again: the step is not finite."
     return (
         "It did not come again: the step is finite. Where the options are the "

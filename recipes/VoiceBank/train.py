@@ -50,6 +50,7 @@ from dispatch_sb.data import (
     read_manifest,
 )
 from dispatch_sb.data.disk import DataError, in_words, writable_folder
+from dispatch_sb.data.files import claim
 from dispatch_sb.data.shard_loader import ShardLoader
 from dispatch_sb.data.shards import open_shards
 from dispatch_sb.data.urls import ShardError
@@ -571,6 +572,7 @@ def set_up(arguments: list):
         The recipe, its Brain, the training and the validation set.
     """
     hparams, resolved, brain, run_opts = make_brain(arguments)
+    run_on_main(claim, args=[writable_folder(hparams["output_folder"])])
     sb.create_experiment_directory(hparams["output_folder"])
     run = Run(Path(hparams["output_folder"]))
     run_on_main(run.write_settings, args=[resolved])
@@ -649,5 +651,9 @@ def leave(error: Exception) -> None:
 
 
 if __name__ == "__main__":
-    with RankWatch():
-        main(sys.argv[1:])
+    try:
+        with RankWatch():
+            main(sys.argv[1:])
+    except KeyboardInterrupt:
+        sys.stderr.write("\nInterrupted. The same command goes on from here.\n")
+        sys.exit(130)

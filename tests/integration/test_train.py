@@ -132,20 +132,29 @@ def test_the_second_run_skips_what_is_there(finished, options):
 
 
 def test_a_killed_run_goes_on(options, finished, tmp_path):
-    """Killed after its first epoch, and again while it is scored, a run ends
-    as if nothing had been; and with its audio in memory, as if it had been
-    read from files."""
+    """Killed after its first epoch, and interrupted while it is scored, a run
+    ends as if nothing had been; and with its audio in memory, as if it had
+    been read from files. Nobody else writes into its folder meanwhile."""
     output = tmp_path / "killed"
     options = *options, "--audio_in_memory", True
     words = training("dispatch", output, *options)
     deadline = time.monotonic() + 240
-    for sign in ("save/CKPT*/CKPT.yaml", "enhanced/student/*.wav"):
+    ends = {"save/CKPT*/CKPT.yaml": signal.SIGKILL}
+    ends["enhanced/student/*.wav"] = signal.SIGINT
+    for sign, how in ends.items():
         process = start(words, RECIPE, [tmp_path / "out", tmp_path / "err"])
         while not any(output.glob(sign)):
             assert time.monotonic() < deadline and process.exitcode is None
             time.sleep(0.02)
-        os.killpg(process.pid, signal.SIGKILL)
+        if how == signal.SIGKILL:
+            os.killpg(process.pid, signal.SIGSTOP)
+            told = train("dispatch", output, *options, "--lr", 1, status=1)
+            assert "another process" in told
+        os.killpg(process.pid, how)
         process.join()
+    assert process.exitcode == 130
+    told = (tmp_path / "err").read_text()
+    assert "Interrupted" in told and "Traceback" not in told
     train("dispatch", output, *options)
     assert Run(output).epochs == Run(finished[0]).epochs
     assert Run(output).scores["files"] == Run(finished[0]).scores["files"]

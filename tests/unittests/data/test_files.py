@@ -1,5 +1,6 @@
 """Files that are there whole, or not at all."""
 
+import errno
 import os
 import signal
 import time
@@ -65,6 +66,59 @@ def test_content_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
     with atomic_path(tmp_path / "a") as temporary:
         temporary.write_text("whole")
     assert done == [(temporary.name, False), (tmp_path.name, True)]
+
+
+def test_a_file_system_that_syncs_no_folders(tmp_path, monkeypatch):
+    """A share of another machine; of a file, its refusal is told."""
+    refuses = {tmp_path.stat().st_ino}
+
+    def sync(descriptor):
+        if os.fstat(descriptor).st_ino in refuses:
+            raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr(os, "fsync", sync)
+    with atomic_path(tmp_path / "a") as temporary:
+        temporary.write_text("whole")
+    assert (tmp_path / "a").read_text() == "whole"
+    refuses.add((tmp_path / "a").stat().st_ino)
+    with pytest.raises(OSError, match="Invalid"):
+        files.flush(tmp_path / "a")
+
+
+def test_what_was_taken_for_abandoned_is_made_again(tmp_path, monkeypatch):
+    """Before its writer could lock it."""
+    hold, removed = files.held, []
+
+    def held(path):
+        if not removed:
+            removed.append(path.unlink())
+        return hold(path)
+
+    monkeypatch.setattr(files, "held", held)
+    with atomic_path(tmp_path / "a") as temporary:
+        temporary.write_text("whole")
+        assert not list(files.abandoned(tmp_path, ".a.*"))
+
+
+def test_a_folder_is_claimed_until_its_process_ends(tmp_path):
+    """Not until one ends that it forked."""
+    mine, theirs = (os.pipe() for _ in range(2))
+    process = os.fork()
+    if not process:
+        files.claim(tmp_path)
+        if os.fork():
+            os.write(mine[1], b"1")
+            time.sleep(60)
+        os.close(theirs[1])
+        os.read(theirs[0], 1)
+        os._exit(0)
+    os.read(mine[0], 1)
+    with pytest.raises(ValueError, match=f"{tmp_path}: another process"):
+        files.claim(tmp_path)
+    os.kill(process, signal.SIGKILL)
+    os.waitpid(process, 0)
+    files.claim(tmp_path)
+    os.close(theirs[1])
 
 
 def test_after_an_exception_nothing_is_left(tmp_path):

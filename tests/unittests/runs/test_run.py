@@ -59,7 +59,7 @@ def test_a_run_without_a_record_still_opens(run):
     (run.folder / "training.jsonl").write_text(
         "\n".join(
             json.dumps({"epoch": n, "valid": valid})
-            for n, valid in enumerate([{"pesq": 1.5}, {"pesq": 1.7}, {}])
+            for n, valid in enumerate([{"pesq": 1.7}, {"pesq": 1.7}, {}])
         )
     )
     run = Run.open(run.folder)

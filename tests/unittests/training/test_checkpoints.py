@@ -1,5 +1,6 @@
 """Checkpoints survive what interrupts their saving."""
 
+import errno
 import os
 import shutil
 import time
@@ -7,7 +8,10 @@ import time
 import pytest
 import torch
 
+from dispatch_sb.runs import checkpoint_seal
+from dispatch_sb.runs.run import Run
 from dispatch_sb.training.checkpoints import AtomicCheckpointer
+from dispatch_sb.training.portions import TrainingStopped
 
 
 def truncate(path):
@@ -72,6 +76,40 @@ def test_one_of_an_earlier_version_is_loaded(tmp_path):
     torch.nn.init.constant_(model.weight, 7)
     checkpointer.recover_if_possible()
     assert model.weight.eq(3).all()
+
+
+def test_another_recipe_is_told(tmp_path):
+    """One whose network, or whose parts, are others."""
+    _, model, kept = saved_thrice(tmp_path)
+    parts = {"model": model, "more": torch.nn.Linear(2, 2)}
+    for others in ({"model": torch.nn.Linear(2, 2)}, parts):
+        with pytest.raises(TrainingStopped, match="does not fit"):
+            AtomicCheckpointer(tmp_path, others).recover_if_possible()
+
+
+def test_a_sector_that_cannot_be_read_is_a_damage(tmp_path, monkeypatch):
+    """And a file that somebody else has put there is none."""
+    checkpointer, model, kept = saved_thrice(tmp_path)
+    (kept[1] / ".DS_Store").touch()
+    read = checkpoint_seal.sha256_of
+
+    def sha256_of(path):
+        if path == kept[2] / "model.ckpt":
+            raise OSError(errno.EIO, "Input/output error")
+        return read(path)
+
+    monkeypatch.setattr(checkpoint_seal, "sha256_of", sha256_of)
+    checkpointer.recover_if_possible()
+    assert model.weight.eq(2).all()
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values())
+def test_nothing_is_exported_while_one_is_damaged(tmp_path, damage):
+    """It may have been the best."""
+    kept = saved_thrice(tmp_path / "save")[2]
+    damage(kept[1] / "CKPT.yaml")
+    with pytest.raises(ValueError, match="is damaged: CKPT.yaml"):
+        _ = Run(tmp_path).student
 
 
 class Fails(torch.nn.Module):

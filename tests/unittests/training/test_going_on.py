@@ -8,6 +8,7 @@ import pytest
 import speechbrain as sb
 import torch
 from speechbrain.utils.epoch_loop import EpochCounter
+from torch import nn
 
 from dispatch_sb.data import DynamicMixture, pair_dataset, write_audio
 from dispatch_sb.data.manifest import write_pair_manifest, write_single_manifest
@@ -27,6 +28,10 @@ class Interrupted(DistillationBrain):
     """Stops at a place of its first epoch."""
 
     place = None
+
+    def compute_forward(self, batch, stage):
+        enhanced = super().compute_forward(batch, stage)
+        return nn.functional.dropout(enhanced, 0.1, stage == sb.Stage.TRAIN)
 
     def on_fit_batch_end(self, *arguments):
         super().on_fit_batch_end(*arguments)
@@ -55,7 +60,9 @@ def data(tmp_path_factory):
 
 
 def train(folder, data, place=None):
-    """Two epochs of three steps, each of which is saved."""
+    """Two epochs of three batches, after each of which the training is saved
+    where the step that it belongs to is complete."""
+    options = {"ckpt_interval_steps": 1, "grad_accumulation_factor": 2}
     torch.manual_seed(0)
     student, counter = FastEnhancer(**TINY), EpochCounter(2)
     kept = {"student": student, "counter": counter}
@@ -72,7 +79,7 @@ def train(folder, data, place=None):
         {"student": student},
         functools.partial(torch.optim.AdamW, lr=1e-3),
         hparams,
-        {"device": "cpu", "noprogressbar": True, "ckpt_interval_steps": 1},
+        {"device": "cpu", "noprogressbar": True, **options},
         AtomicCheckpointer(folder / "save", kept),
     )
     brain.place = place

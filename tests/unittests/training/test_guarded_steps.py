@@ -296,6 +296,44 @@ def test_what_says_that_memory_ran_out():
     assert not is_out_of_memory(ValueError("out of memory"))
 
 
+class Runs(torch.optim.AdamW):
+    """Runs out of memory in the middle of its second step, once."""
+
+    steps = 0
+
+    def step(self, closure=None):
+        self.steps += 1
+        super().step(closure)
+        if self.steps == 2:
+            raise ERRORS["gpu"]
+
+
+@pytest.mark.parametrize("factor", [1, 2])
+@pytest.mark.parametrize("scaled", [False, True])
+def test_an_optimizer_without_memory_begins_anew(factor, scaled):
+    found = []
+    for kind in (torch.optim.AdamW, Runs):
+        brain = brain_of(student(), optimizer=kind)
+        brain.grad_accumulation_factor = factor
+        brain.scaler = torch.amp.GradScaler("cpu", 8.0, enabled=scaled)
+        steps(brain, 3 * factor)
+        found.append(weights(brain))
+    torch.testing.assert_close(*found, rtol=1e-4, atol=1e-6)
+
+
+def test_a_step_may_be_left_out(tmp_path):
+    """Of it nothing stays, so often as the user has patience."""
+    brain = begin(brain_of(student(norm=True), None, tmp_path, adamw))
+    brain.skip_nonfinite_grads, brain.nonfinite_count = True, 0
+    brain.nonfinite_patience, brain.step = 2, 1
+    before, batch = weights(brain), batch_of()
+    batch.noisy_sig.data[0, 0] = torch.inf
+    for _ in range(2):
+        brain.fit_batch(batch)
+    torch.testing.assert_close(weights(brain), before, rtol=0, atol=0)
+    assert "not finite" in stopped(brain, batch)
+
+
 def adamw(parameters):
     return torch.optim.AdamW(parameters, lr=0.01)
 
@@ -406,8 +444,11 @@ def stopped_in_validation(brain, batch):
     return str(error.value)
 
 
-class Killed(torch.utils.data.Dataset):
-    """A dataset whose loader is killed."""
+class Items(torch.utils.data.Dataset):
+    """A dataset; something is done for the third item."""
+
+    def __init__(self, act=lambda: None):
+        self.act = act
 
     def __len__(self):
         return 4
@@ -417,17 +458,47 @@ class Killed(torch.utils.data.Dataset):
 
     def __getitem__(self, index):
         if index == 2:
-            os.kill(os.getpid(), signal.SIGKILL)
+            self.act()
         clean = torch.zeros(1600)
         return {"id": str(index), "noisy_sig": clean, "clean_sig": clean}
 
 
+LOADER = {"batch_size": 1, "num_workers": 1, "drop_last": True}
+
+
 def test_a_killed_loader_ends_the_run_with_a_sentence():
-    brain = brain_of(student())
-    options = {"batch_size": 1, "num_workers": 2, "drop_last": True}
-    options["collate_fn"] = sb.dataio.batch.PaddedBatch
+    killed = Items(lambda: os.kill(os.getpid(), signal.SIGKILL))
     with pytest.raises(TrainingStopped, match="--num_workers"):
-        brain.fit([1], Killed(), train_loader_kwargs=options)
+        brain_of(student()).fit([1], killed, train_loader_kwargs=LOADER)
+
+
+def test_a_killed_loader_is_known_by_its_connection():
+    """Which may be lost before torch is told of the death."""
+
+    def told(*_):
+        raise RuntimeError("DataLoader worker (pid 7) is killed by signal.")
+
+    def lost():
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+        raise ConnectionResetError
+
+    before = signal.signal(signal.SIGALRM, told)
+    own = {**LOADER, "num_workers": 0}
+    try:
+        with pytest.raises(TrainingStopped, match="pid 7"):
+            brain_of(student()).fit([1], Items(lost), train_loader_kwargs=own)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_shared_memory_that_is_full_is_not_waited_for(monkeypatch, capfd):
+    def full(storage):
+        raise RuntimeError("unable to allocate shared memory(shm) for file")
+
+    monkeypatch.setattr(torch.UntypedStorage, "_share_fd_cpu_", full)
+    with pytest.raises(TrainingStopped, match="--num_workers.*/dev/shm"):
+        brain_of(student()).fit([1], Items(), train_loader_kwargs=LOADER)
+    assert "unable to allocate" in capfd.readouterr().err
 
 
 def test_a_clock_that_jumps_does_not_delay_checkpoints(monkeypatch):
