@@ -85,9 +85,9 @@ def load(
     model, _, ours = _opened(
         source, revision, savedir, sample_rate, 0, trust_remote_code
     )
+    rate = getattr(model, "sample_rate", sample_rate)
+    forgets = getattr(model, "live", True) and _tried_out(model, rate, source)
     if not ours:
-        rate = getattr(model, "sample_rate", sample_rate)
-        forgets = _tried_out(model, rate, source)
         model = FrozenTeacher(model, sample_rate=rate, match_level=forgets)
     return model.eval().to(device or "cpu")
 

@@ -360,7 +360,14 @@ class Run:
         from speechbrain.utils.checkpoints import Checkpointer
 
         saved = self.checkpoints
-        checkpoint = Checkpointer(saved).find_checkpoint(max_key="pesq")
+        try:
+            checkpoint = Checkpointer(saved).find_checkpoint(max_key="pesq")
+        except Exception as error:  # the parser's, and of scores that are none
+            words = " ".join(str(error).split())[:300]
+            raise ValueError(
+                f"A CKPT.yaml in {saved} is damaged ({words}): remove the "
+                "folder that it lies in."
+            ) from error
         if checkpoint is None:
             raise FileNotFoundError(
                 f"{saved} holds no checkpoint that was validated by PESQ: "
@@ -374,7 +381,9 @@ class Run:
                 "before."
             )
         student = self.settings.build("student", self.trust_remote_code)
-        load_weights(student, checkpoint.paramfiles["student"])
+        if not isinstance(student, nn.Module):
+            raise ValueError(f"{self.recipe}: its student is no network.")
+        load_weights(student, checkpoint.path / "student.ckpt")
         return student.eval()
 
     def distillation_loss(self) -> nn.Module | None:

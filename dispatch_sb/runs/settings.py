@@ -12,10 +12,9 @@ from functools import cached_property
 from typing import Any
 
 import ruamel.yaml
-from hyperpyyaml import load_hyperpyyaml
 from ruamel.yaml.constructor import DuplicateKeyError
 
-from dispatch_sb.runs.allow_list import RUN, build_allowed
+from dispatch_sb.runs.allow_list import RUN, build_allowed, check_length
 
 CHOICE = "!apply:dispatch_sb.training.recipe_files.choose"
 # Where the modules that recipes of earlier versions name are today.
@@ -84,12 +83,13 @@ class Settings:
         ValueError
             If it names what is not on the list, or cannot be built.
         """
+        if key not in self.tree:
+            raise ValueError(f"hyperparams.yaml has no {key}: give another")
         text = io.StringIO()
         ruamel.yaml.YAML().dump({key: self.tree[key]}, text)
-        if trust_remote_code:
-            return load_hyperpyyaml(text.getvalue())[key]
+        allowed = None if trust_remote_code else RUN
         where = f"{key} in hyperparams.yaml"
-        return build_allowed(text.getvalue(), RUN, where)[key]
+        return build_allowed(text.getvalue(), allowed, where)[key]
 
 
 def parse_yaml(text: str | bytes, name: str) -> Mapping[str, Any]:
@@ -121,6 +121,7 @@ def parse_yaml(text: str | bytes, name: str) -> Mapping[str, Any]:
     """
     try:
         text = text if isinstance(text, str) else text.decode("utf-8")
+        check_length(text)
         tree = ruamel.yaml.YAML().load(text)
     except DuplicateKeyError as error:
         raise ValueError(f"{name}: a key is given twice: {error}") from error
