@@ -268,6 +268,11 @@ def no_larger_than(most: int) -> Iterator[None]:
     most : int
         Bytes of its parameters, each of which counts ``LEAST`` at least.
 
+    Yields
+    ------
+    None
+        Networks are built within, by this thread.
+
     Raises
     ------
     ValueError

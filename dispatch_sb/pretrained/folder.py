@@ -61,7 +61,8 @@ LARGEST = 1 << 13  # channels, samples of a frame: usual ones have 2,048
 SIZE = either(number(f"[0, {LARGEST}]", whole=True), FLAG)
 SIZES = block_of(either(SIZE, list_of(SIZE)))
 RATE = number(f"[{RATES[0]}, {RATES[-1]}]", whole=True)
-RATE = block({}, {"sample_rate": RATE})
+HOP = number(f"[8, {LARGEST}]", whole=True)
+RATE = block({}, {"sample_rate": RATE, "hop": HOP})
 DESCRIPTION = block(
     {},
     {

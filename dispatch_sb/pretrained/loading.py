@@ -85,9 +85,9 @@ def load(
     model, _, ours = _opened(
         source, revision, savedir, sample_rate, 0, trust_remote_code
     )
-    rate = getattr(model, "sample_rate", sample_rate)
-    forgets = getattr(model, "live", True) and _tried_out(model, rate, source)
     if not ours:
+        rate = getattr(model, "sample_rate", sample_rate)
+        forgets = _tried_out(model, rate, source)
         model = FrozenTeacher(model, sample_rate=rate, match_level=forgets)
     return model.eval().to(device or "cpu")
 
@@ -236,7 +236,10 @@ def _opened(
     if name.endswith(".onnx"):
         return _opened_onnx(source, sample_rate), None, False
     if is_run(source):
-        return Run.open(source, trusted).student, None, True
+        student = Run.open(source, trusted).student
+        rate = getattr(student, "sample_rate", sample_rate)
+        _tried_out(student, rate, source)
+        return student, None, True
     if is_recording(source):
         return RecordedTeacher(source, delay, sample_rate), None, True
     find, commit = open_source(source, revision, savedir)

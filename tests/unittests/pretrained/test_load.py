@@ -127,6 +127,7 @@ def test_the_two_files_of_a_student_are_enough(folder, model, noisy, tmp_path):
         (described(depth=8000), "bytes of parameters"),
         (described(n_fft=10000), "n_fft"),
         (described(sample_rate=0), "sample_rate"),
+        (described(hop=1), "hop"),
         (described(channels=10**9), "as arguments, at channels"),
         ({"model": {"class": OURS, "arguments": ["a"]}}, OURS),
         ({"model": 3}, "config.json"),
