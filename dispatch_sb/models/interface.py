@@ -20,7 +20,7 @@ from torch.nn.modules import module as hooks
 
 SLACK = 1 << 24  # bytes that a file of weights may have besides
 SHOWN = 10  # keys of one kind
-LEAST = 1 << 14  # bytes that every parameter counts: modules take some, too
+LEAST = 1 << 15  # bytes that every parameter counts: modules take some, too
 PICKLE = 1 << 20  # bytes: some 100 for each tensor
 # What the pickle of a file of weights names.
 DENSE = re.compile(

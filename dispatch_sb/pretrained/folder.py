@@ -56,7 +56,7 @@ FILES = (
     "example.wav",
 )
 
-SMALL = 1 << 24  # bytes that any model may take
+SMALL = 1 << 25  # bytes that any model may take
 LARGEST = 1 << 13  # channels, samples of a frame: usual ones have 2,048
 SIZE = either(number(f"[0, {LARGEST}]", whole=True), FLAG)
 SIZES = block_of(either(SIZE, list_of(SIZE)))

@@ -33,6 +33,7 @@ DIRECTIONS = set(
     "in input last new next old out output prev previous updated".split()
 )
 MOST = 1 << 22  # samples, or Hz
+OURS = {"sample_rate", "hop", "latency", "states"}  # in metadata
 AXES = ("batch", "bins", "frames", "parts")
 WINDOWS = {
     "hann": torch.hann_window,
@@ -141,37 +142,25 @@ def read_description(path: Path, metadata: Mapping[str, str]) -> dict:
     Raises
     ------
     ValueError
-        If the YAML holds something else.
+        If the YAML, or the metadata, hold something else.
     """
-    own = {}
-    if {"sample_rate", "hop", "latency", "states"} <= set(metadata):
-        own = _written_by_us(path, metadata)
-    beside = path.with_suffix(".yaml")
-    if not beside.is_file():
-        return own
+    where, said = path, {}
     try:
-        said = yaml.safe_load(beside.read_bytes()) or {}
-        _check(said)
-        if said.get("spectral") is not None:
-            said["spectral"] = Spectral(**said["spectral"])
+        if OURS <= set(metadata):
+            rate, latency, hop = (
+                int(metadata[key]) for key in ("sample_rate", "latency", "hop")
+            )
+            said = {"sample_rate": rate, "delay": latency - hop}
+            _check(said)
+        if path.with_suffix(".yaml").is_file():
+            where = path.with_suffix(".yaml")
+            beside = yaml.safe_load(where.read_bytes()) or {}
+            _check(beside)
+            if beside.get("spectral") is not None:
+                beside["spectral"] = Spectral(**beside["spectral"])
+            said |= beside
     except Exception as error:  # the parser's, and what its types raise
-        raise ValueError(f"{beside} cannot be used: {error}.") from error
-    return {**own, **said}
-
-
-def _written_by_us(path: Path, metadata: Mapping[str, str]) -> dict:
-    """What the metadata of ``dispatch-sb onnx`` say."""
-    try:
-        rate, latency, hop = (
-            int(metadata[key]) for key in ("sample_rate", "latency", "hop")
-        )
-        said = {"sample_rate": rate, "delay": latency - hop}
-        _check(said)
-    except ValueError as error:
-        raise ValueError(
-            f"{path} is damaged (its metadata: {error}): download or export "
-            "it again."
-        ) from error
+        raise ValueError(f"{where} cannot be used: {error}.") from error
     return said
 
 

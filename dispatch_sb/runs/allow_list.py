@@ -99,7 +99,7 @@ LARGEST = 100_000  # characters of a YAML: the published ones have 2,000
 BRACKETS = 1000  # nested, the parser would take minutes for more
 PARTS = 10_000  # of a YAML in which every reference is written out
 SHORT = 1000  # characters of a text that stands in others
-HEAVIEST = 1 << 30  # bytes of parameters: the published ones take 0.1 GB
+HEAVIEST = 1 << 29  # bytes of parameters: the published ones take 0.1 GB
 REFERRING = ("!ref", "!copy")
 STANDARD = "tag:yaml.org,2002:"
 PLAIN = {"bool", "float", "int", "map", "null", "seq", "str", "timestamp"}
@@ -167,8 +167,8 @@ def build_allowed(
         ]
         with no_larger_than(HEAVIEST):
             return dict(builder.construct_document(root))
-    except _Refused:
-        raise
+    except _Refused as error:
+        raise ValueError(str(error)) from None
     except Exception as error:  # parsers and networks raise anything
         words = " ".join(str(error).split())[:500]
         raise ValueError(
@@ -196,7 +196,7 @@ def check_length(text: str) -> None:
         )
 
 
-class _Refused(ValueError):
+class _Refused(Exception):
     """Something that is not allowed."""
 
 
