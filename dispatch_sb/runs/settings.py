@@ -6,6 +6,7 @@ Authors
 """
 
 import io
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,7 +15,7 @@ from typing import Any
 import ruamel.yaml
 from ruamel.yaml.constructor import DuplicateKeyError
 
-from dispatch_sb.runs.allow_list import RUN, build_allowed, check_length
+from dispatch_sb.runs.allow_list import PARTS, RUN, build_allowed, check_length
 
 CHOICE = "!apply:dispatch_sb.training.recipe_files.choose"
 # Where the modules that recipes of earlier versions name are today.
@@ -123,6 +124,8 @@ def parse_yaml(text: str | bytes, name: str) -> Mapping[str, Any]:
         text = text if isinstance(text, str) else text.decode("utf-8")
         check_length(text)
         tree = ruamel.yaml.YAML().load(text)
+        if _size(tree, {}) > PARTS:
+            raise ValueError(f"it has more than {PARTS} parts, written out")
     except DuplicateKeyError as error:
         raise ValueError(f"{name}: a key is given twice: {error}") from error
     except Exception as error:  # ruamel.yaml's, and what its types raise
@@ -133,6 +136,16 @@ def parse_yaml(text: str | bytes, name: str) -> Mapping[str, Any]:
             "`key: value`, and options as --key value."
         )
     return tree or {}
+
+
+def _size(node: Any, known: dict[int, float]) -> float:
+    """How many parts a tree has where its aliases are written out."""
+    if id(node) not in known:
+        known[id(node)] = math.inf  # of what holds itself
+        parts = node.values() if isinstance(node, Mapping) else ()
+        parts = node if isinstance(node, list) else parts
+        known[id(node)] = 1 + sum(_size(part, known) for part in parts)
+    return known[id(node)]
 
 
 def tag_of(node: Any) -> str | None:

@@ -403,6 +403,7 @@ def test_a_run_is_built_by_the_list_too(tmp_path, canary):
         ("student: 3", "student"),
         ("student: !new:torch.nn.Identity", "does not fit"),
         (1001 * "[", "brackets"),
+        ("a0: &a0 [1]\n" + "\n".join(LAUGHS), "parts"),
     ):
         recipe.write_text(other)
         with pytest.raises(ValueError, match=named):
