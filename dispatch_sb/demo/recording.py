@@ -20,6 +20,7 @@ from dispatch_sb.data.audio import (
 )
 
 LONGEST = 60.0  # s
+MOST = 1 << 26  # samples of all channels: six of 60 s at 186 kHz
 SHORTEST = 0.25  # s: what PESQ needs, and more than one window of the losses
 SILENT = 1e-5  # largest sample of what counts as silent: -100 dB
 SLACK = 0.05  # s by which a clean recording may be longer or shorter
@@ -79,7 +80,13 @@ def read_recording(
     16000 Hz, one channel.'])
     """
     # The header first: a file of hours is refused before it is read.
-    _check_length(_or_say_why(probe, path).seconds, name)
+    header = _or_say_why(probe, path)
+    _check_length(header.seconds, name)
+    if header.samples * header.channels > MOST:
+        raise ValueError(
+            f"The {name} has {header.channels} channels of "
+            f"{header.sample_rate} Hz: give the page one with fewer."
+        )
     channels, info = _or_say_why(read_channels, path)
     finite = np.isfinite(channels).all(axis=1)
     if not finite.all():

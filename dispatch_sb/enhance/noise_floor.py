@@ -15,7 +15,6 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
-import re
 from typing import TypeVar
 
 from torch import nn
@@ -54,15 +53,15 @@ class NoiseFloor:
     """
 
     def __init__(self, keep: float | str | None = None):
-        text = "-inf" if keep is None else str(keep)
+        text = "-inf" if keep is None else str(keep).strip().lower()
         try:
-            level = float(re.sub(r"\s*dB\s*$", "", text, flags=re.IGNORECASE))
+            level = float(text.removesuffix("db"))
         except ValueError:
             level = float("nan")
         if not level <= 0:  # nor NaN
             raise ValueError(
-                f"{keep!r} cannot be the share of the noise that stays (keep): "
-                "give dB, 0 or less, such as -12dB."
+                f"{keep!r:.80} cannot be the share of the noise that stays "
+                "(keep): give dB, 0 or less, such as -12dB."
             )
         self.keep = level
         self.gain = 10 ** (level / 20)

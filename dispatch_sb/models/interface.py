@@ -5,15 +5,29 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
+import contextlib
 import hashlib
 import os
+import pickletools
+import re
+import threading
 import zipfile
+from collections.abc import Iterator
 
 import torch
 from torch import nn
+from torch.nn.modules import module as hooks
 
 SLACK = 1 << 24  # bytes that a file of weights may have besides
 SHOWN = 10  # keys of one kind
+LEAST = 1 << 15  # bytes that every parameter counts: modules take some, too
+PICKLE = 1 << 20  # bytes: some 100 for each tensor
+# What the pickle of a file of weights names.
+DENSE = re.compile(
+    r"collections OrderedDict|torch \w+Storage"
+    r"|torch\._utils _rebuild_(tensor_v2|parameter)"
+)
+REAL = {torch.float16, torch.bfloat16, torch.float32, torch.float64}
 
 
 class WaveformModel(nn.Module):
@@ -153,13 +167,15 @@ def load_weights(model: nn.Module, path: str | os.PathLike) -> None:
         raise FileNotFoundError(
             f"{path} does not exist: download or export the model again."
         )
-    _check_unpacked(model, path)
     try:
+        _check_archive(model, path)
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # damaged files raise nearly anything
+        known = isinstance(error, (ValueError, zipfile.BadZipFile))
+        reason = error if known else type(error).__name__
         raise ValueError(
-            f"{path} is damaged or holds more than tensors "
-            f"({type(error).__name__}): download or export it again."
+            f"{path} is damaged or holds more than tensors ({reason}): "
+            "download or export it again."
         ) from error
     load_state(model, state, path)
 
@@ -195,7 +211,12 @@ def load_state(model: nn.Module, state, path: str | os.PathLike) -> None:
             + "; ".join(problems)
             + ". Check that the weights belong to this configuration."
         )
-    broken = [key for key in state if not _finite(state[key])]
+    state = {key: state[key] for key in state}  # less attributes of its own
+    broken = [
+        key
+        for key, x in state.items()
+        if not torch.isfinite(x if x.is_complex() else x.float()).all()
+    ]
     if broken:
         raise ValueError(
             f"{path} holds NaN or infinity in {', '.join(broken)}: download or "
@@ -204,32 +225,83 @@ def load_state(model: nn.Module, state, path: str | os.PathLike) -> None:
     model.load_state_dict(state)
 
 
-def _check_unpacked(model: nn.Module, path: str | os.PathLike) -> None:
-    """Refuses a zip archive, which a file of weights is, that unpacks to far
-    more than the model can take, before it does."""
-    if not zipfile.is_zipfile(path):
-        return
+def _check_archive(model: nn.Module, path: str | os.PathLike) -> None:
+    """Refuses what torch.load would take long or much memory for, or tensors
+    that are not dense: what a file of weights is, is an archive of them."""
     tensors = model.state_dict().values()
-    limit = 8 * sum(t.numel() * t.element_size() for t in tensors) + SLACK
+    limit = 8 * sum(t.nbytes for t in tensors) + SLACK
+    with zipfile.ZipFile(path) as archive:
+        parts = archive.infolist()
+        unpacked = sum(part.file_size for part in parts)
+        if unpacked > limit:
+            raise ValueError(
+                f"it unpacks to {unpacked:,} bytes, of {limit:,} at most that "
+                f"fit {type(model).__name__}"
+            )
+        for part in parts:
+            if part.filename.lower().endswith(".pkl"):
+                _check_pickle(archive.read(part))
+
+
+def _check_pickle(content: bytes) -> None:
+    """Refuses what no state dict holds: other objects, and tuples that stand
+    in several places, which take for ever as keys."""
+    if len(content) > PICKLE:
+        raise ValueError(f"it names {len(content):,} bytes of tensors")
+    tuples, last = set(), ""
+    for code, value, _ in pickletools.genops(content):
+        if "GLOBAL" in code.name and not DENSE.fullmatch(str(value)):
+            raise ValueError(f"{value!r:.80}")
+        if "PUT" in code.name and "TUPLE" in last:
+            tuples.add(value)
+        if "GET" in code.name and value in tuples:
+            raise ValueError("a tuple in several places")
+        last = code.name
+
+
+@contextlib.contextmanager
+def no_larger_than(most: int) -> Iterator[None]:
+    """Stops a network that is built within and grows too large.
+
+    Arguments
+    ---------
+    most : int
+        Bytes of its parameters, each of which counts ``LEAST`` at least.
+
+    Yields
+    ------
+    None
+        Networks are built within, by this thread.
+
+    Raises
+    ------
+    ValueError
+        Before what is too large is filled.
+    """
+    seen, held, thread = set(), 0, threading.get_ident()
+
+    def count(_, __, part):
+        nonlocal held
+        if part is None or threading.get_ident() != thread:
+            return
+        copied = isinstance(part, nn.Module)  # registers nothing by itself
+        for one in part.parameters() if copied else [part]:
+            held += 0 if id(one) in seen else max(one.nbytes, LEAST)
+            seen.add(id(one))
+        if held > most:
+            raise ValueError(
+                f"the network has more than {most:,} bytes of parameters"
+            )
+
+    counting = [
+        hooks.register_module_parameter_registration_hook(count),
+        hooks.register_module_module_registration_hook(count),
+    ]
     try:
-        with zipfile.ZipFile(path) as archive:
-            unpacked = sum(part.file_size for part in archive.infolist())
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
-        raise ValueError(
-            f"{path} is damaged ({error}): download or export it again."
-        ) from error
-    if unpacked > limit:
-        raise ValueError(
-            f"{path} unpacks to {unpacked:,} bytes, of {limit:,} at most that "
-            f"fit {type(model).__name__}: check that the weights belong to "
-            "this configuration."
-        )
-
-
-def _finite(tensor: torch.Tensor) -> bool:
-    """Whether a tensor, of whatever precision, holds no NaN and no infinity."""
-    numbers = tensor if tensor.is_complex() else tensor.float()
-    return bool(torch.isfinite(numbers).all())
+        yield
+    finally:
+        for one in counting:
+            one.remove()
 
 
 def _differences(model: nn.Module, state) -> list[str]:
@@ -237,23 +309,14 @@ def _differences(model: nn.Module, state) -> list[str]:
     if not isinstance(state, dict):
         return [f"it holds a {type(state).__name__}, not a state dict"]
     own = model.state_dict()
-    missing = [key for key in own if key not in state]
-    unexpected = [str(key) for key in state if key not in own]
-    reshaped = [
-        f"{key} is {_shape(state[key])} instead of {_shape(own[key])}"
-        for key in own
-        if key in state and _shape(state[key]) != _shape(own[key])
-    ]
-    others = [
-        f"{key} holds {_kind(state[key])} instead of {_kind(own[key])}"
-        for key in own
-        if key in state and _kind(state[key]) != _kind(own[key])
-    ]
     found = {
-        "missing keys": missing,
-        "unexpected keys": unexpected,
-        "other shapes": reshaped,
-        "other contents": others,
+        "missing keys": [key for key in own if key not in state],
+        "unexpected keys": [str(key) for key in state if key not in own],
+        "others": [
+            f"{key} is {_form(state[key])} instead of {_form(own[key])}"
+            for key in own
+            if key in state and _form(state[key]) != _form(own[key])
+        ],
     }
     return [f"{what}: {_listed(keys)}" for what, keys in found.items() if keys]
 
@@ -261,23 +324,16 @@ def _differences(model: nn.Module, state) -> list[str]:
 def _listed(keys: list[str]) -> str:
     """Keys with commas between, not hundreds of them."""
     more = f", and {len(keys) - SHOWN} more" if len(keys) > SHOWN else ""
-    return ", ".join(f"{key:.200}" for key in keys[:SHOWN]) + more
+    return ", ".join(f"{ascii(key)[1:-1]:.200}" for key in keys[:SHOWN]) + more
 
 
-def _shape(value) -> object:
-    """Shape of a tensor; the type of anything else."""
-    return list(value.shape) if hasattr(value, "shape") else type(value)
-
-
-def _kind(value) -> str:
-    """What a tensor holds, whatever its precision; the type of anything
-    else."""
+def _form(value) -> str:
+    """Contents of a tensor, whatever its precision, and its shape; the type of
+    anything else."""
     if not isinstance(value, torch.Tensor):
-        return type(value).__name__
-    if value.is_meta or value.is_quantized or value.layout != torch.strided:
-        return "no plain numbers"
-    real = value.dtype.is_floating_point
-    return "real numbers" if real else str(value.dtype)
+        return f"a {type(value).__name__}"
+    kind = "real" if value.dtype in REAL else value.dtype
+    return f"{kind} {list(value.shape)}"
 
 
 def state_hash(model: nn.Module) -> str:

@@ -21,11 +21,8 @@ import safetensors.torch
 import torch
 import yaml
 from torch import nn
-from torch.nn.modules.module import (
-    register_module_parameter_registration_hook,
-)
 
-from dispatch_sb.data.audio import write_audio
+from dispatch_sb.data.audio import RATES, write_audio
 from dispatch_sb.data.files import abandoned, flush, held
 from dispatch_sb.data.value_checks import (
     FLAG,
@@ -39,7 +36,11 @@ from dispatch_sb.data.value_checks import (
     or_null,
     read_json,
 )
-from dispatch_sb.models.interface import load_state, load_weights
+from dispatch_sb.models.interface import (
+    load_state,
+    load_weights,
+    no_larger_than,
+)
 from dispatch_sb.pretrained.sources import Finder
 
 MODELS = "dispatch_sb.models"
@@ -55,13 +56,17 @@ FILES = (
     "example.wav",
 )
 
-SMALL = 1 << 24  # bytes that any model may take
-LARGEST = 1 << 18  # channels, samples of a frame, samples of a second
+SMALL = 1 << 25  # bytes that any model may take
+LARGEST = 1 << 13  # channels, samples of a frame: usual ones have 2,048
 SIZE = either(number(f"[0, {LARGEST}]", whole=True), FLAG)
+SIZES = block_of(either(SIZE, list_of(SIZE)))
+RATE = number(f"[{RATES[0]}, {RATES[-1]}]", whole=True)
+HOP = number(f"[8, {LARGEST}]", whole=True)
+RATE = block({}, {"sample_rate": RATE, "hop": HOP})
 DESCRIPTION = block(
     {},
     {
-        "arguments": block_of(either(SIZE, list_of(SIZE))),
+        "arguments": lambda x: RATE(x) or SIZES({**x, "sample_rate": 0}),
         "recommended_keep": or_null(either(NUMBER, STRING)),
     },
 )
@@ -336,23 +341,13 @@ def _built(description: Mapping, weights: Path) -> nn.Module:
             "update dispatch-sb, or load a SpeechBrain folder without "
             '"model" in its config.json'
         )
-    held, most = 0, max(weights.stat().st_size, SMALL)
-
-    def count(module, name, parameter):
-        nonlocal held  # made, but not filled yet
-        held += 0 if parameter is None else parameter.nbytes
-        if held > most:
-            raise ValueError("they make a larger model than the weights are")
-
-    counting = register_module_parameter_registration_hook(count)
     try:
-        return model_class(**description.get("arguments", {}))
+        with no_larger_than(max(weights.stat().st_size, SMALL)):
+            return model_class(**description.get("arguments", {}))
     except Exception as error:  # arguments of any kind
         raise ValueError(
             f"config.json: {path} does not take these arguments ({error})"
         ) from error
-    finally:
-        counting.remove()
 
 
 def _own_class(path: str) -> type | None:

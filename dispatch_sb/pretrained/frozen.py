@@ -6,6 +6,7 @@ Authors
 """
 
 import logging
+import math
 
 import torch
 from torch import nn
@@ -17,6 +18,7 @@ logger = logging.getLogger(__name__)
 
 LONGEST_DELAY = 10**6  # samples; anything longer is a mistake
 LOW_PRECISION_DEVICES = {"cuda"}
+MOST_TAPS = 1 << 22  # of a resampler; from 16 to 11.025 kHz, 3e5
 
 
 class FrozenTeacher(Teacher):
@@ -274,6 +276,11 @@ def _resampler(from_rate: int, to_rate: int) -> nn.Module:
     """A module that resamples, its kernel kept out of checkpoints."""
     if from_rate == to_rate:
         return nn.Identity()
+    if from_rate * to_rate // math.gcd(from_rate, to_rate) ** 2 > MOST_TAPS:
+        raise ValueError(
+            f"{from_rate} Hz cannot be converted to {to_rate} Hz with a filter "
+            "of usual length: choose a teacher of another rate."
+        )
     from torchaudio.transforms import Resample  # slow import, rarely needed
 
     resampler = Resample(from_rate, to_rate)

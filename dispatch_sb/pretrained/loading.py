@@ -236,7 +236,10 @@ def _opened(
     if name.endswith(".onnx"):
         return _opened_onnx(source, sample_rate), None, False
     if is_run(source):
-        return Run.open(source, trusted).student, None, True
+        student = Run.open(source, trusted).student
+        rate = getattr(student, "sample_rate", sample_rate)
+        _tried_out(student, rate, source)
+        return student, None, True
     if is_recording(source):
         return RecordedTeacher(source, delay, sample_rate), None, True
     find, commit = open_source(source, revision, savedir)

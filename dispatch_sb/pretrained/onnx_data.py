@@ -24,30 +24,33 @@ def check_external_data(path: str | os.PathLike) -> None:
     """
     import onnx
 
+    folder = Path(path).resolve().parent
     try:
-        graph = onnx.load(path, load_external_data=False).graph
+        outside = [
+            (tensor.name, entry.value)
+            for tensor in _tensors(onnx.load(path, load_external_data=False))
+            for entry in tensor.external_data
+            if entry.key == "location"
+            and not (folder / entry.value).resolve().is_relative_to(folder)
+        ]
     except Exception as error:  # protobuf's own classes, by version
         raise ValueError(
             f"{path} is damaged, or no ONNX file ({error}): download or export "
             "it again."
         ) from error
-    folder = Path(path).resolve().parent
-    for tensor in _tensors(graph):
-        for entry in tensor.external_data:
-            place = (folder / entry.value).resolve()
-            if entry.key == "location" and not place.is_relative_to(folder):
-                raise ValueError(
-                    f"{path} keeps {tensor.name!r} in {entry.value}, outside "
-                    "its folder: only files beside it are read."
-                )
+    for name, place in outside:
+        raise ValueError(
+            f"{path} keeps {name!r} in {place}, outside its folder: only files "
+            "beside it are read."
+        )
 
 
-def _tensors(graph):
-    """All tensors of a graph and of the graphs within."""
-    yield from graph.initializer
-    for node in graph.node:
-        for attribute in node.attribute:
-            yield from (attribute.t, *attribute.tensors)
-            for part in (attribute.g, *attribute.graphs):
-                if part.node or part.initializer:
-                    yield from _tensors(part)
+def _tensors(message):
+    """All tensors anywhere in a message."""
+    if hasattr(message, "external_data"):
+        yield message
+    for field, value in message.ListFields():
+        if field.message_type:
+            single = hasattr(value, "ListFields")
+            for part in [value] if single else value:
+                yield from _tensors(part)

@@ -8,14 +8,22 @@ Authors
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 import torch
 import yaml
 
-from dispatch_sb.data.value_checks import STRING, block, block_of, or_null
+from dispatch_sb.data.value_checks import (
+    STRING,
+    block,
+    block_of,
+    number,
+    one_of,
+    or_null,
+    when,
+)
 
 AUDIO_WORDS = set(
     "audio clean denoised enh enhanced input mix mixture noisy output sample "
@@ -25,14 +33,7 @@ DIRECTIONS = set(
     "in input last new next old out output prev previous updated".split()
 )
 MOST = 1 << 22  # samples, or Hz
-NAMES = block(
-    {},
-    {
-        "audio_input": or_null(STRING),
-        "audio_output": or_null(STRING),
-        "states": or_null(block_of(STRING)),
-    },
-)
+OURS = {"sample_rate", "hop", "latency", "states"}  # in metadata
 AXES = ("batch", "bins", "frames", "parts")
 WINDOWS = {
     "hann": torch.hann_window,
@@ -40,6 +41,25 @@ WINDOWS = {
     "hamming": torch.hamming_window,
     "rectangular": torch.ones,
 }
+COUNT = number(f"[1, {MOST}]", whole=True)
+LAYOUT = when(
+    lambda value: sorted(map(str, value)) == sorted(AXES),
+    f"{', '.join(AXES)}, in some order",
+)
+KNOWN = {
+    "audio_input": STRING,
+    "audio_output": STRING,
+    "states": block_of(STRING),
+    "sample_rate": COUNT,
+    "hop": COUNT,
+    "window": COUNT,
+    "delay": number(f"[0, {MOST}]", whole=True),
+    "spectral": block(
+        {"n_fft": COUNT, "hop": COUNT},
+        {"window": one_of(*WINDOWS), "layout": LAYOUT},
+    ),
+}
+SAID = block({}, {key: or_null(check) for key, check in KNOWN.items()})
 
 
 class Port(Protocol):
@@ -122,39 +142,25 @@ def read_description(path: Path, metadata: Mapping[str, str]) -> dict:
     Raises
     ------
     ValueError
-        If the YAML holds something else.
+        If the YAML, or the metadata, hold something else.
     """
-    own = {}
-    if {"sample_rate", "hop", "latency", "states"} <= set(metadata):
-        own = _written_by_us(path, metadata)
-    beside = path.with_suffix(".yaml")
-    if not beside.is_file():
-        return own
+    where, said = path, {}
     try:
-        said = yaml.safe_load(beside.read_bytes()) or {}
-        _check(said, Signature, ("sample_rate", "hop", "window", "delay"))
-        if wrong := NAMES(said):
-            raise ValueError(f"it should hold {wrong}")
-        if said.get("spectral") is not None:
-            said["spectral"] = _spectral(said["spectral"])
+        if OURS <= set(metadata):
+            rate, latency, hop = (
+                int(metadata[key]) for key in ("sample_rate", "latency", "hop")
+            )
+            said = {"sample_rate": rate, "delay": latency - hop}
+            _check(said)
+        if path.with_suffix(".yaml").is_file():
+            where = path.with_suffix(".yaml")
+            beside = yaml.safe_load(where.read_bytes()) or {}
+            _check(beside)
+            if beside.get("spectral") is not None:
+                beside["spectral"] = Spectral(**beside["spectral"])
+            said |= beside
     except Exception as error:  # the parser's, and what its types raise
-        raise ValueError(f"{beside} cannot be used: {error}.") from error
-    return {**own, **said}
-
-
-def _written_by_us(path: Path, metadata: Mapping[str, str]) -> dict:
-    """What the metadata of ``dispatch-sb onnx`` say."""
-    try:
-        rate, latency, hop = (
-            int(metadata[key]) for key in ("sample_rate", "latency", "hop")
-        )
-        said = {"sample_rate": rate, "delay": latency - hop}
-        _check(said, Signature, ("sample_rate", "delay"))
-    except ValueError as error:
-        raise ValueError(
-            f"{path} is damaged (its metadata: {error}): download or export "
-            "it again."
-        ) from error
+        raise ValueError(f"{where} cannot be used: {error}.") from error
     return said
 
 
@@ -207,37 +213,12 @@ def find_signature(
     return Signature(**{**said, **audio, "states": states})
 
 
-def _check(said, kind: type, numbers: Sequence[str]) -> None:
-    """Raises unless something maps fields of a class to values, and those that
-    are numbers to such."""
-    allowed = [part.name for part in fields(kind)]
-    if not isinstance(said, dict):
-        raise ValueError(f"it must map {', '.join(allowed)} to values")
-    for key, value in said.items():
-        least = 0 if key == "delay" else 1
-        if key not in allowed:
-            raise ValueError(f"{key} is none of {', '.join(allowed)}")
-        if value is None or key not in numbers:
-            continue
-        if type(value) is not int or not least <= value <= MOST:
-            raise ValueError(f"{key} must be an integer from {least} to {MOST}")
-
-
-def _spectral(said) -> Spectral:
-    """The section ``spectral`` of the YAML."""
-    _check(said, Spectral, ("n_fft", "hop"))
-    for key in ("n_fft", "hop"):
-        if said.get(key) is None:
-            raise ValueError(f"spectral needs {key}")
-    spectral = Spectral(**said)
-    if spectral.window not in WINDOWS:
-        raise ValueError(
-            f"window must be one of {', '.join(WINDOWS)}, "
-            f"not {spectral.window!r}"
-        )
-    if sorted(map(str, spectral.layout)) != sorted(AXES):
-        raise ValueError(f"layout must hold {', '.join(AXES)}, in some order")
-    return spectral
+def _check(said) -> None:
+    """Raises unless it may be said of a file."""
+    if wrong := SAID(said):
+        raise ValueError(f"it should hold {wrong}")
+    for key in said.keys() - KNOWN:
+        raise ValueError(f"{key} is none of {', '.join(KNOWN)}")
 
 
 def _audio(ports: Sequence[Port], key: str) -> str:

@@ -4,8 +4,11 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
+import functools
 import hashlib
 import os
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +25,7 @@ from dispatch_sb.pretrained.onnx_signature import (
     read_description,
 )
 
+LONGEST = 60.0  # s that a first run may take: of one block, or of a second
 GPU = "CUDAExecutionProvider"
 TYPES = {
     "tensor(float)": np.float32,
@@ -134,12 +138,12 @@ class OnnxTeacher(nn.Module):
         waiting = F.pad(noisy.detach().float().cpu(), (0, delay))
         rows = waiting.split(len(waiting) if self._takes_batches() else 1)
         run = self._spectra if self.signature.spectral else self._samples
-        enhanced = torch.cat([run(session, row) for row in rows])
+        enhanced = torch.cat([run(session.run, row) for row in rows])
         enhanced = enhanced[:, delay : delay + samples]
         short = samples - enhanced.shape[1]
         return F.pad(enhanced, (0, short)).to(noisy.device)
 
-    def _samples(self, session, noisy: torch.Tensor) -> torch.Tensor:
+    def _samples(self, ask: Callable, noisy: torch.Tensor) -> torch.Tensor:
         """Waveforms [batch, samples] through a model of waveforms."""
         batch, samples = noisy.shape
         block, hop = self.block or samples, self.hop or samples
@@ -147,10 +151,10 @@ class OnnxTeacher(nn.Module):
         axes = len(self._ports[self.signature.audio_input][0])
         lead = [batch, 1, 1, 1][: axes - 1]
         blocks = noisy.unfold(1, block, hop).unbind(1)  # of (B, block)
-        answers = self._run(session, [x.reshape(*lead, -1) for x in blocks])
+        answers = self._run(ask, [x.reshape(*lead, -1) for x in blocks])
         return torch.cat([x.reshape(batch, -1) for x in answers], dim=1)
 
-    def _spectra(self, session, noisy: torch.Tensor) -> torch.Tensor:
+    def _spectra(self, ask: Callable, noisy: torch.Tensor) -> torch.Tensor:
         """Waveforms [batch, samples] through a model of spectra."""
         spectral, samples = self.signature.spectral, noisy.shape[1]
         settings = {
@@ -168,12 +172,12 @@ class OnnxTeacher(nn.Module):
         blocks = F.pad(parts, (0, 0, 0, -frames % size)).split(size, dim=2)
         order = [AXES.index(axis) for axis in spectral.layout]
         back = [spectral.layout.index(axis) for axis in AXES]
-        answers = self._run(session, [block.permute(order) for block in blocks])
+        answers = self._run(ask, [block.permute(order) for block in blocks])
         enhanced = torch.cat([x.permute(back) for x in answers], dim=2)
         enhanced = torch.view_as_complex(enhanced[:, :, :frames].contiguous())
         return torch.istft(enhanced, **settings, length=samples)
 
-    def _run(self, session, blocks: list) -> list[torch.Tensor]:
+    def _run(self, ask: Callable, blocks: list) -> list[torch.Tensor]:
         """Runs the model from its first state, block by block."""
         said = self.signature
         states = {}
@@ -185,7 +189,7 @@ class OnnxTeacher(nn.Module):
         answers = []
         for block in blocks:
             given = {said.audio_input: block.numpy().astype(kind), **states}
-            answer, *following = session.run(names, given)
+            answer, *following = ask(names, given)
             states = dict(zip(said.states, following))
             answers.append(torch.from_numpy(answer.astype(np.float32)))
         return answers
@@ -225,16 +229,21 @@ class OnnxTeacher(nn.Module):
     def _hop(self) -> int | None:
         """Samples that a run gives, told by running a block of silence."""
         said, block = self.signature, self.block
+        stop = onnxruntime.RunOptions()  # loops may have no end
+        timer = threading.Timer(LONGEST, setattr, (stop, "terminate", True))
+        timer.start()
         try:
-            session = self._session("cpu")
+            ask = functools.partial(self._session("cpu").run, run_options=stop)
             if said.spectral:
-                self._spectra(session, torch.zeros(1, 4 * said.spectral.n_fft))
+                self._spectra(ask, torch.zeros(1, 4 * said.spectral.n_fft))
                 return None
             self.hop = block
             silence = torch.zeros(1, block or 16000)
-            hop = self._samples(session, silence).shape[1]
+            hop = self._samples(ask, silence).shape[1]
         except Exception as error:  # onnxruntime's own classes, by version
             raise ValueError(f"it does not run ({error})") from error
+        finally:
+            timer.cancel()
         if block and (hop > block or said.hop not in (None, hop)):
             raise ValueError(
                 f"a run of {block} samples gives {hop}, but hop is "

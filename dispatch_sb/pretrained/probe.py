@@ -70,6 +70,11 @@ def forgets_level(model: nn.Module, sample_rate: int = 16000) -> bool:
     bool
         True if an input 12 dB quieter comes out as loud, within 1 %.
 
+    Raises
+    ------
+    ValueError
+        If what comes out is not finite.
+
     Example
     -------
     >>> class Normalizing(nn.Module):
@@ -80,6 +85,8 @@ def forgets_level(model: nn.Module, sample_rate: int = 16000) -> bool:
     """
     probe = voice_like(sample_rate)
     loud = _answer(model, probe).abs().max()
+    if not loud.isfinite():
+        raise ValueError("it returns NaN or infinity")
     quiet = _answer(model, probe / 4).abs().max()
     return bool(loud > 0 and (quiet / loud - 1).abs() < 0.01)
 
@@ -109,7 +116,7 @@ def voice_like(sample_rate: int, seconds: float = 1.0) -> torch.Tensor:
     time = torch.arange(int(seconds * sample_rate)).double() / sample_rate
     # Pitch from 100 to 180 Hz; its integral is the phase of the first harmonic.
     phase = 2 * math.pi * (100 * time + 40 * time.square() / seconds)
-    harmonics = range(1, int(0.4 * sample_rate / 180))
+    harmonics = range(1, int(min(0.4 * sample_rate, 20000) / 180))
     voice = sum(torch.sin(k * phase + k * k) / k for k in harmonics)
     voice = voice * torch.sin(4 * math.pi * time).square()
     return (0.5 * voice / voice.abs().max()).float()

@@ -119,7 +119,7 @@ def _inside(folder: Path, name: str) -> Path | None:
     """Path of a file of a folder, None if it is not there; no link leads out
     of the folder, but those of the hub's cache into its own blobs."""
     path = folder / name
-    if not path.is_file():
+    if not os.path.isfile(path):  # also where no name can be so long
         return None
     places = [folder.resolve()]
     if places[0].parent.name == "snapshots":

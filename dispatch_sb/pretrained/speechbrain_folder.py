@@ -7,11 +7,11 @@ Authors
 """
 
 import inspect
+import reprlib
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from hyperpyyaml import load_hyperpyyaml
 from speechbrain.utils.callchains import lengths_arg_exists
 from speechbrain.utils.checkpoints import get_default_hook
 from speechbrain.utils.parameter_transfer import (
@@ -20,11 +20,10 @@ from speechbrain.utils.parameter_transfer import (
 )
 from torch import nn
 
+from dispatch_sb.data.audio import RATES
 from dispatch_sb.models.interface import load_weights
 from dispatch_sb.pretrained.sources import EXPECTED, Finder
 from dispatch_sb.runs.allow_list import FOLDER, REMEDY, build_allowed
-
-HIGHEST_RATE = 768000
 
 # Modules and other keys that each interface reads; the first that a YAML has
 # all of, is taken for its own.
@@ -141,13 +140,11 @@ def load_speechbrain(
         fit or stay random.
     """
     path = _needed(find, "hyperparams.yaml")
-    if trust_remote_code:
-        hparams = _executed(path)
-    else:
-        text = path.read_text(encoding="utf-8")
-        hparams = build_allowed(text, FOLDER, path.name)
+    text = path.read_text(encoding="utf-8", errors="replace")
+    allowed = None if trust_remote_code else FOLDER
+    hparams = build_allowed(text, allowed, path.name)
     _check_parts(hparams, trust_remote_code)
-    model = _adapted(interface or _guessed(hparams), hparams)
+    model = _adapted(_interface(interface, hparams), hparams)
     load_pretrained(hparams["pretrainer"], find)
     _check_covered(model, hparams["pretrainer"])
     network = hparams["modules"].get("enhance_model")
@@ -175,7 +172,7 @@ def load_pretrained(pretrainer: Pretrainer, find: Finder) -> None:
     find : callable
         File name to path.
     """
-    plain = DEFAULT_TRANSFER_HOOKS[nn.Module]
+    plain = (DEFAULT_TRANSFER_HOOKS[nn.Module], load_weights)
     for name, target in pretrainer.loadables.items():
         if not pretrainer.is_loadable(name):
             continue
@@ -183,27 +180,15 @@ def load_pretrained(pretrainer: Pretrainer, find: Finder) -> None:
         path = _needed(find, file.rsplit("/", maxsplit=1)[-1])
         hook = pretrainer.custom_hooks.get(name)
         hook = hook or get_default_hook(target, DEFAULT_TRANSFER_HOOKS)
-        if hook is plain:
+        if isinstance(target, nn.Module) and hook in plain:
             load_weights(target, path)
-        elif hook is not None:
+        elif hook not in (None, load_weights):
             hook(target, path)
         else:
             raise ValueError(
                 f"the pretrainer cannot load {name!r}, a "
                 f"{type(target).__name__}: give it an entry in custom_hooks"
             )
-
-
-def _executed(path: Path):
-    """What a trusted ``hyperparams.yaml`` constructs."""
-    try:
-        with open(path, encoding="utf-8") as stream:
-            return load_hyperpyyaml(stream)
-    except Exception as error:  # YAML that is code raises anything
-        raise ValueError(
-            f"{path} does not load ({type(error).__name__}: {error}): check "
-            "it, and that the installed SpeechBrain has what it names"
-        ) from error
 
 
 def _check_parts(hparams, trusted: bool) -> None:
@@ -213,59 +198,58 @@ def _check_parts(hparams, trusted: bool) -> None:
         known = isinstance(hparams, Mapping) and hparams.get(key)
         if not isinstance(known, kind):
             raise ValueError(f'hyperparams.yaml has no "{key}": {EXPECTED}')
-    hooks = hparams["pretrainer"].custom_hooks
-    for name, hook in hooks.items():
-        if hook is not load_weights and not trusted:
-            raise ValueError(
-                f"the pretrainer in hyperparams.yaml has a custom hook for "
-                f"{name} that is not ours: {REMEDY}"
-            )
+    given = hparams["pretrainer"]
+    strange = [*filter(callable, given.conditions.values())]
+    strange += [x for x in given.custom_hooks.values() if x is not load_weights]
+    if strange and not trusted:
+        raise ValueError(
+            "the pretrainer in hyperparams.yaml has a custom hook or a "
+            f"condition that is not ours: {REMEDY}"
+        )
 
 
 def _checked_rate(rate) -> int:
     """A sample rate in Hz."""
-    if not isinstance(rate, (int, float)) or not 1000 <= rate <= HIGHEST_RATE:
+    if rate not in RATES:
         raise ValueError(
-            f"hyperparams.yaml: sample_rate is {rate!r}, and no rate of speech "
-            f"in Hz, 1000 to {HIGHEST_RATE}"
+            f"hyperparams.yaml: sample_rate is {reprlib.repr(rate)}, and no "
+            f"rate of speech in Hz, {RATES[0]} to {RATES[-1]}"
         )
     return int(rate)
 
 
-def _missing(interface: str, hparams: Mapping) -> list[str]:
-    """The keys that an interface reads and a YAML does not define."""
-    modules, others = NEEDED[interface]
-    missing = [f"modules: {k}" for k in modules if k not in hparams["modules"]]
-    return missing + [key for key in others if key not in hparams]
-
-
-def _guessed(hparams: Mapping) -> str:
-    """Which interface a ``hyperparams.yaml`` was written for, by its keys."""
-    for interface in NEEDED:
-        if not _missing(interface, hparams):
-            return interface
-    raise ValueError(
-        "neither config.json nor the modules "
-        f"{sorted(hparams['modules'])} of hyperparams.yaml say which "
-        'interface it has: add {"speechbrain_interface": '
-        '"WaveformEnhancement"} (or another) as config.json'
-    )
+def _interface(named: str | None, hparams: Mapping) -> str:
+    """SpeechBrain's class for a YAML: the one that is named, else the first of
+    which all keys are there."""
+    absent = {
+        name: [f"modules: {k}" for k in modules if k not in hparams["modules"]]
+        + [key for key in others if key not in hparams]
+        for name, (modules, others) in NEEDED.items()
+    }
+    fitting = named or next((x for x in NEEDED if not absent[x]), None)
+    if fitting is None:
+        raise ValueError(
+            "neither config.json nor the modules "
+            f"{', '.join(map(str, hparams['modules']))} of hyperparams.yaml "
+            'say which interface it has: add {"speechbrain_interface": '
+            '"WaveformEnhancement"} (or another) as config.json'
+        )
+    if fitting not in NEEDED:
+        raise ValueError(
+            f"the interface {named!r} is not supported as a teacher, only "
+            f"{', '.join(NEEDED)} are: build the model yourself and wrap it "
+            "in FrozenTeacher"
+        )
+    if absent[fitting]:
+        raise ValueError(
+            f"{named} needs {', '.join(absent[fitting])}, which its "
+            "hyperparams.yaml does not define"
+        )
+    return fitting
 
 
 def _adapted(interface: str, hparams: Mapping) -> nn.Module:
     """The module that does what a SpeechBrain interface does."""
-    if interface not in NEEDED:
-        raise ValueError(
-            f"the interface {interface!r} is not supported as a teacher, only "
-            f"{', '.join(NEEDED)} are: build the model yourself and wrap it "
-            "in FrozenTeacher"
-        )
-    missing = _missing(interface, hparams)
-    if missing:
-        raise ValueError(
-            f"{interface} needs {', '.join(missing)}, which its "
-            "hyperparams.yaml does not define"
-        )
     modules, others = NEEDED[interface]
     parts = [hparams["modules"][key] for key in modules]
     useless = [

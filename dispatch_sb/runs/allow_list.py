@@ -7,6 +7,7 @@ Authors
 
 import copy
 import functools
+import math
 import os
 import pydoc
 import re
@@ -15,8 +16,11 @@ from typing import Any
 
 import ruamel.yaml
 import yaml
+from hyperpyyaml import load_hyperpyyaml
 from hyperpyyaml.core import parse_arithmetic
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
+
+from dispatch_sb.models.interface import no_larger_than
 
 
 def _names(**modules: str) -> frozenset[str]:
@@ -31,7 +35,7 @@ def _names(**modules: str) -> frozenset[str]:
 # What computes, and neither reads, writes, loads nor calls anything else. Each
 # name is an object by itself: what can be reached through it is not on a list.
 NETWORKS = _names(
-    torch="hamming_window hann_window manual_seed",
+    torch="hamming_window hann_window",
     torch__nn="""AvgPool1d AvgPool2d BatchNorm1d BatchNorm2d Conv1d Conv2d
         ConvTranspose1d ConvTranspose2d Dropout Dropout1d Dropout2d ELU GELU
         GLU GRU GroupNorm Hardtanh Identity InstanceNorm1d InstanceNorm2d LSTM
@@ -40,7 +44,6 @@ NETWORKS = _names(
         TransformerEncoder TransformerEncoderLayer Upsample""",
     torchaudio__transforms="""InverseSpectrogram MelScale MelSpectrogram
         Resample Spectrogram""",
-    speechbrain__utils="seed_everything",
     speechbrain__dataio__preprocess="AudioNormalizer",
     speechbrain__lobes__models__EnhanceResnet="EnhanceResnet",
     speechbrain__lobes__models__MetricGAN="""EnhancementGenerator
@@ -74,7 +77,11 @@ NETWORKS = _names(
     dispatch_sb__models__dccrn="DCCRN",
     dispatch_sb__models__fast_enhancer="FastEnhancer",
 )
-# What a pretrained folder names besides: where its weights go.
+# A stranger sets no seed here: these are allowed, and do nothing.
+SEEDS = ("!apply:torch.manual_seed", "!apply:speechbrain.utils.seed_everything")
+# What a pretrained folder names besides: where its weights go, and how they
+# are loaded; not from where.
+HOOK = "dispatch_sb.models.interface.load_weights"
 FOLDER = NETWORKS | _names(
     dispatch_sb__models__interface="load_weights",
     speechbrain__utils__parameter_transfer="Pretrainer",
@@ -90,6 +97,10 @@ RUN = NETWORKS | _names(
 
 LARGEST = 100_000  # characters of a YAML: the published ones have 2,000
 BRACKETS = 1000  # nested, the parser would take minutes for more
+PARTS = 10_000  # of a YAML in which every reference is written out
+SHORT = 1000  # characters of a text that stands in others
+HEAVIEST = 1 << 29  # bytes of parameters: the published ones take 0.1 GB
+REFERRING = ("!ref", "!copy")
 STANDARD = "tag:yaml.org,2002:"
 PLAIN = {"bool", "float", "int", "map", "null", "seq", "str", "timestamp"}
 REFERENCE = re.compile(r"<([\w -]+(?:\[[\w -]+\])*)>")
@@ -102,7 +113,7 @@ REMEDY = (
 
 
 def build_allowed(
-    text: str, allowed: Collection[str], where: str | os.PathLike
+    text: str, allowed: Collection[str] | None, where: str | os.PathLike
 ) -> dict[str, Any]:
     """Builds what a YAML describes, as ``load_hyperpyyaml`` does, of allowed
     objects only; nothing is built before all of it is checked.
@@ -114,8 +125,9 @@ def build_allowed(
     ---------
     text : str
         The YAML.
-    allowed : collection of str
-        Dotted names, each of one object, such as ``NETWORKS``.
+    allowed : collection of str or None
+        Dotted names, each of one object, such as ``NETWORKS``. None: whatever
+        the YAML names, which is trusted.
     where : str or path
         The file, for the message.
 
@@ -140,20 +152,21 @@ def build_allowed(
     ValueError: a.yaml, line 1: !apply:os.system is not on the list ...
     """
     try:
-        if len(text) > LARGEST or len(re.findall(r"[\[{]", text)) > BRACKETS:
-            raise ValueError(
-                f"it has more than {LARGEST} characters or {BRACKETS} brackets"
-            )
-        builder = _Builder(text)
-        builder.root = root = builder.get_single_node()
+        if allowed is None:
+            return load_hyperpyyaml(text)
+        check_length(text)
+        builder = _Builder(text, allowed, where)
+        root = builder.root
         if not isinstance(root, MappingNode):
             raise ValueError("it holds no keys")
-        _check(root, allowed, where)
-        # HyperPyYAML builds and drops these: a stranger sets no seed here.
+        if builder.size(root) > PARTS:
+            raise ValueError(f"it has more than {PARTS} parts, written out")
+        # HyperPyYAML builds and drops these.
         root.value = [
             pair for pair in root.value if not pair[0].value.startswith("__")
         ]
-        return dict(builder.construct_document(root))
+        with no_larger_than(HEAVIEST):
+            return dict(builder.construct_document(root))
     except _Refused as error:
         raise ValueError(str(error)) from None
     except Exception as error:  # parsers and networks raise anything
@@ -164,51 +177,79 @@ def build_allowed(
         ) from error
 
 
+def check_length(text: str) -> None:
+    """Refuses a YAML for which a parser would take minutes.
+
+    Arguments
+    ---------
+    text : str
+        The YAML.
+
+    Raises
+    ------
+    ValueError
+        If it is too long, or has too many brackets.
+    """
+    if len(text) > LARGEST or len(re.findall(r"[\[{]", text)) > BRACKETS:
+        raise ValueError(
+            f"it has more than {LARGEST} characters or {BRACKETS} brackets"
+        )
+
+
 class _Refused(Exception):
     """Something that is not allowed."""
-
-
-def _check(root: MappingNode, allowed: Collection[str], where) -> None:
-    """Refuses what is not allowed anywhere in a YAML, also where nothing would
-    be built of it; aliases are visited once."""
-    waiting, seen = [root], set()
-    while waiting:
-        node = waiting.pop()
-        if id(node) in seen:
-            continue
-        seen.add(id(node))
-        reason = _reason_against(node, allowed)
-        if reason:
-            line = node.start_mark.line + 1
-            raise _Refused(f"{where}, line {line}: {reason}: {REMEDY}")
-        if isinstance(node, MappingNode):
-            waiting += [part for pair in node.value for part in pair]
-        elif isinstance(node, SequenceNode):
-            waiting += node.value
 
 
 def _reason_against(node, allowed: Collection[str]) -> str | None:
     """Why a node is not allowed, None if it is."""
     tag = str(node.tag)
+    strange = f"{tag:.200} is not on the list"
     kind, colon, name = tag.partition(":")
+    if tag in SEEDS:
+        return None
     if kind in ("!new", "!name", "!apply") and colon:
-        known = name in allowed
-        return None if known else f"{tag} is not on the list of what is built"
+        known = name in allowed and (
+            name != HOOK or (kind == "!name" and not node.value)
+        )
+        return None if known else f"{strange} of what is built"
     if tag.removeprefix(STANDARD) in PLAIN and tag.startswith(STANDARD):
         return None
     if tag in ("!ref", "!copy", "!tuple") and isinstance(node, ScalarNode):
         left = "" if tag == "!tuple" else REFERENCE.sub("", node.value)
         if "<" in left or ">" in left:
-            return f"{tag} {node.value} is more than a reference to a key"
+            return f"{tag} {node.value:.80} is more than a reference to a key"
         return None
-    return f"{tag} is not on the list of tags"
+    return f"{strange} of tags"
 
 
 class _Builder(ruamel.yaml.SafeLoader):
     """HyperPyYAML's tags on ruamel's loader of plain data, which constructs no
-    other object. What it is given, `_check` has passed."""
+    other object."""
 
-    root: MappingNode
+    def __init__(self, text: str, allowed: Collection[str], where):
+        super().__init__(text)
+        self.allowed, self.where, self.sizes = allowed, where, {}
+        self.root = self.get_single_node()
+
+    def size(self, node) -> float:
+        """How many parts there are where aliases and references are written
+        out; refuses what is not allowed, also if nothing is built of it."""
+        if id(node) in self.sizes:
+            return self.sizes[id(node)]
+        self.sizes[id(node)] = math.inf  # of what holds itself
+        if reason := _reason_against(node, self.allowed):
+            raise _Refused(
+                f"{self.where}, line {node.start_mark.line + 1}: "
+                f"{reason}: {REMEDY}"
+            )
+        parts = node.value
+        if isinstance(node, MappingNode):
+            parts = [part for pair in node.value for part in pair]
+        elif isinstance(node, ScalarNode):
+            whole = node.tag in REFERRING and REFERENCE.fullmatch(node.value)
+            parts = [self.find(whole[1])] if whole else []
+        self.sizes[id(node)] = 1 + sum(map(self.size, parts))
+        return self.sizes[id(node)]
 
     def construct_object(self, node, deep=True):
         """Whole, before anything is done with it."""
@@ -234,7 +275,9 @@ class _Builder(ruamel.yaml.SafeLoader):
         value = self.construct_object(self.find(match[1]), deep=True)
         if value is not None and not isinstance(value, (str, int, float)):
             raise ValueError(f"{match[0]} is no number and no text")
-        return str(value)
+        if len(text := str(value)) > SHORT:
+            raise ValueError(f"{match[0]} has {len(text)} characters")
+        return text
 
 
 def _reference(builder: _Builder, node: ScalarNode):
@@ -243,7 +286,7 @@ def _reference(builder: _Builder, node: ScalarNode):
         return builder.construct_object(builder.find(whole[1]), deep=True)
     text = REFERENCE.sub(builder.filled, node.value)
     if len(text) > LARGEST:
-        raise ValueError(f"{node.value} has {len(text)} characters")
+        raise ValueError(f"{node.value:.80} has {len(text)} characters")
     if TUPLE.match(text) and "," in text:
         return _tuple_of(text)
     sums = ARITHMETIC.fullmatch(text) and "**" not in text
@@ -262,33 +305,29 @@ def _tuple_of(text: str) -> tuple:
 
 def _object(builder: _Builder, name: str, node) -> Any:
     """What ``!new:`` and ``!apply:`` give."""
-    target, args, kwargs = _call_of(builder, name, node)
-    return target(*args, **kwargs)
+    return _partial(builder, name, node)()
 
 
 def _partial(builder: _Builder, name: str, node) -> Any:
-    """What ``!name:`` gives."""
-    target, args, kwargs = _call_of(builder, name, node)
-    called = args or kwargs
-    return functools.partial(target, *args, **kwargs) if called else target
-
-
-def _call_of(builder: _Builder, name: str, node) -> tuple:
-    """An allowed object, and the arguments that are written for it."""
+    """What ``!name:`` gives: an allowed object, and its arguments."""
     target = pydoc.locate(name)
     if target is None:
         raise ImportError(f"there is no {name}")
+    args, kwargs = [], {}
     if isinstance(node, MappingNode):
-        return target, [], builder.construct_mapping(node, deep=True)
-    if isinstance(node, SequenceNode):
-        return target, builder.construct_sequence(node, deep=True), {}
-    return target, [], {}
+        kwargs = builder.construct_mapping(node, deep=True)
+    elif isinstance(node, SequenceNode):
+        args = builder.construct_sequence(node, deep=True)
+    called = args or kwargs
+    return functools.partial(target, *args, **kwargs) if called else target
 
 
 _Builder.add_constructor("!ref", _reference)
 _Builder.add_constructor("!copy", _copy)
 _Builder.add_constructor("!tuple", lambda builder, node: _tuple_of(node.value))
 _Builder.add_implicit_resolver("!tuple", TUPLE, ["("])
+for seed in SEEDS:
+    _Builder.add_constructor(seed, lambda builder, node: None)
 _Builder.add_multi_constructor("!new:", _object)
 _Builder.add_multi_constructor("!apply:", _object)
 _Builder.add_multi_constructor("!name:", _partial)

@@ -391,14 +391,23 @@ class Run:
                 "command of the training again: it goes on from the one "
                 "before."
             )
-        checkpoint = Checkpointer(saved).find_checkpoint(max_key="pesq")
+        try:
+            checkpoint = Checkpointer(saved).find_checkpoint(max_key="pesq")
+        except Exception as error:  # the parser's, and of scores that are none
+            words = " ".join(str(error).split())[:300]
+            raise ValueError(
+                f"A CKPT.yaml in {saved} is damaged ({words}): remove the "
+                "folder that it lies in."
+            ) from error
         if checkpoint is None:
             raise FileNotFoundError(
                 f"{saved} holds no checkpoint that was validated by PESQ: "
                 "train to the end, or at least for pesq_every epochs."
             )
         student = self.settings.build("student", self.trust_remote_code)
-        load_weights(student, checkpoint.paramfiles["student"])
+        if not isinstance(student, nn.Module):
+            raise ValueError(f"{self.recipe}: its student is no network.")
+        load_weights(student, checkpoint.path / "student.ckpt")
         return student.eval()
 
     def distillation_loss(self) -> nn.Module | None:

@@ -6,16 +6,16 @@ Authors
 """
 
 import io
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import ruamel.yaml
-from hyperpyyaml import load_hyperpyyaml
 from ruamel.yaml.constructor import DuplicateKeyError
 
-from dispatch_sb.runs.allow_list import RUN, build_allowed
+from dispatch_sb.runs.allow_list import PARTS, RUN, build_allowed, check_length
 
 CHOICE = "!apply:dispatch_sb.training.recipe_files.choose"
 # Where the modules that recipes of earlier versions name are today.
@@ -84,12 +84,13 @@ class Settings:
         ValueError
             If it names what is not on the list, or cannot be built.
         """
+        if key not in self.tree:
+            raise ValueError(f"hyperparams.yaml has no {key}: give another")
         text = io.StringIO()
         ruamel.yaml.YAML().dump({key: self.tree[key]}, text)
-        if trust_remote_code:
-            return load_hyperpyyaml(text.getvalue())[key]
+        allowed = None if trust_remote_code else RUN
         where = f"{key} in hyperparams.yaml"
-        return build_allowed(text.getvalue(), RUN, where)[key]
+        return build_allowed(text.getvalue(), allowed, where)[key]
 
 
 def parse_yaml(text: str | bytes, name: str) -> Mapping[str, Any]:
@@ -121,7 +122,10 @@ def parse_yaml(text: str | bytes, name: str) -> Mapping[str, Any]:
     """
     try:
         text = text if isinstance(text, str) else text.decode("utf-8")
+        check_length(text)
         tree = ruamel.yaml.YAML().load(text)
+        if _size(tree, {}) > PARTS:
+            raise ValueError(f"it has more than {PARTS} parts, written out")
     except DuplicateKeyError as error:
         line = error.problem_mark.line + 1
         raise ValueError(f"{name}, line {line}: {error.problem}.") from error
@@ -133,6 +137,16 @@ def parse_yaml(text: str | bytes, name: str) -> Mapping[str, Any]:
             "`key: value`, and options as --key value."
         )
     return tree or {}
+
+
+def _size(node: Any, known: dict[int, float]) -> float:
+    """How many parts a tree has where its aliases are written out."""
+    if id(node) not in known:
+        known[id(node)] = math.inf  # of what holds itself
+        parts = node.values() if isinstance(node, Mapping) else ()
+        parts = node if isinstance(node, list) else parts
+        known[id(node)] = 1 + sum(_size(part, known) for part in parts)
+    return known[id(node)]
 
 
 def tag_of(node: Any) -> str | None:

@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-import yaml
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from dispatch_sb.scoring.catalogue import CATALOGUE
@@ -190,9 +189,13 @@ def read_head(path: Path | None) -> ModelCardData:
     if path is None:
         return ModelCardData()
     try:
-        return ModelCard(path.read_text(encoding="utf-8")).data
-    except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError):
+        head = ModelCard(path.read_text(encoding="utf-8")).data
+    except Exception:  # a stranger's card raises anything
         return ModelCardData()
+    for key in ("license", "model_name"):
+        if not isinstance(getattr(head, key, None), str):
+            setattr(head, key, None)
+    return head
 
 
 def hub_licence(licence: str) -> dict[str, str]:

@@ -5,6 +5,7 @@ import pytest
 import soundfile
 from demo_signals import tone
 
+from dispatch_sb.demo import recording as page
 from dispatch_sb.demo.recording import fit_clean, read_recording
 
 
@@ -53,6 +54,13 @@ BAD = np.where(np.arange(8000) == 4000, np.nan, tone(0.5))
 def test_what_cannot_be_used_says_why(written, samples, rate, named):
     with pytest.raises(ValueError, match=named):
         read_recording(written(samples, rate), 16000, "clean recording")
+
+
+def test_many_channels_are_refused_before_they_are_read(written, monkeypatch):
+    monkeypatch.setattr(page, "MOST", 16000)
+    read_recording(written(tone(1)), 16000)
+    with pytest.raises(ValueError, match="3 channels"):
+        read_recording(written(tone(0.5)[:, None].repeat(3, 1)), 16000)
 
 
 def test_damaged_files_are_named_without_the_servers_folder(written):

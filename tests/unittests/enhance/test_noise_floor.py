@@ -48,6 +48,12 @@ def test_decibels_as_people_write_them(keep):
     assert NoiseFloor(keep).gain == GAIN
 
 
+def test_blanks_without_end_are_refused_at_once():
+    with pytest.raises(ValueError, match="keep") as raised:
+        NoiseFloor(200_000 * " " + "x")
+    assert len(str(raised.value)) < 300
+
+
 @pytest.mark.parametrize(
     "keep", ["3", "0.1dB", "nan", "-nan", "loud", "", "dB"]
 )

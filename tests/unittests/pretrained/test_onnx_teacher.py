@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from dispatch_sb.data import read_audio
-from dispatch_sb.pretrained import load, load_teacher
+from dispatch_sb.pretrained import load, load_teacher, onnx_teacher
 from dispatch_sb.pretrained.onnx_teacher import OnnxTeacher
 from dispatch_sb.runs.provenance import state_hash
 
@@ -24,6 +24,11 @@ SPEECH = torch.as_tensor(read_audio(SHIPPED / "example.wav"))[None, :24000]
 HEAD = '<ir_version: 8, opset_import: ["" : 17]>\n'
 WHOLE = """agraph (float[batch, samples] a) => (float[batch, samples] b)
 <float half = {0.5}> { b = Mul(a, half) }"""
+ENDLESS = """agraph (float[b, n] a) => (float[b, n] d)
+<int64 times = {4611686018427387904}, bool more = {1}> { d = Loop
+<body = body (int64 i, bool more_in, float[b, n] x)
+=> (bool more_out, float[b, n] y)
+{ more_out = Identity(more_in) y = Identity(x) }> (times, more, a) }"""
 # Gives its input five samples late; `count` grows by one in every run, and
 # has the size of `tail`, so that only names tell them apart.
 LATE = """agraph (float[1, 160] wav_in, float[1, 5] tail_in,
@@ -138,7 +143,7 @@ def test_spectra_give_the_waveform_back(path):
         (WINDOWED, None, "hop"),
         (WHOLE, "hop: big\n", "hop"),
         (WHOLE, "hops: 3\n", "hops"),
-        (WHOLE, "- 3\n", "audio_input"),
+        (WHOLE, "- 3\n", "keys"),
         (WHOLE, "audio_input: wave\n", "wave"),
         (LATE, "hop: 80\n", "80"),
         (LATE, "window: 80\n", "80"),
@@ -146,7 +151,7 @@ def test_spectra_give_the_waveform_back(path):
         (LATE, "spectral: {n_fft: 64, hop: 32}\n", "wav_in"),
         (SPECTRAL, None, "spectral"),
         (SPECTRAL, "spectral: {n_fft: 64}\n", "hop"),
-        (SPECTRAL, "spectral: {n_fft: 64, hop: 32, window: kaiser}", "kaiser"),
+        (SPECTRAL, "spectral: {n_fft: 64, hop: 32, window: kaiser}", "window"),
         (SPECTRAL, "spectral: {n_fft: 64, hop: 32, layout: [bins]}", "layout"),
         (ODD, None, "tail"),
     ],
@@ -156,6 +161,19 @@ def test_what_does_not_fit_is_refused_by_name(path, text, yaml, needle):
     with pytest.raises(ValueError) as caught:
         load_teacher(path)
     assert needle in str(caught.value) and str(path.parent) in str(caught.value)
+
+
+def test_a_loop_without_end_is_stopped(path, monkeypatch):
+    monkeypatch.setattr(onnx_teacher, "LONGEST", 0.2)
+    write(path, ENDLESS)
+    with pytest.raises(ValueError, match="does not run"):
+        OnnxTeacher(path)
+
+
+def test_a_model_that_answers_nan_is_refused(path):
+    write(path, "agraph (float[b, n] a) => (float[b, n] c) {c = Div(a, a)}")
+    with pytest.raises(ValueError, match="NaN"):
+        load_teacher(path)
 
 
 @pytest.mark.parametrize("loader", [load, load_teacher])
