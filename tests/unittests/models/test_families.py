@@ -9,6 +9,8 @@ from dispatch_sb.cli import main
 from dispatch_sb.data.audio import read_audio
 from dispatch_sb.enhance import StreamingEnhancer
 from dispatch_sb.models import DCCRN, ConvTasNet, FastEnhancer
+from dispatch_sb.models.real_fourier import RealFourier
+from dispatch_sb.models.spectrum import CausalSTFT
 from dispatch_sb.models.taps import Taps
 from dispatch_sb.pretrained import save
 
@@ -33,6 +35,16 @@ def causal(request):
     """Those that can stream."""
     torch.manual_seed(1)
     return trained_like(SMALLEST[request.param]())
+
+
+@pytest.mark.parametrize("hop", [100, 128, 160, 256])
+def test_the_transform_reconstructs_exactly(hop):
+    """Analysis, then synthesis, is the identity, edges included."""
+    waveform = torch.randn(2, 5003)
+    stft = CausalSTFT(512, hop)
+    torch.testing.assert_close(
+        stft.inverse(stft(waveform), 5003), waveform, atol=1e-5, rtol=0
+    )
 
 
 @pytest.mark.parametrize("samples", [1, 15, 512, 2001])
@@ -163,8 +175,23 @@ def test_sizes_are_a_fifth_and_a_sixteenth(family):
     ]
     assert 0.18 < sizes[1] / sizes[0] < 0.22
     assert 1 / 18 < sizes[2] / sizes[0] < 1 / 14
-    with pytest.raises(ValueError, match="huge"):
-        family.from_size("huge")
+
+
+@pytest.mark.parametrize(
+    "build, named",
+    [
+        (lambda: FastEnhancer.from_size("XL"), "T, B, S, M, L.*XL"),
+        (lambda: DCCRN.from_size("huge"), "published.*huge"),
+        (lambda: FastEnhancer(block_channels=21), "block_channels.*21"),
+        (lambda: CausalSTFT(512, hop=0), r"hop.*\b0\b"),
+        (lambda: CausalSTFT(512, hop=257), r"hop.*\b257\b"),
+        (lambda: RealFourier(0), r"\b0\b"),
+        (lambda: RealFourier(511), "511"),
+    ],
+)
+def test_what_cannot_be_built_is_refused(build, named):
+    with pytest.raises(ValueError, match=named):
+        build()
 
 
 def test_every_tap_gives_features_of_one_frame_rate(model):
