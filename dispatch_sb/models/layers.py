@@ -83,6 +83,17 @@ def _channels_adjacent(x: torch.Tensor) -> bool:
     return x.device.type == "cpu" and not x.is_contiguous()
 
 
+def _in_two_dimensions(convolve, layer, x):
+    """A convolution along the last axis that keeps the order in memory."""
+    return convolve(
+        x.unsqueeze(2),
+        layer.weight.unsqueeze(2),
+        layer.bias,
+        stride=(1, layer.stride[0]),
+        padding=(0, layer.padding[0]),
+    ).squeeze(2)
+
+
 class Convolution(nn.Conv1d):
     """Convolution along frequency. As in two dimensions, the output has its
     channels adjacent in memory if the input has: on a CPU twice as fast.
@@ -106,13 +117,7 @@ class Convolution(nn.Conv1d):
             return self._of_both(*x)
         if not _channels_adjacent(x):
             return super().forward(x)
-        return functional.conv2d(
-            x.unsqueeze(2),
-            self.weight.unsqueeze(2),
-            self.bias,
-            stride=(1, self.stride[0]),
-            padding=(0, self.padding[0]),
-        ).squeeze(2)
+        return _in_two_dimensions(functional.conv2d, self, x)
 
     def _of_both(self, first, second):
         """A sum of two products: nothing is copied to be in one tensor."""
@@ -143,13 +148,7 @@ class Upsampling(nn.ConvTranspose1d):
         """``[frames, channels, bins]`` in and out."""
         if not _channels_adjacent(x):
             return super().forward(x)
-        return functional.conv_transpose2d(
-            x.unsqueeze(2),
-            self.weight.unsqueeze(2),
-            self.bias,
-            stride=(1, self.stride[0]),
-            padding=(0, self.padding[0]),
-        ).squeeze(2)
+        return _in_two_dimensions(functional.conv_transpose2d, self, x)
 
 
 class BinNorm(nn.BatchNorm1d):
