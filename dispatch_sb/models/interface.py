@@ -81,7 +81,7 @@ class MaskingModel(nn.Module):
         ---------
         size : str
             A key of ``SIZES``.
-        **changes
+        **changes : object
             Other arguments of the constructor.
 
         Returns

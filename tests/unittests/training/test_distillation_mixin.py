@@ -19,7 +19,6 @@ from distilling_brains import (
     speech,
     weights,
 )
-from waiting import watched
 
 from dispatch_sb.losses import (
     DistillationLoss,
@@ -218,15 +217,6 @@ def test_the_order_of_the_base_classes_matters():
 def test_what_is_no_pair_is_refused(wrong):
     with pytest.raises(ValueError, match="batch.noisy_sig"):
         make().distillation(torch.zeros(2, 9), wrong, torch.zeros(2, 9))
-
-
-def test_nothing_waits_for_the_device():
-    brain, signals = make(), speech()
-    with watched("cpu"):
-        brain.distillation(*signals).backward()
-        with pytest.raises(RuntimeError, match="_local_scalar_dense"):
-            brain.distillation_summary()  # the one that is meant to
-    assert brain.distillation_averages.utterances == len(signals[0])
 
 
 def test_every_stage_has_terms_of_its_own():
