@@ -65,6 +65,8 @@ class DCCRN(MaskingModel):
         "small": ((4, 8, 16, 32, 32, 32), 32),
     }
 
+    TAPS = {"encoder": "bccft", "decoder": "bccft"}
+
     def __init__(
         self,
         channels: Sequence[int] = SIZES["published"][0],
@@ -103,15 +105,6 @@ class DCCRN(MaskingModel):
         last = ComplexLayer(2 * channels[0], 1, transposed=True, last=True)
         self.decoder.append(last)
         self._memory = self._memory_shapes(channels, units)
-
-    @property
-    def taps(self) -> dict[str, tuple[str, str]]:
-        """Where features can be read, see `dispatch_sb.models.taps.Taps`."""
-        depth = range(len(self.encoder))
-        names = [
-            f"{part}.{i}" for part in ("encoder", "decoder") for i in depth
-        ]
-        return {name: (name, "bccft") for name in names}
 
     def _memory_shapes(self, channels, units) -> list[tuple[int, ...]]:
         """What every layer remembers of an utterance, in order."""

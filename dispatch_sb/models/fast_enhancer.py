@@ -75,6 +75,8 @@ class FastEnhancer(MaskingModel):
         "L": (128, 4, 5, 96, 64, 4, 512, 100),
     }
 
+    TAPS = {"encoder": "ncf", "blocks": "tbfc", "decoder": "ncf"}
+
     def __init__(
         self,
         channels: int = 24,
@@ -114,16 +116,6 @@ class FastEnhancer(MaskingModel):
             for _ in range(depth)
         )
         self.head = MaskHead(channels)
-
-    @property
-    def taps(self) -> dict[str, tuple[str, str]]:
-        """Where features can be read, see `dispatch_sb.models.taps.Taps`."""
-        axes = {"encoder": "ncf", "blocks": "tbfc", "decoder": "ncf"}
-        return {
-            f"{part}.{number}": (f"{part}.{number}", layout)
-            for part, layout in axes.items()
-            for number in range(len(getattr(self, part)))
-        }
 
     def initial_state(self, batch: int) -> torch.Tensor:
         """Memory before the first frame.

@@ -55,8 +55,8 @@ class MaskingModel(nn.Module):
     """What all our networks share: they mask the frames of a transform.
 
     Subclasses have ``hop``, ``latency``, ``stft``, ``initial_state``,
-    ``enhance_spectrum`` and ``step``, and in ``SIZES`` their first
-    arguments by name.
+    ``enhance_spectrum`` and ``step``; in ``SIZES`` their first arguments by
+    name, in ``TAPS`` their lists of modules and the axes of what these give.
 
     Arguments
     ---------
@@ -66,12 +66,22 @@ class MaskingModel(nn.Module):
     """
 
     SIZES: dict[str, tuple] = {}
+    TAPS: dict[str, str] = {}
 
     def __init__(self, given: dict):
         super().__init__()
         besides = ("self", "__class__")
         self.config = {k: x for k, x in given.items() if k not in besides}
         self.sample_rate = given["sample_rate"]
+
+    @property
+    def taps(self) -> dict[str, tuple[str, str]]:
+        """Where features can be read, see `dispatch_sb.models.taps.Taps`."""
+        return {
+            f"{part}.{number}": (f"{part}.{number}", axes)
+            for part, axes in self.TAPS.items()
+            for number in range(len(getattr(self, part)))
+        }
 
     @classmethod
     def from_size(cls, size: str, **changes) -> "MaskingModel":

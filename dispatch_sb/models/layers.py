@@ -425,12 +425,8 @@ def fold_normalisations(model: nn.Module) -> None:
         children = list(module.named_children())
         for (name, layer), (norm_name, norm) in zip(children, children[1:]):
             if isinstance(norm, nn.BatchNorm1d):
-                setattr(module, name, _fold(layer, norm))
+                fuse = nn.utils.fuse_conv_bn_eval
+                if isinstance(layer, nn.Linear):
+                    fuse = nn.utils.fuse_linear_bn_eval
+                setattr(module, name, fuse(layer, norm))
                 setattr(module, norm_name, nn.Identity())
-
-
-def _fold(layer: nn.Module, norm: nn.BatchNorm1d) -> nn.Module:
-    """One layer that does the work of two."""
-    if isinstance(layer, nn.Linear):
-        return nn.utils.fuse_linear_bn_eval(layer, norm)
-    return nn.utils.fuse_conv_bn_eval(layer, norm)
