@@ -29,60 +29,29 @@ class Band:
     candidate : torch.Tensor
         True where a patch holds at least one bin of the band inside the
         utterance, `[batch, rows, patches]` bool.
+    mask : torch.Tensor, optional
+        1 for the bins of the band, 0 for others of its grid,
+        `[batch, frames, bins]`; by default it has all.
+
+    Example
+    -------
+    >>> grid = PatchGrid(first_bin=0, last_bin=5, patch_bins=4)
+    >>> low = torch.tensor([[[1.0, 1.0, 1.0, 0.0, 0.0, 0.0]]])
+    >>> Band("low", grid, None, None, low).sum(torch.ones(1, 1, 6))
+    tensor([[[3., 0.]]])
     """
 
     name: str
     grid: PatchGrid
     sizes: torch.Tensor
     candidate: torch.Tensor
+    mask: torch.Tensor | None = None
 
     def sum(self, plane: torch.Tensor) -> torch.Tensor:
         """Sum of the band's bins over every patch,
         `[..., batch, frames, bins] -> [..., batch, rows, patches]`."""
-        return self.grid.sum(self.grid.cut(plane))
-
-    def spread(self, total: torch.Tensor, plane: torch.Tensor) -> None:
-        """The adjoint of `sum`, added to a plane.
-
-        Arguments
-        ---------
-        total : torch.Tensor
-            `[..., batch, rows, patches]`.
-        plane : torch.Tensor
-            `[..., batch, frames, bins]`, changed in place.
-        """
-        self.grid.cut(plane).add_(self.grid.spread(total, plane.shape[-2]))
-
-    def mean(self, plane: torch.Tensor) -> torch.Tensor:
-        """As `sum`, divided by the patch's real bins, of which those outside
-        the band count as zeros; 0 beyond the end."""
-        return self.sum(plane) / self.sizes.clamp(min=1)
-
-
-@dataclass(frozen=True)
-class SplitBand(Band):
-    """All bins on one side of a border that moves from frame to frame; the
-    bin at the border is one of them.
-
-    Arguments
-    ---------
-    name, grid, sizes, candidate : see `Band`
-    mask : torch.Tensor
-        1 for the bins of the band, 0 for others, `[batch, frames, bins]`.
-
-    Example
-    -------
-    >>> grid = PatchGrid(first_bin=0, last_bin=5, patch_bins=4)
-    >>> low = torch.tensor([[[1.0, 1.0, 1.0, 0.0, 0.0, 0.0]]])
-    >>> SplitBand("low", grid, None, None, low).sum(torch.ones(1, 1, 6))
-    tensor([[[3., 0.]]])
-    """
-
-    mask: torch.Tensor
-
-    def sum(self, plane):
-        """See `Band`."""
-        return self.grid.sum(plane * self.mask)
+        plane = self.grid.cut(plane)
+        return self.grid.sum(plane if self.mask is None else plane * self.mask)
 
     def spread(self, total: torch.Tensor, plane: torch.Tensor) -> None:
         """The adjoint of `sum`, added to a plane.
@@ -95,7 +64,15 @@ class SplitBand(Band):
             `[..., batch, frames, bins]`, changed in place.
         """
         spread = self.grid.spread(total, plane.shape[-2])
-        plane.addcmul_(spread, self.mask)
+        if self.mask is None:
+            self.grid.cut(plane).add_(spread)
+        else:
+            plane.addcmul_(spread, self.mask)
+
+    def mean(self, plane: torch.Tensor) -> torch.Tensor:
+        """As `sum`, divided by the patch's real bins, of which those outside
+        the band count as zeros; 0 beyond the end."""
+        return self.sum(plane) / self.sizes.clamp(min=1)
 
 
 def band_names(count: int) -> list[str]:
@@ -245,5 +222,5 @@ def adaptive_bands(
         sizes = grid.sizes(frames, total)
         mask = side.index_select(0, split.flatten())
         mask = mask.view_as(teacher_magnitude)
-        bands.append(SplitBand(name, grid, sizes, candidate, mask))
+        bands.append(Band(name, grid, sizes, candidate, mask))
     return bands

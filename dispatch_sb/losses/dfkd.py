@@ -89,10 +89,8 @@ class DFKD(Host):
             # Products and energies with the floor, the last plane without.
             energy, product = energy + floor, product + floor
             known[:4] += floor
-            distance = _cosine_distance(product, energy, known[0])
-            if beta < 1:
-                square = square / band.sizes.clamp(min=1)
-                distance = beta * distance + (1 - beta) * square
+            cosine = _cosine_distance(product, energy, known[0])
+            distance = _mixed(cosine, square, band, beta)
             gap = None
             if clean is not None:
                 gap = self._gap(energy, known, band, beta)
@@ -106,10 +104,7 @@ class DFKD(Host):
         teacher, energy, by_student, by_teacher = known[:4]
         gap = _cosine_distance(by_student, own_energy, energy)
         gap = gap - _cosine_distance(by_teacher, teacher, energy)
-        if beta < 1:
-            square = known[4] / band.sizes.clamp(min=1)
-            gap = beta * gap + (1 - beta) * square
-        return gap
+        return _mixed(gap, known[-1], band, beta)
 
     def _floor(self, energy):
         """What is added to energies and products, `[batch, 1, 1]`."""
@@ -177,6 +172,13 @@ def _known_planes(student, teacher, clean):
     nearer.mul_(ours - theirs)
     by_clean = student.product(clean), teacher.product(clean)
     return [teacher.energy, clean.energy, *by_clean], [nearer]
+
+
+def _mixed(cosine, square, band, beta):
+    """The cosine, and in high bands the mean of a sum of squares."""
+    if beta == 1:
+        return cosine
+    return beta * cosine + (1 - beta) * (square / band.sizes.clamp(min=1))
 
 
 def _cosine_distance(product, first_energy, second_energy):

@@ -172,11 +172,15 @@ class DistillationLoss(torch.nn.Module):
         value, detail = 0.0, {}
         for choice in zip(*compared):
             band, distance, gap, followed = _best_teacher(choice)
-            weight = self._weight(gap, band).to(distance.dtype)
+            weight = band.candidate
+            if self.selection is not None:
+                weight = self.selection(gap, weight)
+            weight = weight.to(distance.dtype)
             value = value + _weighted_mean(distance, weight)
             if return_detail:
-                detail[band.name] = _detail(band, gap, weight)
-                detail[band.name] |= _followed(followed, weight, len(teachers))
+                detail[band.name] = _detail(
+                    band, gap, weight, followed, len(teachers)
+                )
         return value, detail
 
     def _spectra(self, student, clean, teachers, samples):
@@ -188,12 +192,6 @@ class DistillationLoss(torch.nn.Module):
             clean = clean if clean is None else to_spectrum(clean, *kind)
             teachers = [to_spectrum(teacher, *kind) for teacher in teachers]
         return student, clean, *teachers
-
-    def _weight(self, gap, band):
-        """Weight of every patch, `[batch, rows, patches]`."""
-        if self.selection is None:
-            return band.candidate
-        return self.selection(gap, band.candidate)
 
 
 def _best_teacher(choice):
@@ -210,21 +208,11 @@ def _best_teacher(choice):
     return band, distance, gaps.gather(0, best)[0], best[0]
 
 
-def _followed(teacher, weight, count):
-    """What reports show of several teachers: who is followed, how often."""
-    if teacher is None:
-        return {}
-    shares = [
-        _weighted_mean((teacher == number).to(weight.dtype), weight)
-        for number in range(count)
-    ]
-    return {"teacher": teacher, "followed_share": torch.stack(shares, 1)}
-
-
-def _detail(band, gap, weight):
-    """What reports show of one band."""
+def _detail(band, gap, weight, teacher, count):
+    """What reports show of one band; of several teachers who is followed, how
+    often."""
     candidate = band.candidate.to(weight.dtype)
-    return {
+    maps = {
         "gap": gap,
         "selected": weight,
         "candidate": band.candidate,
@@ -232,6 +220,13 @@ def _detail(band, gap, weight):
         "selected_share": _weighted_mean(weight, candidate),
         "mean_gap": _weighted_mean(gap, candidate),
     }
+    if teacher is not None:
+        shares = [
+            _weighted_mean((teacher == number).to(weight.dtype), weight)
+            for number in range(count)
+        ]
+        maps |= {"teacher": teacher, "followed_share": torch.stack(shares, 1)}
+    return maps
 
 
 def _weighted_mean(value, weight):

@@ -64,11 +64,9 @@ class Host(torch.nn.Module):
             raise ValueError(
                 f"band_edges_hz={band_edges_hz} must be above 0 and rise."
             )
-        self._grids = {}
 
     def grids(self, sample_rate: int, n_fft: int) -> list[PatchGrid]:
-        """The grid of every band, low to high; laid out once for each kind of
-        spectrum.
+        """The grid of every band, low to high.
 
         Arguments
         ---------
@@ -82,9 +80,6 @@ class Host(torch.nn.Module):
         ValueError
             If a patch is larger than the spectrum or a band is empty.
         """
-        kind = sample_rate, n_fft
-        if kind in self._grids:
-            return self._grids[kind]
         bins = n_fft // 2 + 1
         if max(self.patch_bins) > bins:
             raise ValueError(
@@ -94,11 +89,10 @@ class Host(torch.nn.Module):
         spans = [(0, bins - 1)] * self.OWN_BANDS
         if self.band_edges_hz is not None:
             spans = bins_between(self.band_edges_hz, sample_rate, n_fft)
-        self._grids[kind] = [
+        return [
             PatchGrid(*span, size, self.patch_frames, sample_rate, n_fft)
             for span, size in zip(spans, self.patch_bins)
         ]
-        return self._grids[kind]
 
     def forward(
         self,

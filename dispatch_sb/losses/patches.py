@@ -62,17 +62,13 @@ class PatchGrid:
         torch.Tensor
             `[..., ceil(frames / patch_frames), patches]`.
         """
-        return self.sum_frames(self.sum_bins(plane))
-
-    def sum_bins(self, plane: torch.Tensor) -> torch.Tensor:
-        """Sum over every patch, frame by frame, `[..., frames, patches]`."""
         # Twice as fast as pooling with ceil_mode, and backward copies once.
         size, bins = self.patch_bins, plane.shape[-1]
         whole, rest = plane.split([bins - bins % size, bins % size], dim=-1)
         total = whole.unflatten(-1, (-1, size)).sum(-1)
         if rest.shape[-1]:
             total = torch.cat([total, rest.sum(-1, keepdim=True)], dim=-1)
-        return total
+        return self.sum_frames(total)
 
     def sum_frames(self, total: torch.Tensor) -> torch.Tensor:
         """Adds every `patch_frames` rows of `[..., frames, patches]`."""

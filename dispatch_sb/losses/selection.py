@@ -41,21 +41,11 @@ def top_gap(
     tensor([[[ True, False, False,  True]]])
     """
     exact = Fraction(ratio).limit_denominator(1_000_000)
-    numbers = exact.numerator, exact.denominator
     count = candidate.flatten(1).sum(1, keepdim=True)
-    quota = (count * numbers[0] // numbers[1]).clamp(min=1)
-    total = gap[0].numel()
-    kept = total * numbers[0] // numbers[1]
-    # Only the shorter end is sorted; no row keeps, or drops, more than this.
-    if 2 * kept < total:
-        ranked = gap.masked_fill(~candidate, -math.inf).flatten(1)
-        ranked = ranked.topk(max(kept, 1), dim=1).values
-        last = ranked.gather(1, quota - 1)
-    else:
-        ranked = gap.masked_fill(~candidate, math.inf).flatten(1)
-        longest = min(total - kept + 1, total)
-        ranked = ranked.topk(longest, dim=1, largest=False).values
-        last = ranked.gather(1, (count - quota).clamp(min=0))
+    quota = count * exact.numerator // exact.denominator
+    ranked = gap.masked_fill(~candidate, -math.inf).flatten(1)
+    ranked = ranked.sort(dim=1, descending=True).values
+    last = ranked.gather(1, (quota - 1).clamp(min=0))
     return (gap >= last[:, :, None]) & candidate
 
 

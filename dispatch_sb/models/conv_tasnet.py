@@ -23,11 +23,6 @@ from dispatch_sb.models.interface import MaskingModel
 from dispatch_sb.models.step import Step
 
 TINY = 1e-8  # added to the variance of a frame, as in SpeechBrain
-SIZES = {
-    "published": (512, 128, 512, 8, 3),
-    "medium": (256, 64, 224, 7, 3),
-    "small": (128, 48, 128, 7, 2),
-}
 
 
 class ConvTasNet(MaskingModel):
@@ -67,6 +62,13 @@ class ConvTasNet(MaskingModel):
     torch.Size([2, 4000])
     """
 
+    # A fifth, and a sixteenth, of the published parameters.
+    SIZES = {
+        "published": (512, 128, 512, 8, 3),
+        "medium": (256, 64, 224, 7, 3),
+        "small": (128, 48, 128, 7, 2),
+    }
+
     def __init__(
         self,
         filters: int = 512,
@@ -79,56 +81,16 @@ class ConvTasNet(MaskingModel):
         causal: bool = False,
         sample_rate: int = 16000,
     ):
-        super().__init__()
+        super().__init__(locals())
         if kernel % 2 == 0 or length % 2:
             raise ValueError(
                 f"kernel={kernel} must be odd and length={length} even."
             )
-        self.config = dict(
-            filters=filters,
-            channels=channels,
-            hidden=hidden,
-            blocks=blocks,
-            stacks=stacks,
-            kernel=kernel,
-            length=length,
-            causal=causal,
-            sample_rate=sample_rate,
-        )
-        self.sample_rate = sample_rate
         self.stft = LearnedFilterbank(filters, length)
         sizes = (filters, channels, hidden, kernel, blocks, stacks)
         self.masknet = _mask_network(sizes, causal)
         self.hop = length // 2 if causal else None
         self.latency = length if causal else None  # None: it cannot stream
-
-    @classmethod
-    def from_size(cls, size: str, causal: bool = False) -> "ConvTasNet":
-        """Builds one of the sizes.
-
-        Arguments
-        ---------
-        size : str
-            ``"published"``, or ``"medium"`` and ``"small"``: about a fifth
-            and a sixteenth of its parameters.
-        causal : bool
-            See `ConvTasNet`.
-
-        Returns
-        -------
-        ConvTasNet
-            A network with random weights.
-
-        Raises
-        ------
-        ValueError
-            If there is no such size.
-        """
-        if size not in SIZES:
-            raise ValueError(
-                f"ConvTasNet has the sizes {', '.join(SIZES)}; got {size!r}."
-            )
-        return cls(*SIZES[size], causal=causal)
 
     @property
     def taps(self) -> dict[str, tuple[str, str]]:
@@ -250,57 +212,15 @@ class ConvTasNet(MaskingModel):
                 return torch.cat(rows)
         return super().forward(noisy)
 
-    def step(self) -> "ConvTasNetStep":
-        """Sixteen frames of a copy, for deployment; of a causal network.
+    def step(self) -> Step:
+        """Sixteen frames of a copy, for deployment; of a causal network. One
+        is half a millisecond.
 
         Returns
         -------
-        ConvTasNetStep
+        Step
         """
-        return ConvTasNetStep(self)
-
-
-class ConvTasNetStep(Step):
-    """Sixteen frames of a causal Conv-TasNet: one is half a millisecond.
-
-    Arguments
-    ---------
-    model : ConvTasNet
-        Trained and causal; it is copied.
-    """
-
-    FRAMES = 16
-
-    def __init__(self, model: ConvTasNet):
-        copy = model.fused().cpu().requires_grad_(False)
-        hop = self.FRAMES * copy.hop
-        super().__init__(hop, hop + copy.hop, copy.sample_rate)
-        self.network = copy
-        self.eval()
-
-    def initial_memory(self) -> torch.Tensor:
-        """See `ConvTasNet.initial_state`."""
-        return self.network.initial_state(1)
-
-    def analyse(self, samples: torch.Tensor) -> torch.Tensor:
-        """See `LearnedFilterbank`."""
-        return self.network.stft.analyse(samples)
-
-    def enhance(
-        self, spectrum: torch.Tensor, memory: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """See `ConvTasNet.enhance_spectrum`.
-
-        Arguments
-        ---------
-        spectrum, memory : torch.Tensor
-            See there.
-        """
-        return self.network.enhance_spectrum(spectrum, memory)
-
-    def synthesise(self, spectrum: torch.Tensor) -> torch.Tensor:
-        """See `LearnedFilterbank`."""
-        return self.network.stft.overlap_add(spectrum)
+        return Step(self, frames=16)
 
 
 class LearnedFilterbank(nn.Module):

@@ -311,8 +311,8 @@ def amount(value: float) -> str:
 
     Example
     -------
-    >>> amount(59361280), amount(2.9098e9), amount(512)
-    ('59.4 M', '2.91 G', '512')
+    >>> amount(59361280), amount(2.9098e9), amount(999_600), amount(999)
+    ('59.4 M', '2.91 G', '1.00 M', '999')
     """
     for unit, size in (("G", 1e9), ("M", 1e6), ("K", 1e3)):
         if value >= 0.9995 * size:  # what would round up to 1000

@@ -25,11 +25,6 @@ from dispatch_sb.models.step import FourierStep
 
 KERNEL = (5, 2)  # bins and frames
 TINY = 1e-8  # under the root of a mask's power
-SIZES = {
-    "published": ((16, 32, 64, 128, 128, 128), 128),
-    "medium": ((8, 14, 28, 56, 58, 58), 56),
-    "small": ((4, 8, 16, 32, 32, 32), 32),
-}
 
 
 class DCCRN(MaskingModel):
@@ -63,6 +58,15 @@ class DCCRN(MaskingModel):
     torch.Size([2, 4000])
     """
 
+    # A fifth, and a sixteenth, of the published 3.67 M parameters.
+    SIZES = {
+        "published": ((16, 32, 64, 128, 128, 128), 128),
+        "medium": ((8, 14, 28, 56, 58, 58), 56),
+        "small": ((4, 8, 16, 32, 32, 32), 32),
+    }
+
+    TAPS = {"encoder": "bccft", "decoder": "bccft"}
+
     def __init__(
         self,
         channels: Sequence[int] = SIZES["published"][0],
@@ -71,22 +75,15 @@ class DCCRN(MaskingModel):
         hop: int = 100,
         sample_rate: int = 16000,
     ):
-        super().__init__()
-        channels, halvings = list(channels), len(channels)
+        channels = list(channels)
+        super().__init__(locals())
+        halvings = len(channels)
         if not halvings or n_fft % 2 ** (halvings + 1):
             raise ValueError(
                 f"n_fft={n_fft} cannot be halved once for each of channels="
                 f"{channels} and once more: use a multiple of "
                 f"{2 ** (halvings + 1)}."
             )
-        self.config = dict(
-            channels=channels,
-            units=units,
-            n_fft=n_fft,
-            hop=hop,
-            sample_rate=sample_rate,
-        )
-        self.sample_rate = sample_rate
         self.hop = hop
         self.latency = n_fft
         self.stft = CausalSTFT(n_fft, hop)
@@ -108,47 +105,6 @@ class DCCRN(MaskingModel):
         last = ComplexLayer(2 * channels[0], 1, transposed=True, last=True)
         self.decoder.append(last)
         self._memory = self._memory_shapes(channels, units)
-
-    @property
-    def taps(self) -> dict[str, tuple[str, str]]:
-        """Where features can be read, see `dispatch_sb.models.taps.Taps`."""
-        depth = range(len(self.encoder))
-        names = [
-            f"{part}.{i}" for part in ("encoder", "decoder") for i in depth
-        ]
-        return {name: (name, "bccft") for name in names}
-
-    @classmethod
-    def from_size(cls, size: str) -> "DCCRN":
-        """Builds one of the sizes.
-
-        Arguments
-        ---------
-        size : str
-            ``"published"`` (3.67 M parameters), or ``"medium"`` and
-            ``"small"``: about a fifth and a sixteenth of them.
-
-        Returns
-        -------
-        DCCRN
-            A network with random weights.
-
-        Raises
-        ------
-        ValueError
-            If there is no such size.
-
-        Example
-        -------
-        >>> model = DCCRN.from_size("published")
-        >>> round(sum(p.numel() for p in model.parameters()) / 1e6, 2)
-        3.67
-        """
-        if size not in SIZES:
-            raise ValueError(
-                f"DCCRN has the sizes {', '.join(SIZES)}; got {size!r}."
-            )
-        return cls(*SIZES[size])
 
     def _memory_shapes(self, channels, units) -> list[tuple[int, ...]]:
         """What every layer remembers of an utterance, in order."""
@@ -282,16 +238,6 @@ class DCCRNStep(FourierStep):
         Trained; it is copied.
     """
 
-    def __init__(self, model: DCCRN):
-        copy = model.fused().cpu().requires_grad_(False)
-        super().__init__(copy.stft, copy.sample_rate)
-        self.network = copy
-        self.eval()
-
-    def initial_memory(self) -> torch.Tensor:
-        """See `DCCRN.initial_state`."""
-        return self.network.initial_state(1)
-
     def enhance(
         self, spectrum: torch.Tensor, memory: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
@@ -370,24 +316,15 @@ class ComplexLayer(nn.Module):
         past = past.unsqueeze(-1).to(x.dtype)
         joined = torch.cat([past, x], dim=-1).flatten(1, 2)
         real, imaginary = self.real.weight, self.imaginary.weight
+        rows = [real, -imaginary], [imaginary, real]
         if self.transposed:
-            weight = torch.cat(
-                [
-                    torch.cat([real, imaginary], dim=1),
-                    torch.cat([-imaginary, real], dim=1),
-                ]
-            )
-            y = functional.conv_transpose2d(
-                joined, weight, self.bias, (2, 1), (2, 0), (1, 0)
-            )[..., 1:-1]
+            rows = [real, imaginary], [-imaginary, real]
+        weight = torch.cat([torch.cat(row, dim=1) for row in rows])
+        given = joined, weight, self.bias, (2, 1), (2, 0)
+        if self.transposed:
+            y = functional.conv_transpose2d(*given, (1, 0))[..., 1:-1]
         else:
-            weight = torch.cat(
-                [
-                    torch.cat([real, -imaginary], dim=1),
-                    torch.cat([imaginary, real], dim=1),
-                ]
-            )
-            y = functional.conv2d(joined, weight, self.bias, (2, 1), (2, 0))
+            y = functional.conv2d(*given)
         return self.after(y).unflatten(1, (2, -1)), x[..., -1]
 
 

@@ -8,22 +8,24 @@ from functools import partial
 
 from torch import nn
 
-from dispatch_sb.models import conv_tasnet, dccrn, fast_enhancer
 from dispatch_sb.models.conv_tasnet import ConvTasNet
 from dispatch_sb.models.dccrn import DCCRN
 from dispatch_sb.models.fast_enhancer import FastEnhancer
 
-CAUSAL = partial(ConvTasNet.from_size, causal=True)
 # By the name in recipes: the name in tables, what builds a size, the sizes.
 FAMILIES = {
     "fastenhancer": (
         "FastEnhancer",
         FastEnhancer.from_size,
-        fast_enhancer.SIZES,
+        FastEnhancer.SIZES,
     ),
-    "dccrn": ("DCCRN", DCCRN.from_size, dccrn.SIZES),
-    "convtasnet": ("ConvTasNet", ConvTasNet.from_size, conv_tasnet.SIZES),
-    "convtasnet_causal": ("causal ConvTasNet", CAUSAL, conv_tasnet.SIZES),
+    "dccrn": ("DCCRN", DCCRN.from_size, DCCRN.SIZES),
+    "convtasnet": ("ConvTasNet", ConvTasNet.from_size, ConvTasNet.SIZES),
+    "convtasnet_causal": (
+        "causal ConvTasNet",
+        partial(ConvTasNet.from_size, causal=True),
+        ConvTasNet.SIZES,
+    ),
 }
 SIZES = tuple(
     dict.fromkeys(size for *_, sizes in FAMILIES.values() for size in sizes)

@@ -16,64 +16,15 @@ from torch import nn
 from dispatch_sb.models.interface import MaskingModel
 from dispatch_sb.models.layers import (
     COMPRESSION,
-    BinNorm,
-    Convolution,
     MaskHead,
     RecurrentAttentionBlock,
     beside,
     fold_normalisations,
     frequency_filterbank,
+    normalised_convolution,
 )
 from dispatch_sb.models.spectrum import CausalSTFT
 from dispatch_sb.models.streaming_step import StreamingStep
-
-FIELDS = ("channels", "depth", "blocks", "block_channels", "block_bins", "hop")
-PUBLISHED = {
-    "T": (24, 2, 2, 20, 16, 256),
-    "B": (48, 2, 3, 36, 24, 256),
-    "S": (64, 3, 3, 48, 36, 256),
-    "M": (96, 3, 4, 72, 48, 160),
-    "L": (128, 4, 5, 96, 64, 100),
-}
-SIZES = {name: dict(zip(FIELDS, row)) for name, row in PUBLISHED.items()}
-
-
-def _convolution(inputs: int, outputs: int, kernel: int) -> nn.Sequential:
-    """Convolution along frequency, normalised and activated."""
-    return nn.Sequential(
-        Convolution(inputs, outputs, kernel, padding=kernel // 2, bias=False),
-        BinNorm(outputs),
-        nn.SiLU(),
-    )
-
-
-def _change_channels(inputs: int, outputs: int) -> nn.Sequential:
-    """Every band alike, normalised."""
-    return nn.Sequential(
-        Convolution(inputs, outputs, 1, bias=False), BinNorm(outputs)
-    )
-
-
-def _encoder(channels: int, depth: int) -> nn.ModuleList:
-    """A strided convolution from real and imaginary part, then others."""
-    first = nn.Sequential(
-        Convolution(2, channels, 8, 4, padding=2, bias=False),
-        BinNorm(channels),
-        nn.SiLU(),
-    )
-    rest = [_convolution(channels, channels, 3) for _ in range(depth)]
-    return nn.ModuleList([first, *rest])
-
-
-def _decoder(channels: int, depth: int) -> nn.ModuleList:
-    """Each layer takes what is below it and the encoder's layer beside it."""
-    return nn.ModuleList(
-        nn.Sequential(
-            *_convolution(2 * channels, channels, 1),
-            *_convolution(channels, channels, 3),
-        )
-        for _ in range(depth)
-    )
 
 
 class FastEnhancer(MaskingModel):
@@ -115,6 +66,17 @@ class FastEnhancer(MaskingModel):
     512
     """
 
+    # As published: the first arguments, up to the hop.
+    SIZES = {
+        "T": (24, 2, 2, 20, 16, 4, 512, 256),
+        "B": (48, 2, 3, 36, 24, 4, 512, 256),
+        "S": (64, 3, 3, 48, 36, 4, 512, 256),
+        "M": (96, 3, 4, 72, 48, 4, 512, 160),
+        "L": (128, 4, 5, 96, 64, 4, 512, 100),
+    }
+
+    TAPS = {"encoder": "ncf", "blocks": "tbfc", "decoder": "ncf"}
+
     def __init__(
         self,
         channels: int = 24,
@@ -127,70 +89,33 @@ class FastEnhancer(MaskingModel):
         hop: int = 256,
         sample_rate: int = 16000,
     ):
-        super().__init__()
-        self.config = dict(
-            channels=channels,
-            depth=depth,
-            blocks=blocks,
-            block_channels=block_channels,
-            block_bins=block_bins,
-            heads=heads,
-            n_fft=n_fft,
-            hop=hop,
-            sample_rate=sample_rate,
-        )
-        self.sample_rate = sample_rate
+        super().__init__(locals())
         self.hop = hop
         self.latency = n_fft
         self.stft = CausalSTFT(n_fft, hop)
         bins = n_fft // 2 // 4  # the highest bin is dropped, the rest strided
-        self.encoder = _encoder(channels, depth)
+        convolution = normalised_convolution
+        first = convolution(2, channels, 8, stride=4)
+        rest = [convolution(channels, channels, 3) for _ in range(depth)]
+        self.encoder = nn.ModuleList([first, *rest])
         reduce, expand = frequency_filterbank(bins, block_bins)
         self.register_buffer("reduce", reduce, persistent=False)
         self.register_buffer("expand", expand, persistent=False)
-        self.enter = _change_channels(channels, block_channels)
+        # Without activation.
+        self.enter = convolution(channels, block_channels, 1)[:2]
         self.blocks = nn.ModuleList(
             RecurrentAttentionBlock(block_channels, heads, positions)
             for positions in [block_bins] + [None] * (blocks - 1)
         )
-        self.leave = _change_channels(block_channels, channels)
-        self.decoder = _decoder(channels, depth)
-        self.head = MaskHead(channels)
-
-    @property
-    def taps(self) -> dict[str, tuple[str, str]]:
-        """Where features can be read, see `dispatch_sb.models.taps.Taps`."""
-        axes = {"encoder": "ncf", "blocks": "tbfc", "decoder": "ncf"}
-        return {
-            f"{part}.{number}": (f"{part}.{number}", layout)
-            for part, layout in axes.items()
-            for number in range(len(getattr(self, part)))
-        }
-
-    @classmethod
-    def from_size(cls, size: str) -> "FastEnhancer":
-        """Builds one of the published sizes.
-
-        Arguments
-        ---------
-        size : str
-            ``"T"``, ``"B"``, ``"S"``, ``"M"`` or ``"L"``.
-
-        Returns
-        -------
-        FastEnhancer
-            A network with random weights.
-
-        Raises
-        ------
-        ValueError
-            If there is no such size.
-        """
-        if size not in SIZES:
-            raise ValueError(
-                f"FastEnhancer has the sizes {', '.join(SIZES)}; got {size!r}."
+        self.leave = convolution(block_channels, channels, 1)[:2]
+        self.decoder = nn.ModuleList(
+            nn.Sequential(
+                *convolution(2 * channels, channels, 1),
+                *convolution(channels, channels, 3),
             )
-        return cls(**SIZES[size])
+            for _ in range(depth)
+        )
+        self.head = MaskHead(channels)
 
     def initial_state(self, batch: int) -> torch.Tensor:
         """Memory before the first frame.

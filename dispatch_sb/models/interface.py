@@ -68,10 +68,61 @@ class WaveformModel(nn.Module):
 class MaskingModel(nn.Module):
     """What all our networks share: they mask the frames of a transform.
 
-    Subclasses have ``config`` (the arguments of their constructor),
-    ``sample_rate``, ``hop``, ``latency``, ``stft``, ``initial_state``,
-    ``enhance_spectrum`` and ``step``.
+    Subclasses have ``hop``, ``latency``, ``stft``, ``initial_state``,
+    ``enhance_spectrum`` and ``step``; in ``SIZES`` their first arguments by
+    name, in ``TAPS`` their lists of modules and the axes of what these give.
+
+    Arguments
+    ---------
+    given : dict
+        The arguments of the subclass's constructor, its ``locals()``: they
+        become ``config``. One is ``sample_rate``.
     """
+
+    SIZES: dict[str, tuple] = {}
+    TAPS: dict[str, str] = {}
+
+    def __init__(self, given: dict):
+        super().__init__()
+        besides = ("self", "__class__")
+        self.config = {k: x for k, x in given.items() if k not in besides}
+        self.sample_rate = given["sample_rate"]
+
+    @property
+    def taps(self) -> dict[str, tuple[str, str]]:
+        """Where features can be read, see `dispatch_sb.models.taps.Taps`."""
+        return {
+            f"{part}.{number}": (f"{part}.{number}", axes)
+            for part, axes in self.TAPS.items()
+            for number in range(len(getattr(self, part)))
+        }
+
+    @classmethod
+    def from_size(cls, size: str, **changes) -> "MaskingModel":
+        """Builds one of the sizes, with random weights.
+
+        Arguments
+        ---------
+        size : str
+            A key of ``SIZES``.
+        **changes : object
+            Other arguments of the constructor.
+
+        Returns
+        -------
+        MaskingModel
+
+        Raises
+        ------
+        ValueError
+            If there is no such size.
+        """
+        if size not in cls.SIZES:
+            raise ValueError(
+                f"{cls.__name__} has the sizes {', '.join(cls.SIZES)}; got "
+                f"{size!r}."
+            )
+        return cls(*cls.SIZES[size], **changes)
 
     def forward(self, noisy: torch.Tensor) -> torch.Tensor:
         """Enhances waveforms.

@@ -15,8 +15,6 @@ from torch.nn import functional
 
 from dispatch_sb.models.recurrence import GRU, trained_on_cpu
 
-aten = torch.ops.aten
-
 COMPRESSION = 0.3  # power that the magnitude is raised to inside the network
 
 
@@ -85,6 +83,17 @@ def _channels_adjacent(x: torch.Tensor) -> bool:
     return x.device.type == "cpu" and not x.is_contiguous()
 
 
+def _in_two_dimensions(convolve, layer, x):
+    """A convolution along the last axis that keeps the order in memory."""
+    return convolve(
+        x.unsqueeze(2),
+        layer.weight.unsqueeze(2),
+        layer.bias,
+        stride=(1, layer.stride[0]),
+        padding=(0, layer.padding[0]),
+    ).squeeze(2)
+
+
 class Convolution(nn.Conv1d):
     """Convolution along frequency. As in two dimensions, the output has its
     channels adjacent in memory if the input has: on a CPU twice as fast.
@@ -108,13 +117,7 @@ class Convolution(nn.Conv1d):
             return self._of_both(*x)
         if not _channels_adjacent(x):
             return super().forward(x)
-        return functional.conv2d(
-            x.unsqueeze(2),
-            self.weight.unsqueeze(2),
-            self.bias,
-            stride=(1, self.stride[0]),
-            padding=(0, self.padding[0]),
-        ).squeeze(2)
+        return _in_two_dimensions(functional.conv2d, self, x)
 
     def _of_both(self, first, second):
         """A sum of two products: nothing is copied to be in one tensor."""
@@ -145,14 +148,7 @@ class Upsampling(nn.ConvTranspose1d):
         """``[frames, channels, bins]`` in and out."""
         if not _channels_adjacent(x):
             return super().forward(x)
-        # The kernel is two strides long: neighbours add up in halves.
-        weight = self.weight.transpose(1, 2).flatten(1).t()
-        first, second = functional.linear(x.mT, weight).chunk(2, dim=2)
-        first = functional.pad(first, (0, 0, 0, 1))
-        blocks = first + functional.pad(second, (0, 0, 1, 0))
-        rows = blocks.unflatten(2, (-1, self.out_channels)).flatten(1, 2)
-        rows = rows[:, self.padding[0] : rows.shape[1] - self.padding[0]]
-        return (rows + self.bias).mT
+        return _in_two_dimensions(functional.conv_transpose2d, self, x)
 
 
 class BinNorm(nn.BatchNorm1d):
@@ -176,6 +172,36 @@ class BinNorm(nn.BatchNorm1d):
             return super().forward(x)
         rows = x.mT
         return super().forward(rows.flatten(0, 1)).view_as(rows).mT
+
+
+def normalised_convolution(
+    inputs: int, outputs: int, kernel: int, stride: int = 1
+) -> nn.Sequential:
+    """A convolution along frequency, normalised and activated.
+
+    Arguments
+    ---------
+    inputs, outputs : int
+        Channels.
+    kernel, stride : int
+        As many bins go in as come out, or a ``stride``-th of them.
+
+    Returns
+    -------
+    torch.nn.Sequential
+
+    Example
+    -------
+    >>> layers = normalised_convolution(2, 24, 8, stride=4)
+    >>> layers(torch.randn(5, 2, 256)).shape
+    torch.Size([5, 24, 64])
+    """
+    padding = (kernel - stride) // 2
+    return nn.Sequential(
+        Convolution(inputs, outputs, kernel, stride, padding, bias=False),
+        BinNorm(outputs),
+        nn.SiLU(),
+    )
 
 
 def beside(
@@ -209,48 +235,6 @@ def beside(
     if first.is_contiguous():
         return torch.cat([first, second], dim=1)
     return torch.cat([first.mT, second.mT], dim=2).mT
-
-
-class _Attention(torch.autograd.Function):
-    """Queries, keys and values ``[frames, bands, 3, heads, size]`` -> softmax
-    of query @ key.T / sqrt(size) @ value, ``[frames, bands, heads * size]``.
-
-    Torch's own kernel is made for long sequences: on a CPU it takes twice as
-    long for sixteen bands as these products of many small matrices.
-    """
-
-    @staticmethod
-    def forward(ctx, qkv):
-        ctx.scale = qkv.shape[-1] ** -0.5
-        query, key, value = qkv.permute(2, 0, 3, 1, 4)
-        query, value = query.flatten(0, 1), value.flatten(0, 1)
-        key = key.mT.flatten(0, 1)
-        weight = torch.bmm(query * ctx.scale, key).softmax(-1)
-        ctx.save_for_backward(query, key, value, weight)
-        mixed = torch.bmm(weight, value).unflatten(0, (len(qkv), -1))
-        return mixed.transpose(1, 2).flatten(2)
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx, grad):
-        query, key, value, weight = ctx.saved_tensors
-        size = query.shape[-1]
-        grad = grad.unflatten(-1, (-1, size)).transpose(1, 2)
-        heads = grad.shape[:2]
-        grad = grad.flatten(0, 1)
-        score = aten._softmax_backward_data(
-            torch.bmm(grad, value.mT), weight, -1, weight.dtype
-        )
-        score *= ctx.scale
-        parts = (
-            torch.bmm(score, key.mT),
-            torch.bmm(query.mT, score).mT,
-            torch.bmm(weight.mT, grad),
-        )
-        total = grad.new_empty(heads[0], grad.shape[1], 3, heads[1], size)
-        for place, part in zip(total.permute(2, 0, 3, 1, 4), parts):
-            place.copy_(part.unflatten(0, heads))
-        return total
 
 
 class FrequencyAttention(nn.Module):
@@ -288,10 +272,13 @@ class FrequencyAttention(nn.Module):
         """Mixes bands: ``[frames, bands, channels]`` in and out."""
         frames, bands, channels = x.shape
         qkv = self.project(x).view(frames, bands, 3, self.heads, -1)
-        if trained_on_cpu(self, x):
-            return _Attention.apply(qkv)
         query, key, value = qkv.permute(2, 0, 3, 1, 4)
-        mixed = functional.scaled_dot_product_attention(query, key, value)
+        if trained_on_cpu(self, x):
+            # Torch's kernel is made for more bands than these.
+            scale = query.shape[-1] ** -0.5
+            mixed = (query * scale @ key.mT).softmax(-1) @ value
+        else:
+            mixed = functional.scaled_dot_product_attention(query, key, value)
         return mixed.transpose(1, 2).reshape(frames, bands, channels)
 
 
@@ -402,11 +389,7 @@ class MaskHead(nn.Module):
 
     def __init__(self, channels: int):
         super().__init__()
-        self.merge = nn.Sequential(
-            Convolution(2 * channels, channels, 1, bias=False),
-            BinNorm(channels),
-            nn.SiLU(),
-        )
+        self.merge = normalised_convolution(2 * channels, channels, 1)
         self.upsample = Upsampling(channels, 2, 8, 4, padding=2)
         with torch.no_grad():
             self.upsample.weight.div_(self.upsample.weight.norm())
@@ -442,12 +425,8 @@ def fold_normalisations(model: nn.Module) -> None:
         children = list(module.named_children())
         for (name, layer), (norm_name, norm) in zip(children, children[1:]):
             if isinstance(norm, nn.BatchNorm1d):
-                setattr(module, name, _fold(layer, norm))
+                fuse = nn.utils.fuse_conv_bn_eval
+                if isinstance(layer, nn.Linear):
+                    fuse = nn.utils.fuse_linear_bn_eval
+                setattr(module, name, fuse(layer, norm))
                 setattr(module, norm_name, nn.Identity())
-
-
-def _fold(layer: nn.Module, norm: nn.BatchNorm1d) -> nn.Module:
-    """One layer that does the work of two."""
-    if isinstance(layer, nn.Linear):
-        return nn.utils.fuse_linear_bn_eval(layer, norm)
-    return nn.utils.fuse_conv_bn_eval(layer, norm)

@@ -4,48 +4,46 @@ Authors
  * The dispatch-sb contributors, 2026
 """
 
-from abc import ABC, abstractmethod
-
 import torch
 from torch import nn
 
+from dispatch_sb.models.interface import MaskingModel
 from dispatch_sb.models.real_fourier import RealFourier
-from dispatch_sb.models.spectrum import CausalSTFT
 
 
-class Step(nn.Module, ABC):
+class Step(nn.Module):
     """Takes one hop of samples and the state, returns both anew.
 
     The enhanced hop is ``latency - hop`` samples late: it belongs to the
     samples that came that much earlier. Every operation has real numbers and
-    a batch of one, as every runtime knows them. Subclasses give `analyse`,
-    `enhance`, `synthesise` and `initial_memory`.
+    a batch of one, as every runtime knows them.
 
     Arguments
     ---------
-    hop : int
-        Samples of a hop.
-    latency : int
-        Samples that are analysed at a time.
-    sample_rate : int
-        In Hz.
+    model : MaskingModel
+        Trained and causal; it is copied, and fused.
+    frames : int
+        Frames of its transform that a hop has.
     """
 
-    def __init__(self, hop: int, latency: int, sample_rate: int):
+    def __init__(self, model: MaskingModel, frames: int = 1):
         super().__init__()
-        self.hop, self.latency, self.sample_rate = hop, latency, sample_rate
-        self.past = latency - hop
-        self.register_buffer("silence", torch.zeros(1, hop))
+        self.network = network = model.fused().cpu().requires_grad_(False)
+        self.hop = frames * network.hop
+        self.past = network.latency - network.hop
+        self.latency = self.hop + self.past
+        self.sample_rate = network.sample_rate
+        self.register_buffer("silence", torch.zeros(1, self.hop))
+        self.eval()
 
-    @abstractmethod
     def initial_memory(self) -> torch.Tensor:
         """What the network remembers before the first hop."""
+        return self.network.initial_state(1)
 
-    @abstractmethod
     def analyse(self, samples: torch.Tensor) -> torch.Tensor:
         """``[1, latency]`` to what the network takes."""
+        return self.network.stft.analyse(samples)
 
-    @abstractmethod
     def enhance(
         self, spectrum: torch.Tensor, memory: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
@@ -63,10 +61,11 @@ class Step(nn.Module, ABC):
         tuple of torch.Tensor
             What is enhanced, of the same shape, and the next memory.
         """
+        return self.network.enhance_spectrum(spectrum, memory)
 
-    @abstractmethod
     def synthesise(self, spectrum: torch.Tensor) -> torch.Tensor:
         """What the network gave to ``[1, latency]``, to be added up."""
+        return self.network.stft.overlap_add(spectrum)
 
     def initial_state(self) -> dict[str, torch.Tensor]:
         """Names and values of the state before the first hop.
@@ -121,18 +120,18 @@ class FourierStep(Step):
 
     Arguments
     ---------
-    stft : CausalSTFT
-        The network's transform.
-    sample_rate : int
-        In Hz.
+    model : MaskingModel
+        With a `CausalSTFT`; it is copied, and fused.
     """
 
-    def __init__(self, stft: CausalSTFT, sample_rate: int):
-        super().__init__(stft.hop, stft.n_fft, sample_rate)
+    def __init__(self, model: MaskingModel):
+        super().__init__(model)
+        stft = self.network.stft
         envelope = stft.envelope.repeat(self.latency // self.hop + 1)
-        window = stft.window
-        self.register_buffer("analysis", window.clone())
-        self.register_buffer("synthesis", window / envelope[: self.latency])
+        self.register_buffer("analysis", stft.window.clone())
+        self.register_buffer(
+            "synthesis", stft.window / envelope[: self.latency]
+        )
         # Times i: from (real, imaginary) part to (-imaginary, real).
         self.register_buffer("quarter_turn", torch.tensor([[0.0, -1], [1, 0]]))
         self.fourier = RealFourier(self.latency)

@@ -42,13 +42,8 @@ class StreamingStep(FourierStep):
     """
 
     def __init__(self, model: nn.Module):
-        fused = model.fused().cpu().requires_grad_(False)
-        super().__init__(fused.stft, model.sample_rate)
-        self.bands = fused.reduce.shape[1]
-        self.encoder, self.decoder = fused.encoder, fused.decoder
-        self.head = fused.head
-        self.register_buffer("reduce", fused.reduce)
-        self.register_buffer("expand", fused.expand)
+        super().__init__(model)
+        fused = self.network
         self.enter = _as_linear(fused.enter[0])
         self.leave = _as_linear(fused.leave[0])
         self.blocks = nn.ModuleList(map(BlockStep, fused.blocks))
@@ -56,8 +51,7 @@ class StreamingStep(FourierStep):
 
     def initial_memory(self) -> torch.Tensor:
         """Of the recurrent networks, zeros ``[blocks * bands, channels]``."""
-        rows = len(self.blocks) * self.bands
-        return self.silence.new_zeros(rows, self.enter.out_features)
+        return super().initial_memory().flatten(0, 2)
 
     def enhance(
         self, spectrum: torch.Tensor, memory: torch.Tensor
@@ -99,20 +93,19 @@ class StreamingStep(FourierStep):
         tuple of torch.Tensor
             Mask ``[1, 2, bins]``, and the next memory.
         """
-        skips = []
-        for layer in self.encoder:
+        network, skips = self.network, []
+        for layer in network.encoder:
             x = layer(x)
             skips.append(x)
-        x = (x.squeeze(0) @ self.reduce).T  # [bands, channels]
-        x = self.enter(x)
-        states = []
-        for block, state in zip(self.blocks, memory.split(self.bands)):
+        x = (x.squeeze(0) @ network.reduce).T  # [bands, channels]
+        x, states = self.enter(x), []
+        for block, state in zip(self.blocks, memory.split(len(x))):
             x, state = block(x, state)
             states.append(state)
-        x = (self.leave(x).T @ self.expand)[None]
-        for layer in self.decoder:
+        x = (self.leave(x).T @ network.expand)[None]
+        for layer in network.decoder:
             x = layer(torch.cat([x, skips.pop()], dim=1))
-        mask = self.head(torch.cat([x, skips.pop()], dim=1))
+        mask = network.head(torch.cat([x, skips.pop()], dim=1))
         return mask, torch.cat(states)
 
 

@@ -51,8 +51,8 @@ class Taps:
         self.batch = 0
         self.active = True
         self.found: dict[str, torch.Tensor] = {}
-        known = available(model)
         inner = _inner(model)
+        known = getattr(inner, "taps", {})
         for name in names:
             path, axes = known.get(name) or _foreign(name, inner, known)
             inner.get_submodule(path).register_forward_hook(
@@ -87,27 +87,6 @@ class Taps:
         """
         found, self.found = self.found, {}
         return found
-
-
-def available(model: nn.Module) -> dict[str, tuple[str, str]]:
-    """The taps that a network names.
-
-    Arguments
-    ---------
-    model : torch.nn.Module
-        Any.
-
-    Returns
-    -------
-    dict
-        Name to path and axes; empty if it names none.
-
-    Example
-    -------
-    >>> available(nn.Identity())
-    {}
-    """
-    return dict(getattr(_inner(model), "taps", {}))
 
 
 def as_features(

@@ -282,9 +282,7 @@ class DistillationBrain(GuardedSteps, DistillationMixin, sb.Brain):
             if self.step:  # of a run that goes on, perhaps after the last one
                 self._follow_schedules()
             self.clock = EpochClock(
-                self.device,
-                self.sample_rate,
-                process_count(),
+                self.device, self.sample_rate, process_count()
             )
         elif stage == sb.Stage.VALID:
             last = epoch == self.hparams.number_of_epochs

@@ -277,7 +277,12 @@ class DistillationMixin:
         if share is None:
             value = base + weight * loss
         elif training:
-            value, weight = self._at_share(
+            if supervised is None:
+                raise ValueError(
+                    f"{SHARE} is a share beside the supervised loss: give that "
+                    "to distillation() as supervised=."
+                )
+            value, weight = at_gradient_share(
                 loss, supervised, enhanced, share, total
             )
         if training and weight is not self._given(WEIGHT):
@@ -296,15 +301,6 @@ class DistillationMixin:
                 "batch.teacher_sig."
             )
         return None if taught is None else taught.detach()
-
-    def _at_share(self, loss, supervised, enhanced, share, total):
-        """See `at_gradient_share`."""
-        if supervised is None:
-            raise ValueError(
-                f"{SHARE} is a share beside the supervised loss: give that to "
-                "distillation() as supervised=."
-            )
-        return at_gradient_share(loss, supervised, enhanced, share, total)
 
     def _compared(self, enhanced, taught, clean, lens):
         """The loss before its weight, and the terms to log. Gaps cost their
@@ -326,10 +322,10 @@ class DistillationMixin:
         for band, maps in detail.items():
             terms[f"selected_share_{band}"] = maps["selected_share"].mean()
             terms[f"mean_gap_{band}"] = maps["mean_gap"].mean()
-            followed = maps.get("followed_share")
-            for number in range(0 if followed is None else followed.shape[1]):
-                share = followed[:, number].mean()
-                terms[f"teacher_{number + 1}_share_{band}"] = share
+            if "followed_share" in maps:
+                shares = maps["followed_share"].unbind(1)
+                for number, share in enumerate(shares, 1):
+                    terms[f"teacher_{number}_share_{band}"] = share.mean()
         return loss, terms
 
     def _given(self, name):

@@ -76,103 +76,66 @@ OBJECT = when(lambda value: False, "an object, such as !new:package.Class")
 
 # Of keys in blocks, the path: block.key. A key that is missing, or that is an
 # object (`!new:...`), needs no check: an object checks its own arguments.
+ALIKE: dict[Check, str] = {
+    OBJECT: """checkpointer enhancement_loss epoch_counter opt_class schedule
+        student train_logger""",
+    or_null(OBJECT): "distillation_loss teacher",
+    block_of(OBJECT): "modules",
+    BLOCK: "taps train_loader_kwargs valid_loader_kwargs",
+    TEXT: "method host selection",
+    or_null(TEXT): """data_folder train_pairs valid_pairs test_pairs
+        train_shards scores_cache teacher_savedir""",
+    or_null(list_of(TEXT, 0)): "clean_folders noise_folders",
+    FLAG: """skip_prep score train_loader_kwargs.shuffle
+        train_loader_kwargs.drop_last trust_remote_code record_teacher
+        log_details""",
+    COUNT: """number_of_epochs batch_size train_loader_kwargs.batch_size
+        valid_loader_kwargs.batch_size own_pairs pesq_every patch_frames
+        grad_accumulation_factor debug_batches profile_steps""",
+    or_null(COUNT): "mixtures_per_epoch workers",
+    FROM_0: """shuffle_buffer num_workers train_loader_kwargs.num_workers
+        examples nonfinite_patience profile_warmup""",
+    POSITIVE: "lr temperature",
+    AT_LEAST_0: """opt_class.weight_decay supervised_weight
+        supervised_weight.before supervised_weight.after
+        distillation_weight.before distillation_weight.after""",
+}
 CHECKS: dict[str, Check] = {
-    # Objects
-    "modules": block_of(OBJECT),
-    **dict.fromkeys(
-        (
-            "checkpointer",
-            "enhancement_loss",
-            "epoch_counter",
-            "opt_class",
-            "schedule",
-            "student",
-            "train_logger",
-        ),
-        OBJECT,
-    ),
-    "distillation_loss": or_null(OBJECT),
-    "teacher": or_null(OBJECT),
-    # Folders and files
-    "method": TEXT,
-    "data_folder": or_null(TEXT),
-    "train_pairs": or_null(TEXT),
-    "valid_pairs": or_null(TEXT),
-    "test_pairs": or_null(TEXT),
-    "train_shards": or_null(TEXT),
-    "shuffle_buffer": FROM_0,
-    "clean_folders": or_null(list_of(TEXT, 0)),
-    "noise_folders": or_null(list_of(TEXT, 0)),
+    **{key: check for check, keys in ALIKE.items() for key in keys.split()},
     "valid_speakers": either(TEXT, list_of(either(FROM_0, TEXT))),
-    "skip_prep": FLAG,
     # Training
     "seed": number(f"[0, {2**32})", whole=True),  # numpy's
-    "number_of_epochs": COUNT,
-    "batch_size": COUNT,
-    "num_workers": FROM_0,
-    "score": FLAG,
     "audio_in_memory": either(FLAG, one_of("auto")),
-    "train_loader_kwargs": BLOCK,
-    "train_loader_kwargs.batch_size": COUNT,
-    "train_loader_kwargs.num_workers": FROM_0,
-    "train_loader_kwargs.shuffle": FLAG,
-    "train_loader_kwargs.drop_last": FLAG,
-    "valid_loader_kwargs": BLOCK,
-    "valid_loader_kwargs.batch_size": COUNT,
-    "lr": POSITIVE,
     "schedule.warmup": number("[0, 1)"),
     "schedule.final": number("[0, 1]"),
     "opt_class.betas": list_of(number("[0, 1)"), 2, 2),
-    "opt_class.weight_decay": AT_LEAST_0,
     "segment_seconds": or_null(number("[0.1, 3600]")),
-    "own_pairs": COUNT,
-    "mixtures_per_epoch": or_null(COUNT),
     "mixing_snr_db": list_of(number("[-100, 100]"), 2, 2, rising=True),
     "mixing_level_db": list_of(number("[-100, 0]"), 2, 2, rising=True),
     "student_model": one_of(*FAMILIES),
     "student_size": one_of(*SIZES),
     # Scores
-    "pesq_every": COUNT,
-    "workers": or_null(COUNT),
-    "examples": FROM_0,
     "metrics": _taken_by(
         chosen_metrics, f"null, or a list of {', '.join((*ALL, *GROUPS))}"
     ),
-    "scores_cache": or_null(TEXT),
     "wer": _taken_by(word_error_settings, "what it can be ({error})"),
     # Distillation
     "teacher_source": either(TEXT, list_of(TEXT)),
     "teacher_revision": or_null(either(TEXT, list_of(or_null(TEXT)))),
-    "teacher_savedir": or_null(TEXT),
-    "trust_remote_code": FLAG,
     "teacher_delay": either(FROM_0, list_of(FROM_0)),
-    "record_teacher": FLAG,
     "distillation_weight": or_null(AT_LEAST_0),
     "distillation_share": or_null(number("(0, 1)")),
-    "supervised_weight": AT_LEAST_0,
-    "supervised_weight.before": AT_LEAST_0,
-    "supervised_weight.after": AT_LEAST_0,
-    "distillation_weight.before": AT_LEAST_0,
-    "distillation_weight.after": AT_LEAST_0,
     "first_step": number("(0, 1)"),
-    "taps": BLOCK,
     "similarity_axis": one_of("time", "frequency", "both"),
-    "host": TEXT,
-    "selection": TEXT,
-    "temperature": POSITIVE,
-    "log_details": FLAG,
     "ratio": number("(0, 1]"),
     "beta": number("[0, 1]"),
     "patch_bins": either(COUNT, list_of(COUNT)),
-    "patch_frames": COUNT,
     "band_edges_hz": or_null(list_of(POSITIVE, rising=True)),
     "floor_db": number("[-120, 0]"),
     # SpeechBrain's run options that it does not check itself
     "device": or_null(_device),
     "compile_mode": one_of("default", "reduce-overhead", "max-autotune"),
     "max_grad_norm": number(),
-    "grad_accumulation_factor": COUNT,
-    "nonfinite_patience": FROM_0,
     "optimizer_step_limit": or_null(
         when(
             lambda value: not COUNT(value),
@@ -180,9 +143,6 @@ CHECKS: dict[str, Check] = {
             "line, SpeechBrain reads it as a text",
         )
     ),
-    "debug_batches": COUNT,
-    "profile_warmup": FROM_0,
-    "profile_steps": COUNT,
 }
 
 # Keys whose values are names in a block.

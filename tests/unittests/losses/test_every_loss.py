@@ -1,12 +1,10 @@
 """What any loss must do, whatever its formula: be blind to padding, neighbours
 and precision, survive silence, never wait for the device."""
 
-from contextlib import contextmanager
-
 import pytest
 import torch
 from cases import HOSTS, LOSSES, every_loss, signals, value_and_gradient
-from torch.utils._python_dispatch import TorchDispatchMode
+from waiting import watched
 
 from dispatch_sb.losses import (
     DistillationLoss,
@@ -116,42 +114,12 @@ def test_full_precision_under_autocast(loss, monkeypatch):
     assert model.weight.grad.isfinite().all() and model.weight.grad.any()
 
 
-class NoTransfers(TorchDispatchMode):
-    """Raises where a value goes to the device, or comes back from it."""
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        kwargs = kwargs or {}
-        name = func.overloadpacket.__name__
-        if name in ("_local_scalar_dense", "lift_fresh", "nonzero", "equal"):
-            raise RuntimeError(f"{name} waits for the device")
-        if name == "_to_copy" and kwargs.get("device", args[0].device) != (
-            args[0].device
-        ):
-            raise RuntimeError("a copy between devices waits")
-        return func(*args, **kwargs)
-
-
-@contextmanager
-def nothing_waits(device):
-    """Raises if anything waits for the device. The device "meta" stands in
-    for one that is not there: its tensors hold no values to wait for."""
-    if device == "cuda":
-        torch.cuda.set_sync_debug_mode("error")
-        try:
-            yield
-        finally:
-            torch.cuda.set_sync_debug_mode("default")
-    else:
-        with NoTransfers():
-            yield
-
-
 @pytest.mark.parametrize("where", DEVICES)
 @pytest.mark.parametrize("with_lens", [False, True])
 @pytest.mark.parametrize("name", WITHOUT_LENS)
 def test_nothing_waits_for_the_device(name, with_lens, where):
     loss = WITHOUT_LENS[name]
-    with nothing_waits(where):
+    with watched(where):
         student, *rest = torch.rand(3, 2, 4000, device=where)
         if with_lens and name not in PUBLISHED:
             rest.append(torch.rand(2, device=where))
@@ -178,5 +146,5 @@ def test_nothing_waits_for_the_device(name, with_lens, where):
 )
 def test_the_check_sees_what_waits(wait, where):
     with pytest.raises(RuntimeError):
-        with nothing_waits(where):
+        with watched(where):
             wait(torch.rand(2, 2, device=where))

@@ -2,15 +2,11 @@
 
 import copy
 import logging
-import os
-import socket
 
 import pytest
-import speechbrain as sb
 import torch
 from distilling_brains import (
     LOSS,
-    SAMPLES,
     LoggingBrain,
     MyBrain,
     Network,
@@ -23,9 +19,6 @@ from distilling_brains import (
     speech,
     weights,
 )
-from torch import nn
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.data import DataLoader
 
 from dispatch_sb.losses import (
     DistillationLoss,
@@ -226,25 +219,6 @@ def test_what_is_no_pair_is_refused(wrong):
         make().distillation(torch.zeros(2, 9), wrong, torch.zeros(2, 9))
 
 
-class NoWaiting(TorchDispatchMode):
-    """Raises where a value is read by the host."""
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        name = func.overloadpacket.__name__
-        if name in ("_local_scalar_dense", "nonzero", "equal"):
-            raise RuntimeError(f"{name} waits for the device")
-        return func(*args, **(kwargs or {}))
-
-
-def test_nothing_waits_for_the_device():
-    brain, signals = make(), speech()
-    with NoWaiting():
-        brain.distillation(*signals).backward()
-        with pytest.raises(RuntimeError, match="_local_scalar_dense"):
-            brain.distillation_summary()  # the one that is meant to
-    assert brain.distillation_averages.utterances == len(signals[0])
-
-
 def test_every_stage_has_terms_of_its_own():
     brain = make(LoggingBrain)
     brain.fit(range(2), batches(3), batches(1))
@@ -277,38 +251,3 @@ def test_terms_that_nobody_takes_are_logged(caplog):
         *("epoch 2, training", "epoch 2, validation", "test"),
     ]
     assert all("selected_share_high: 0." in line for line in lines)
-
-
-def share_the_work(rank, port, folder):
-    """One of two processes, with other data and other first weights."""
-    world = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2}
-    world |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-    os.environ.update({name: str(value) for name, value in world.items()})
-    options = {"device": "cpu", "distributed_backend": "gloo"}
-    sb.utils.distributed.ddp_init_group(options)
-    torch.manual_seed(rank)
-    student = nn.Conv1d(1, 1, 9, padding=4)
-    brain = MyBrain(
-        {"student": nn.Sequential(nn.Unflatten(1, (1, SAMPLES)), student)},
-        lambda parameters: torch.optim.SGD(parameters, lr=1.0),
-        hyperparameters(),
-        options,
-    )
-    brain.compute_forward = lambda batch, stage: brain.modules.student(
-        batch["noisy"]
-    )[:, 0]
-    brain.fit(range(1), DataLoader([*batches(4)][rank::2], batch_size=None))
-    kinds = [type(module).__name__ for module in brain.modules.values()]
-    torch.save([kinds, student.weight.data], folder / f"{rank}.pt")
-
-
-@pytest.mark.slow
-def test_processes_share_the_student_and_not_the_teacher(tmp_path):
-    """Two processes with other data and other first weights end alike."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    torch.multiprocessing.spawn(share_the_work, (port, tmp_path), nprocs=2)
-    files = [tmp_path / f"{rank}.pt" for rank in (0, 1)]
-    (kinds, first), (_, second) = map(torch.load, files)
-    assert kinds == ["DistributedDataParallel", "FrozenTeacher"]
-    assert first.equal(second)

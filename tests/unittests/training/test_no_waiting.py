@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import speechbrain as sb
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
+from waiting import watched
 
 from dispatch_sb.data import (
     AudioInMemory,
@@ -41,43 +41,6 @@ from dispatch_sb.training.brain import DistillationBrain
 from dispatch_sb.training.feature_distillation import FeatureDistillation
 from dispatch_sb.training.portions import TrainingStopped
 from dispatch_sb.training.schedules import Linear, WarmupCosine
-
-aten = torch.ops.aten
-WAITING = {
-    aten._local_scalar_dense,
-    aten.nonzero,
-    aten.masked_select,
-    aten.equal,
-    aten.unique_dim,
-    aten._unique2,
-}
-
-
-class Watching(TorchDispatchMode):
-    """Refuses what waits for a GPU: values read, shapes that depend on them."""
-
-    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-        masks = ()
-        if function.overloadpacket in (aten.index, aten.index_put_):
-            masks = [t for t in args[1] if t is not None]
-            masks = [t for t in masks if t.dtype == torch.bool]
-        if function.overloadpacket in WAITING or masks:
-            raise AssertionError(f"{function} waits for the device")
-        return function(*args, **(kwargs or {}))
-
-
-@contextlib.contextmanager
-def watched(device):
-    """Whatever waits raises an error."""
-    if device == "cpu":
-        with Watching():
-            yield
-        return
-    torch.cuda.set_sync_debug_mode("error")
-    try:
-        yield
-    finally:
-        torch.cuda.set_sync_debug_mode("default")
 
 
 class WatchedBrain(DistillationBrain):
