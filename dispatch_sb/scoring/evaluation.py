@@ -243,11 +243,8 @@ def evaluate_folders(
     metrics = chosen_metrics(metrics)
     if workers is not None and workers < 1:
         raise ValueError(f"workers is {workers}: give 1 or more.")
-    folder = writable_folder(
-        output_folder,
-        make=False,
-        apart=[clean_folder, noisy_folder, source],
-    )
+    apart = [clean_folder, noisy_folder]
+    folder = writable_folder(output_folder, make=False, apart=apart)
     if (folder / "run.json").exists():
         raise ValueError(
             f"{folder} holds a run, and its own scores: give another folder."

@@ -8,6 +8,7 @@ Authors
 import multiprocessing
 import os
 import runpy
+import signal
 import subprocess
 import sys
 import tempfile
@@ -50,6 +51,8 @@ def run(*words, folder=ROOT, status=0):
 def _become(words, folder, environment, files):
     """Takes over words, folder, environment and streams, and runs."""
     os.setsid()
+    # As at a terminal, wherever the tests were started.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for number, name in enumerate(files, start=1):
         os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT), number)
     os.chdir(folder)
