@@ -11,6 +11,11 @@ import pytest
 
 import dispatch_sb
 from dispatch_sb import cli
+from dispatch_sb.data.own_speech import mix_folders
+from dispatch_sb.enhance.jobs import enhance_jobs
+from dispatch_sb.enhance.record_teacher import record_folder
+from dispatch_sb.models.costs import profile_model
+from dispatch_sb.scoring.evaluation import evaluate_folders
 
 
 @pytest.mark.parametrize(
@@ -39,12 +44,27 @@ def test_help_and_wrong_usage(argv, status, capsys):
             assert f"examples: dispatch-sb {command.name}" in shown
 
 
+IN_PYTHON = {
+    "enhance": enhance_jobs,
+    "record": record_folder,
+    "evaluate": evaluate_folders,
+    "mix": mix_folders,
+    "profile": profile_model,
+}
+
+
 @pytest.mark.parametrize("command", cli.COMMANDS, ids=lambda x: x.name)
 def test_a_command_takes_the_arguments_of_the_table(command):
+    """By their names, and with the defaults that they have in Python."""
     parser = argparse.ArgumentParser(add_help=False)
     command.add_arguments(parser)
-    names = [action.dest for action in parser._actions]
-    inspect.signature(command.run).bind(**dict.fromkeys(names))
+    table = {action.dest: action.default for action in parser._actions}
+    inspect.signature(command.run).bind(**table)
+    function = IN_PYTHON.get(command.name, command.run)
+    for name, one in inspect.signature(function).parameters.items():
+        if name in table and one.default is not one.empty:
+            same = [*one.default] if name == "snr_db" else one.default
+            assert table[name] == same, name
 
 
 def test_profile_shows_one_size_or_all(capsys, monkeypatch):
